@@ -1,0 +1,1 @@
+//! Ethereum fees of the next days: data, models, backtests, advice.

@@ -1,0 +1,1 @@
+//! Ethereum: bindings, transactions, event index, and the transparency log with its proofs.

@@ -1,0 +1,1 @@
+//! The hospital's server: HTTP API, sign-in, jobs, database.

@@ -1,0 +1,1 @@
+//! Reading radiographs: preprocessing, models, training, evaluation, heatmaps.

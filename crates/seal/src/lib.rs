@@ -1,0 +1,1 @@
+//! Sealing and opening: sealed files, envelopes, key derivation, secret sharing. Pure, no I/O.

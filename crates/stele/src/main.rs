@@ -1,0 +1,3 @@
+//! The command line of Stele.
+
+fn main() {}
