@@ -1,0 +1,12 @@
+//! `stele reader`.
+
+use super::Failure;
+
+/// Arguments of `stele reader`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {}
+
+/// Run the command.
+pub(crate) fn run(_args: Args) -> Result<(), Failure> {
+    Ok(())
+}
