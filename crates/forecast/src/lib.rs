@@ -1,1 +1,23 @@
 //! Ethereum fees of the next days: data, models, backtests, advice.
+//!
+//! A patient who pays for a transaction wants to know what it costs now, what it will cost in the
+//! next seven days, and when to send it. This crate learns that from the history of daily prices
+//! ([`history`]), with several models behind one trait ([`model`]), says how sure it is
+//! ([`conformal`]), measures itself by rolling-origin backtests ([`backtest`]) and turns a forecast
+//! into advice ([`advice`]).
+//!
+//! Units: prices in wei per gas; logarithms are natural; a horizon of `h` days means the daily mean
+//! price `h` days after the last known day, 1 to [`HORIZON`].
+
+pub mod backtest;
+pub mod conformal;
+pub mod features;
+pub mod history;
+pub mod model;
+
+mod error;
+
+pub use error::Error;
+
+/// Days ahead that every model forecasts.
+pub const HORIZON: usize = 7;

@@ -1,0 +1,96 @@
+# Stele: the two commands that matter are `make demo` and `make test`; both set up what they need.
+
+SHELL       := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.ONESHELL:
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-chain setup-python setup-dicom setup-go build demo test test-contracts \
+        test-rust test-python test-interop e2e bench lint fuzz coverage clean
+
+CARGO   ?= cargo
+SECONDS ?= 30
+VENV    := build/venv
+STELE   := target/debug/stele
+XRAY    ?=
+ONCE    ?=
+export STELE_DICOM_DIR ?= $(CURDIR)/build/dicom
+
+help: ## List what can be made
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+# --- set-up ------------------------------------------------------------------------------------
+
+setup: setup-chain setup-python setup-dicom ## Install what building and testing need
+setup-chain: build/.tools contracts/node_modules/.stamp
+setup-python: $(VENV)/.stamp
+setup-dicom: build/dicom/.stamp
+
+build/.tools:
+	@scripts/check-tools.sh
+	mkdir -p build && touch $@
+
+contracts/node_modules/.stamp: contracts/package-lock.json
+	@echo "Installing the Ethereum node and the Solidity tool chain (npm, pinned)"
+	(cd contracts && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error)
+	touch $@
+
+$(VENV)/.stamp: tests/python/requirements.txt | build/.tools
+	@echo "Installing the Python packages of the independent checks"
+	python3 -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r tests/python/requirements.txt
+	touch $@
+
+build/dicom/.stamp: scripts/fetch-dicom.py | build/.tools
+	@python3 scripts/fetch-dicom.py
+	touch $@
+
+setup-go: ## Install Kubo, geth and the gateway conformance suite (needs Go; used where found)
+	@scripts/install-go-tools.sh
+
+# --- use ---------------------------------------------------------------------------------------
+
+build: ## Build the program
+	$(CARGO) build -p stele
+
+demo: setup-chain setup-dicom build ## The whole story on real components (XRAY=file, ONCE=1)
+	@exec $(STELE) demo $(if $(XRAY),--xray "$(XRAY)") $(if $(ONCE),--once)
+
+# --- tests -------------------------------------------------------------------------------------
+
+test: test-contracts test-rust test-python test-interop ## Everything that must pass
+
+test-contracts: setup-chain ## Solidity: unit, fuzz, invariant, gas table, artifacts
+	@cd contracts && npm run --silent test && npm run --silent check
+
+test-rust: setup-chain setup-dicom ## Rust: unit, property, crash and end-to-end tests
+	@$(CARGO) test --workspace
+
+test-python: setup-python ## Independent readers of our formats, in Python
+	@$(VENV)/bin/python -m pytest -q tests/python
+
+test-interop: ## Kubo, S3, geth and gateway conformance, where their programs are found
+	@tests/ipfs/run.sh
+
+e2e: setup-chain setup-dicom ## The tests with real processes alone
+	@$(CARGO) test -p stele --test e2e -- --nocapture
+
+# --- quality -----------------------------------------------------------------------------------
+
+lint: setup-chain ## Formatters and linters of all languages
+	@$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	cd contracts && npm run --silent lint
+
+bench: setup ## Side-by-side benchmarks; writes docs/benchmarks.md
+	@bench/run.sh
+
+fuzz: ## Each fuzz target for SECONDS=n seconds
+	@scripts/fuzz.sh $(SECONDS)
+
+coverage: setup-chain ## Coverage of the contracts and of Rust
+	@cd contracts && npm run --silent coverage
+	cd .. && scripts/coverage.sh
+
+clean: ## Remove what was built (not the demo's data)
+	$(CARGO) clean
+	rm -rf build contracts/node_modules contracts/out contracts/cache
