@@ -1,9 +1,11 @@
 //! Models of the daily price, all behind [`Model`].
 
 mod linear;
+mod net;
 mod simple;
 
 pub use linear::{Linear, LinearSettings};
+pub use net::{Network, PAPER_PARAMETERS, Paper, PaperSettings};
 pub use simple::{Persistence, SeasonalNaive, Smoothing};
 
 use crate::features::Series;
