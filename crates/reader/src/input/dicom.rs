@@ -1,0 +1,545 @@
+//! DICOM: from a Part 10 file to a greyscale picture as a viewer would show it (PS3.3 C.7.6.3,
+//! C.11.1, C.11.2; PS3.5 A.4; PS3.14 is left to the display).
+
+use std::borrow::Cow;
+use std::io::Cursor;
+
+use dicom_object::mem::InMemElement;
+use dicom_object::{DefaultDicomObject, InMemDicomObject, OpenFileOptions, Tag};
+use dicom_pixeldata::PixelDecoder;
+
+use super::jpeg::{self, Samples};
+use super::{Format, Image, Limits, Meta, gather, luma, orient};
+use crate::Error;
+
+mod guard;
+
+type Parts = (Image, Meta, Vec<String>);
+
+mod tags {
+    use dicom_object::Tag;
+    pub(super) const MODALITY: Tag = Tag(0x0008, 0x0060);
+    pub(super) const BODY_PART: Tag = Tag(0x0018, 0x0015);
+    pub(super) const VIEW_POSITION: Tag = Tag(0x0018, 0x5101);
+    pub(super) const PATIENT_ORIENTATION: Tag = Tag(0x0020, 0x0020);
+    pub(super) const SAMPLES: Tag = Tag(0x0028, 0x0002);
+    pub(super) const PHOTOMETRIC: Tag = Tag(0x0028, 0x0004);
+    pub(super) const PLANAR: Tag = Tag(0x0028, 0x0006);
+    pub(super) const FRAMES: Tag = Tag(0x0028, 0x0008);
+    pub(super) const ROWS: Tag = Tag(0x0028, 0x0010);
+    pub(super) const COLUMNS: Tag = Tag(0x0028, 0x0011);
+    pub(super) const BITS_ALLOCATED: Tag = Tag(0x0028, 0x0100);
+    pub(super) const BITS_STORED: Tag = Tag(0x0028, 0x0101);
+    pub(super) const HIGH_BIT: Tag = Tag(0x0028, 0x0102);
+    pub(super) const REPRESENTATION: Tag = Tag(0x0028, 0x0103);
+    pub(super) const PADDING: Tag = Tag(0x0028, 0x0120);
+    pub(super) const WINDOW_CENTER: Tag = Tag(0x0028, 0x1050);
+    pub(super) const WINDOW_WIDTH: Tag = Tag(0x0028, 0x1051);
+    pub(super) const INTERCEPT: Tag = Tag(0x0028, 0x1052);
+    pub(super) const SLOPE: Tag = Tag(0x0028, 0x1053);
+    pub(super) const VOI_FUNCTION: Tag = Tag(0x0028, 0x1056);
+    pub(super) const MODALITY_LUT: Tag = Tag(0x0028, 0x3000);
+    pub(super) const VOI_LUT: Tag = Tag(0x0028, 0x3010);
+    pub(super) const LUT_DESCRIPTOR: Tag = Tag(0x0028, 0x3002);
+    pub(super) const LUT_DATA: Tag = Tag(0x0028, 0x3006);
+    pub(super) const PIXEL_DATA: Tag = Tag(0x7FE0, 0x0010);
+}
+
+/// The transfer syntaxes that are read: UID and name.
+#[must_use]
+pub fn transfer_syntaxes() -> &'static [(&'static str, &'static str)] {
+    &[
+        ("1.2.840.10008.1.2", "Implicit VR Little Endian"),
+        ("1.2.840.10008.1.2.1", "Explicit VR Little Endian"),
+        ("1.2.840.10008.1.2.2", "Explicit VR Big Endian"),
+        ("1.2.840.10008.1.2.4.50", "JPEG Baseline"),
+        ("1.2.840.10008.1.2.4.51", "JPEG Extended"),
+        ("1.2.840.10008.1.2.4.57", "JPEG Lossless"),
+        ("1.2.840.10008.1.2.4.70", "JPEG Lossless, first-order prediction"),
+        ("1.2.840.10008.1.2.4.90", "JPEG 2000 Lossless"),
+        ("1.2.840.10008.1.2.4.91", "JPEG 2000"),
+        ("1.2.840.10008.1.2.5", "RLE Lossless"),
+    ]
+}
+
+/// Decode a DICOM file.
+pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Parts, Error> {
+    let syntax = guard::check(bytes)?;
+    if !transfer_syntaxes().iter().any(|(uid, _)| *uid == syntax) {
+        return Err(Error::Input(format!(
+            "the DICOM transfer syntax {syntax} is not read: export the image uncompressed, as JPEG, JPEG 2000 or RLE"
+        )));
+    }
+    let object = OpenFileOptions::new().from_reader(Cursor::new(bytes)).map_err(|e| damaged(&e))?;
+    let layout = Layout::of(&object)?;
+    limits.check(layout.columns, layout.rows)?;
+    let mut warnings = Vec::new();
+    let frame = layout.frame(&mut warnings);
+    let samples = samples(&object, &layout, &syntax, frame, limits)?;
+    let mut image = if samples.channels == 1 {
+        grey(&object, &layout, &samples, limits, &mut warnings)?
+    } else {
+        colour(&samples, limits)
+    };
+    let (orientation, turned) = upright(text(&object, tags::PATIENT_ORIENTATION).as_deref());
+    if let Some(words) = turned {
+        image = orient(image, orientation);
+        warnings.push(words);
+    }
+    let mut meta = Meta::plain(Format::Dicom, layout.columns, layout.rows, layout.stored);
+    if samples.channels == 3 && samples.bits == 8 {
+        let rgb: Vec<u8> = samples.values.iter().map(|v| *v as u8).collect();
+        (meta.coloured, meta.vivid) = super::colourfulness(&rgb);
+    }
+    meta.frames = layout.frames;
+    meta.photometric = Some(layout.photometric.clone());
+    meta.modality = text(&object, tags::MODALITY);
+    meta.body_part = text(&object, tags::BODY_PART);
+    meta.view = text(&object, tags::VIEW_POSITION);
+    meta.transfer_syntax = Some(syntax);
+    Ok((image, meta, warnings))
+}
+
+fn damaged(e: &dyn std::fmt::Display) -> Error {
+    Error::Input(format!("the DICOM file is damaged ({e}): export it again"))
+}
+
+fn missing(what: &str) -> Error {
+    Error::Input(format!("the DICOM file has no {what}: it holds no image, or was cut; export the image itself"))
+}
+
+fn text(object: &InMemDicomObject, tag: Tag) -> Option<String> {
+    let value = object.get(tag)?.to_str().ok()?;
+    let value = value.trim_matches(['\0', ' ']);
+    (!value.is_empty()).then(|| value.to_owned())
+}
+
+fn number(object: &InMemDicomObject, tag: Tag) -> Option<u16> {
+    object.get(tag)?.to_int().ok()
+}
+
+fn real(object: &InMemDicomObject, tag: Tag) -> Option<f64> {
+    let values = object.get(tag)?.to_multi_float64().ok()?;
+    values.first().copied().filter(|v| v.is_finite())
+}
+
+/// How the samples are laid out (PS3.3 C.7.6.3).
+struct Layout {
+    rows: usize,
+    columns: usize,
+    samples: usize,
+    allocated: u16,
+    stored: u16,
+    high: u16,
+    signed: bool,
+    planar: bool,
+    frames: u32,
+    photometric: String,
+}
+
+impl Layout {
+    fn of(object: &InMemDicomObject) -> Result<Self, Error> {
+        let need = |tag, what: &str| number(object, tag).ok_or_else(|| missing(what));
+        let allocated = need(tags::BITS_ALLOCATED, "Bits Allocated")?;
+        let stored = number(object, tags::BITS_STORED).unwrap_or(allocated);
+        let high = number(object, tags::HIGH_BIT).unwrap_or(stored.saturating_sub(1));
+        let frames = object.get(tags::FRAMES).and_then(|e| e.to_int::<u32>().ok()).unwrap_or(1).max(1);
+        let layout = Self {
+            rows: usize::from(need(tags::ROWS, "Rows")?),
+            columns: usize::from(need(tags::COLUMNS, "Columns")?),
+            samples: usize::from(number(object, tags::SAMPLES).unwrap_or(1)),
+            allocated,
+            stored,
+            high,
+            signed: number(object, tags::REPRESENTATION) == Some(1),
+            planar: number(object, tags::PLANAR) == Some(1),
+            frames,
+            photometric: text(object, tags::PHOTOMETRIC).unwrap_or_else(|| "MONOCHROME2".to_owned()),
+        };
+        layout.check()?;
+        Ok(layout)
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        let fits = matches!(self.allocated, 8 | 16)
+            && (1..=self.allocated).contains(&self.stored)
+            && (self.stored - 1..self.allocated).contains(&self.high);
+        if !fits {
+            return Err(Error::Input(format!(
+                "the DICOM image has {} bits of {} allocated, up to bit {}; 8 to 16 bits are read",
+                self.stored, self.allocated, self.high
+            )));
+        }
+        let known = match self.samples {
+            1 => self.photometric.starts_with("MONOCHROME"),
+            3 => self.photometric == "RGB" || self.photometric.starts_with("YBR"),
+            _ => false,
+        };
+        if !known {
+            return Err(Error::Input(format!(
+                "a DICOM image of {} in {} sample(s) per pixel is no radiograph: export it as MONOCHROME2",
+                self.photometric, self.samples
+            )));
+        }
+        Ok(())
+    }
+
+    /// Bytes of one uncompressed frame.
+    fn frame_bytes(&self) -> usize {
+        self.rows * self.columns * self.samples * usize::from(self.allocated / 8)
+    }
+
+    /// The frame that is read.
+    fn frame(&self, warnings: &mut Vec<String>) -> u32 {
+        if self.frames == 1 {
+            return 0;
+        }
+        let frame = if self.frames == 2 { 0 } else { self.frames / 2 };
+        warnings.push(format!("the file has {} frames; only frame {} is read", self.frames, frame + 1));
+        frame
+    }
+}
+
+/// The stored values of one frame, colours interleaved.
+fn samples(
+    object: &DefaultDicomObject,
+    layout: &Layout,
+    syntax: &str,
+    frame: u32,
+    limits: &Limits,
+) -> Result<Samples, Error> {
+    let data = object.get(tags::PIXEL_DATA).ok_or_else(|| missing("Pixel Data"))?;
+    let samples = match syntax {
+        "1.2.840.10008.1.2.5" => {
+            let decoded = object.decode_pixel_data_frame(frame).map_err(|e| damaged(&e))?;
+            native(decoded.data(), layout, false)?
+        }
+        "1.2.840.10008.1.2.4.90" | "1.2.840.10008.1.2.4.91" => jpeg2000(&stream(data, layout, frame)?, layout, limits)?,
+        s if s.starts_with("1.2.840.10008.1.2.4.") => jpeg::complete(&stream(data, layout, frame)?, limits)?,
+        _ => {
+            let bytes = data.to_bytes().map_err(|e| damaged(&e))?;
+            let start = layout.frame_bytes().checked_mul(frame as usize).ok_or_else(|| missing("such a frame"))?;
+            let end = start.saturating_add(layout.frame_bytes());
+            let cut = || {
+                Error::Input(format!(
+                    "the DICOM pixel data ends early ({} bytes of {}): the file was cut; export it again",
+                    bytes.len().saturating_sub(start),
+                    layout.frame_bytes()
+                ))
+            };
+            native(bytes.get(start..end).ok_or_else(cut)?, layout, layout.planar)?
+        }
+    };
+    if (samples.width, samples.height, samples.channels) != (layout.columns, layout.rows, layout.samples) {
+        return Err(Error::Input(format!(
+            "the DICOM header says {} x {} in {} sample(s), the image inside is {} x {} in {}: the file is damaged",
+            layout.columns, layout.rows, layout.samples, samples.width, samples.height, samples.channels
+        )));
+    }
+    Ok(samples)
+}
+
+/// Uncompressed samples, little endian.
+fn native(bytes: &[u8], layout: &Layout, planar: bool) -> Result<Samples, Error> {
+    if bytes.len() < layout.frame_bytes() {
+        return Err(missing("complete pixel data"));
+    }
+    let bytes = &bytes[..layout.frame_bytes()];
+    let mut values: Vec<u16> = if layout.allocated == 16 {
+        bytes.chunks_exact(2).map(|b| u16::from_le_bytes([b[0], b[1]])).collect()
+    } else {
+        bytes.iter().map(|b| u16::from(*b)).collect()
+    };
+    if planar && layout.samples == 3 {
+        let n = layout.rows * layout.columns;
+        values = (0..n).flat_map(|i| [values[i], values[n + i], values[2 * n + i]]).collect();
+    }
+    if layout.samples == 3 && layout.photometric.starts_with("YBR_FULL") {
+        for p in values.chunks_exact_mut(3) {
+            // The luma is the grey value; for a picture without hue all three channels are equal.
+            let (y, b, r) = (f32::from(p[0]), f32::from(p[1]) - 128.0, f32::from(p[2]) - 128.0);
+            let rgb = [y + 1.402 * r, y - 0.344_136 * b - 0.714_136 * r, y + 1.772 * b];
+            p.iter_mut().zip(rgb).for_each(|(to, v)| *to = v.round().clamp(0.0, 255.0) as u16);
+        }
+    }
+    Ok(Samples {
+        width: layout.columns,
+        height: layout.rows,
+        channels: layout.samples,
+        bits: layout.allocated,
+        values,
+    })
+}
+
+/// The code stream of one frame, out of its fragments (PS3.5 A.4). A frame may be spread over
+/// several fragments; each frame begins with its format's start marker.
+fn stream<'a>(data: &'a InMemElement, layout: &Layout, frame: u32) -> Result<Cow<'a, [u8]>, Error> {
+    let fragments = data.fragments().ok_or_else(|| missing("encapsulated pixel data"))?;
+    if fragments.len() == layout.frames as usize {
+        return Ok(Cow::Borrowed(&fragments[frame as usize]));
+    }
+    if layout.frames == 1 {
+        return Ok(Cow::Owned(fragments.concat()));
+    }
+    let begins = |f: &[u8]| {
+        f.starts_with(&[0xFF, 0xD8]) || f.starts_with(&[0xFF, 0x4F, 0xFF, 0x51]) || f.get(4..8) == Some(b"jP  ")
+    };
+    let starts: Vec<usize> = (0..fragments.len()).filter(|i| begins(&fragments[*i])).collect();
+    let start = *starts.get(frame as usize).ok_or_else(|| missing("such a frame"))?;
+    let end = starts.get(frame as usize + 1).copied().unwrap_or(fragments.len());
+    Ok(Cow::Owned(fragments[start..end].concat()))
+}
+
+/// JPEG 2000 (ITU-T T.800), by a decoder without unsafe code.
+fn jpeg2000(bytes: &[u8], layout: &Layout, limits: &Limits) -> Result<Samples, Error> {
+    let settings = hayro_jpeg2000::DecodeSettings { resolve_palette_indices: false, ..Default::default() };
+    let picture = hayro_jpeg2000::Image::new(bytes, &settings).map_err(|e| damaged(&e))?;
+    let (width, height) = (picture.width() as usize, picture.height() as usize);
+    limits.check(width, height)?;
+    let mut context = hayro_jpeg2000::DecoderContext::default();
+    let decoded = picture.decode(&mut context).map_err(|e| damaged(&e))?;
+    let components = decoded.components();
+    let channels = components.len();
+    let first = components.first().ok_or_else(|| missing("JPEG 2000 component"))?;
+    let bits = u16::from(first.bit_depth());
+    if components.iter().any(|c| c.samples().len() != width * height) {
+        return Err(Error::Input("the JPEG 2000 image has parts of different sizes: export it again".into()));
+    }
+    let top = f32::from(((1u32 << bits.clamp(1, 16)) - 1) as u16);
+    // Signed samples come about zero; they are stored in two's complement, as DICOM stores them.
+    let low = if layout.signed { -top } else { 0.0 };
+    let mut values = Vec::with_capacity(width * height * channels);
+    for i in 0..width * height {
+        for component in components {
+            values.push((component.samples()[i].round().clamp(low, top) as i32) as u16);
+        }
+    }
+    Ok(Samples { width, height, channels, bits, values })
+}
+
+fn colour(samples: &Samples, limits: &Limits) -> Image {
+    let scale = 1.0 / f32::from(if samples.bits > 8 { u16::MAX } else { 255 });
+    let value = |i: usize| f32::from(samples.values[i]) * scale;
+    let factor = limits.factor(samples.width, samples.height);
+    gather(samples.width, samples.height, factor, |i| luma(value(3 * i), value(3 * i + 1), value(3 * i + 2)))
+}
+
+/// Stored values to grey: modality transform, VOI transform, polarity. All three depend on the
+/// value alone, so that they are worked out once per value and not once per pixel.
+fn grey(
+    object: &InMemDicomObject,
+    layout: &Layout,
+    samples: &Samples,
+    limits: &Limits,
+    warnings: &mut Vec<String>,
+) -> Result<Image, Error> {
+    let decode = Stored::of(layout);
+    let mut histogram = vec![0u32; 1 << layout.stored];
+    samples.values.iter().for_each(|v| histogram[decode.index(*v)] += 1);
+    let modality = Modality::of(object, layout)?;
+    let values: Vec<f64> = (0..histogram.len()).map(|i| modality.apply(decode.value(i))).collect();
+    let padding = object.get(tags::PADDING).and_then(|e| e.to_int::<i64>().ok()).map(|p| decode.index(p as u16));
+    let mut table = match Voi::of(object, layout)? {
+        Some(voi) => voi.table(&values),
+        // Eight bits without a window are meant as they are; more are raw from the detector.
+        None if layout.stored <= 8 => Voi::full(layout).table(&values),
+        None => stretch(&values, &histogram, padding),
+    };
+    if flat(&table, &histogram) && layout.stored > 8 {
+        let wider = stretch(&values, &histogram, padding);
+        if !flat(&wider, &histogram) {
+            table = wider;
+            warnings.push("the file's window shows nothing; the whole range of values is shown instead".to_owned());
+        }
+    }
+    if layout.photometric == "MONOCHROME1" {
+        table.iter_mut().for_each(|v| *v = 1.0 - *v);
+    }
+    if let Some(padding) = padding {
+        table[padding] = 0.0;
+    }
+    let factor = limits.factor(samples.width, samples.height);
+    Ok(gather(samples.width, samples.height, factor, |i| table[decode.index(samples.values[i])]))
+}
+
+/// Where the stored bits lie in a sample, and what they are worth.
+struct Stored {
+    shift: u16,
+    mask: u16,
+    sign: i32,
+}
+
+impl Stored {
+    fn of(layout: &Layout) -> Self {
+        let mask = ((1u32 << layout.stored) - 1) as u16;
+        let sign = if layout.signed { 1 << (layout.stored - 1) } else { 0 };
+        Self { shift: layout.high + 1 - layout.stored, mask, sign }
+    }
+
+    #[inline]
+    fn index(&self, sample: u16) -> usize {
+        usize::from((sample >> self.shift) & self.mask)
+    }
+
+    /// The number that an index stands for, two's complement where signed.
+    fn value(&self, index: usize) -> i32 {
+        // An index has at most 16 bits.
+        let v = index as i32;
+        if self.sign != 0 && v >= self.sign { v - 2 * self.sign } else { v }
+    }
+}
+
+/// A look-up table (PS3.3 C.11.1.1, C.11.2.1.1).
+struct Lut {
+    first: i32,
+    entries: Vec<u16>,
+    bits: u16,
+}
+
+impl Lut {
+    fn of(object: &InMemDicomObject, sequence: Tag, signed: bool) -> Option<Self> {
+        let item = object.get(sequence)?.items()?.first()?;
+        let descriptor = item.get(tags::LUT_DESCRIPTOR)?.to_multi_int::<i32>().ok()?;
+        let [count, first, bits] = *descriptor.as_slice() else { return None };
+        // The descriptor's words are unsigned or signed by the data they stand for.
+        let first = if signed { i32::from(first as u16 as i16) } else { i32::from(first as u16) };
+        let mut entries: Vec<u16> = item.get(tags::LUT_DATA)?.to_multi_int::<i32>().ok()?.iter().map(|v| *v as u16).collect();
+        let count = if count as u16 == 0 { 65_536 } else { usize::from(count as u16) };
+        if entries.len() * 2 == count {
+            // Two 8-bit entries per word.
+            entries = entries.iter().flat_map(|v| [v & 0xFF, v >> 8]).collect();
+        }
+        entries.truncate(count);
+        (!entries.is_empty()).then_some(Self { first, entries, bits: (bits as u16).clamp(8, 16) })
+    }
+
+    fn apply(&self, value: f64) -> u16 {
+        let index = (value - f64::from(self.first)).clamp(0.0, (self.entries.len() - 1) as f64);
+        self.entries[index as usize]
+    }
+}
+
+/// Stored values to the modality's unit (PS3.3 C.11.1).
+enum Modality {
+    Linear { slope: f64, intercept: f64 },
+    Table(Lut),
+}
+
+impl Modality {
+    fn of(object: &InMemDicomObject, layout: &Layout) -> Result<Self, Error> {
+        if let Some(lut) = Lut::of(object, tags::MODALITY_LUT, layout.signed) {
+            return Ok(Self::Table(lut));
+        }
+        let slope = real(object, tags::SLOPE).unwrap_or(1.0);
+        if slope == 0.0 {
+            return Err(Error::Input("the DICOM file has a rescale slope of 0: export it again".into()));
+        }
+        Ok(Self::Linear { slope, intercept: real(object, tags::INTERCEPT).unwrap_or(0.0) })
+    }
+
+    fn apply(&self, stored: i32) -> f64 {
+        match self {
+            Self::Linear { slope, intercept } => f64::from(stored) * slope + intercept,
+            Self::Table(lut) => f64::from(lut.apply(f64::from(stored))),
+        }
+    }
+}
+
+/// The modality's unit to grey (PS3.3 C.11.2).
+enum Voi {
+    Table(Lut),
+    Linear { center: f64, width: f64 },
+    Exact { center: f64, width: f64 },
+    Sigmoid { center: f64, width: f64 },
+}
+
+impl Voi {
+    fn of(object: &InMemDicomObject, layout: &Layout) -> Result<Option<Self>, Error> {
+        if let Some(lut) = Lut::of(object, tags::VOI_LUT, layout.signed) {
+            return Ok(Some(Self::Table(lut)));
+        }
+        let (Some(center), Some(width)) = (real(object, tags::WINDOW_CENTER), real(object, tags::WINDOW_WIDTH)) else {
+            return Ok(None);
+        };
+        let voi = match text(object, tags::VOI_FUNCTION).as_deref() {
+            Some("SIGMOID") if width > 0.0 => Self::Sigmoid { center, width },
+            Some("LINEAR_EXACT") if width > 0.0 => Self::Exact { center, width },
+            Some("SIGMOID" | "LINEAR_EXACT") => return Ok(None),
+            _ if width >= 1.0 => Self::Linear { center, width },
+            _ => return Ok(None),
+        };
+        Ok(Some(voi))
+    }
+
+    /// All stored values, smallest black.
+    fn full(layout: &Layout) -> Self {
+        let steps = f64::from(1u32 << layout.stored) - 1.0;
+        let low = if layout.signed { -f64::from(1u32 << (layout.stored - 1)) } else { 0.0 };
+        Self::Exact { center: low + steps / 2.0, width: steps }
+    }
+
+    fn table(&self, values: &[f64]) -> Vec<f32> {
+        values.iter().map(|v| self.apply(*v).clamp(0.0, 1.0) as f32).collect()
+    }
+
+    fn apply(&self, v: f64) -> f64 {
+        match self {
+            Self::Table(lut) => f64::from(lut.apply(v)) / (f64::from(1u32 << lut.bits) - 1.0),
+            Self::Linear { center, width } if *width == 1.0 => f64::from(u8::from(v > center - 0.5)),
+            Self::Linear { center, width } => (v - (center - 0.5)) / (width - 1.0) + 0.5,
+            Self::Exact { center, width } => (v - center) / width + 0.5,
+            Self::Sigmoid { center, width } => 1.0 / (1.0 + (-4.0 * (v - center) / width).exp()),
+        }
+    }
+}
+
+/// Without a window: from the value below which 0.1 % of the pixels lie to that of 99.9 %.
+fn stretch(values: &[f64], histogram: &[u32], padding: Option<usize>) -> Vec<f32> {
+    let mut order: Vec<usize> = (0..values.len()).filter(|i| histogram[*i] > 0 && Some(*i) != padding).collect();
+    order.sort_by(|a, b| values[*a].total_cmp(&values[*b]));
+    let total: u64 = order.iter().map(|i| u64::from(histogram[*i])).sum();
+    let at = |share: f64| {
+        let mut sum = 0;
+        let index = order.iter().find(|i| {
+            sum += u64::from(histogram[**i]);
+            sum as f64 >= share * total as f64
+        });
+        index.map_or(0.0, |i| values[*i])
+    };
+    let (low, high) = (at(0.001), at(0.999));
+    let width = if high > low { high - low } else { 1.0 };
+    values.iter().map(|v| ((v - low) / width).clamp(0.0, 1.0) as f32).collect()
+}
+
+/// Whether hardly a pixel differs from the others.
+fn flat(table: &[f32], histogram: &[u32]) -> bool {
+    let total: u64 = histogram.iter().map(|n| u64::from(*n)).sum();
+    let share = |is: &dyn Fn(f32) -> bool| {
+        let n: u64 = histogram.iter().zip(table).filter(|(_, v)| is(**v)).map(|(n, _)| u64::from(*n)).sum();
+        n as f64 / total as f64
+    };
+    share(&|v| v <= 0.01) > 0.995 || share(&|v| v >= 0.99) > 0.995
+}
+
+/// The EXIF orientation that sets the picture upright, feet down and the patient's left on the
+/// viewer's right, where Patient Orientation (PS3.3 C.7.6.1.1.1) says how it lies and the turn is
+/// one of those that acquisition and export produce.
+fn upright(orientation: Option<&str>) -> (u8, Option<String>) {
+    let Some((row, column)) = orientation.and_then(|o| o.split_once('\\')) else { return (1, None) };
+    let first = |s: &str| s.trim().chars().next().unwrap_or(' ');
+    let turn = match (first(row), first(column)) {
+        // Upside down: turn by half, or mirror top and bottom.
+        ('R', 'H') => 3,
+        ('L' | 'A' | 'P', 'H') => 4,
+        // Lying on a side.
+        ('F', 'L') => 5,
+        ('F', 'R') => 8,
+        ('H', 'L') => 6,
+        ('H', 'R') => 7,
+        // Seen from behind: mirrored.
+        ('R', 'F') => 2,
+        _ => return (1, None),
+    };
+    let words = format!("the image was turned upright (it was stored as {row}\\{column})");
+    (turn, Some(words))
+}
