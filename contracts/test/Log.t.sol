@@ -84,7 +84,8 @@ contract LogTest is Fixture {
     function testFuzz_latest_is_the_greatest(uint64[8] memory sizes) public {
         uint64 greatest = 0;
         for (uint256 i = 0; i < sizes.length; ++i) {
-            ILog.Checkpoint memory act = ILog.Checkpoint(hospital, sizes[i], keccak256(abi.encode(i)));
+            ILog.Checkpoint memory act =
+                ILog.Checkpoint(hospital, sizes[i], keccak256(abi.encode(i)));
             bytes memory signature = sign(HOSPITAL, act);
             bool grows = sizes[i] > greatest && sizes[i] < 1 << 48;
             try log.checkpoint(act, signature) {

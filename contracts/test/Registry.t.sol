@@ -18,8 +18,7 @@ contract RegistryTest is Fixture {
         checkInstitution(other, 0, 0);
         check(!registry.isActiveInstitution(other), "unknown is not active");
 
-        IRegistry.SetInstitution memory act =
-            IRegistry.SetInstitution(other, ACTIVE, 0, DEADLINE);
+        IRegistry.SetInstitution memory act = IRegistry.SetInstitution(other, ACTIVE, 0, DEADLINE);
         bytes memory signature = sign(REGISTRAR, act);
         CHEATS.expectEmit(address(registry));
         emit IRegistry.InstitutionSet(other, ACTIVE, 0);
@@ -397,10 +396,13 @@ contract RegistryTest is Fixture {
         same(foundNonce, nonce, "nonce");
     }
 
-    function checkStaff(address account, address institution, uint8 role, uint8 status, uint64 nonce)
-        private
-        view
-    {
+    function checkStaff(
+        address account,
+        address institution,
+        uint8 role,
+        uint8 status,
+        uint64 nonce
+    ) private view {
         (address foundInstitution, uint8 foundRole, uint8 foundStatus, uint64 foundNonce) =
             registry.staff(account);
         same(foundInstitution, institution, "institution");

@@ -1,10 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import { Consents } from "../src/Consents.sol";
-import { Log } from "../src/Log.sol";
-import { Records } from "../src/Records.sol";
-import { Registry } from "../src/Registry.sol";
 import { IConsents } from "../src/interfaces/IConsents.sol";
 import { ILog } from "../src/interfaces/ILog.sol";
 import { IRecords } from "../src/interfaces/IRecords.sol";
@@ -17,63 +13,70 @@ import { ContractWallet, ParrotWallet, RevertingWallet } from "./support/Wallets
 contract SignersTest is Fixture {
     uint256 private constant ORDER =
         0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141;
+    uint256 private constant OWNER = 0xF0;
     bytes32 private constant DIGEST = keccak256("digest");
     bytes32 private constant ID = keccak256("id");
 
     // Contract wallets in every part.
 
+    /// @dev One wallet is registrar, institution, staff and controller at once.
     function test_contract_wallets_act_in_every_part() public {
-        uint256 owner = 0xF0;
-        address wallet = address(new ContractWallet(CHEATS.addr(owner)));
-        registry = new Registry(wallet);
-        records = new Records(registry);
-        consents = new Consents(registry);
-        log = new Log(registry);
-
-        // One wallet is registrar, institution, staff and controller at once.
-        IRegistry.SetInstitution memory admitted =
-            IRegistry.SetInstitution(wallet, ACTIVE, 0, DEADLINE);
-        registry.setInstitution(admitted, sign(owner, admitted));
-        IRegistry.AdmitStaff memory joined =
-            IRegistry.AdmitStaff(wallet, wallet, DOCTOR, 0, DEADLINE);
-        registry.admitStaff(joined, sign(owner, joined), sign(owner, joined));
-        IRegistry.SetStaff memory changed =
-            IRegistry.SetStaff(wallet, wallet, TECHNICIAN, ACTIVE, 1, DEADLINE);
-        registry.setStaff(changed, sign(owner, changed));
-        IRegistry.PublishKey memory published = IRegistry.PublishKey(wallet, ID, 1, DEADLINE);
-        registry.publishKey(published, sign(owner, published));
-        IRegistry.EnrolPatient memory enrolment = IRegistry.EnrolPatient(wallet, ID, DEADLINE);
-        registry.enrolPatient(enrolment, sign(owner, enrolment));
-        check(registry.isActiveStaff(wallet), "staff");
-
-        IRecords.Commit memory version = IRecords.Commit(wallet, 1, 0, ID, wallet, DEADLINE);
-        records.commit(version, sign(owner, version), sign(owner, version));
-        IRecords.SignedCommit[] memory items = new IRecords.SignedCommit[](1);
-        items[0].act = IRecords.Commit(wallet, 2, ID, DIGEST, wallet, DEADLINE);
-        items[0].controllerSignature = sign(owner, items[0].act);
-        records.commitBatch(wallet, items, sign(owner, items));
-        same(records.current(wallet), DIGEST, "committed");
-        IRecords.Erase memory end = IRecords.Erase(wallet, DEADLINE);
-        records.erase(end, sign(owner, end));
-
-        IConsents.Request memory asked = IConsents.Request(ID, wallet, DEADLINE);
-        consents.request(asked, sign(owner, asked));
-        IConsents.Grant memory given = IConsents.Grant(wallet, ID, DEADLINE);
-        consents.grant(given, sign(owner, given));
-        check(consents.isLive(wallet, ID), "granted");
-        IConsents.Revoke memory taken = IConsents.Revoke(wallet, ID);
-        consents.revoke(taken, sign(owner, taken));
-        check(!consents.isLive(wallet, ID), "revoked");
-
+        address wallet = address(new ContractWallet(CHEATS.addr(OWNER)));
+        deploy(wallet);
+        actInRegistry(wallet);
+        actInRecords(wallet);
+        actInConsents(wallet);
         ILog.Checkpoint memory grown = ILog.Checkpoint(wallet, 1, ID);
-        log.checkpoint(grown, sign(owner, grown));
+        log.checkpoint(grown, sign(OWNER, grown));
         check(log.isLatest(wallet, 1, ID), "anchored");
     }
 
+    function actInRegistry(address wallet) private {
+        IRegistry.SetInstitution memory admitted =
+            IRegistry.SetInstitution(wallet, ACTIVE, 0, DEADLINE);
+        registry.setInstitution(admitted, sign(OWNER, admitted));
+        IRegistry.AdmitStaff memory joined =
+            IRegistry.AdmitStaff(wallet, wallet, DOCTOR, 0, DEADLINE);
+        registry.admitStaff(joined, sign(OWNER, joined), sign(OWNER, joined));
+        IRegistry.SetStaff memory changed =
+            IRegistry.SetStaff(wallet, wallet, TECHNICIAN, ACTIVE, 1, DEADLINE);
+        registry.setStaff(changed, sign(OWNER, changed));
+        IRegistry.PublishKey memory published = IRegistry.PublishKey(wallet, ID, 1, DEADLINE);
+        registry.publishKey(published, sign(OWNER, published));
+        IRegistry.EnrolPatient memory enrolment = IRegistry.EnrolPatient(wallet, ID, DEADLINE);
+        registry.enrolPatient(enrolment, sign(OWNER, enrolment));
+        check(registry.isActiveStaff(wallet), "staff");
+        check(registry.enrolled(wallet, ID), "enrolled");
+    }
+
+    function actInRecords(address wallet) private {
+        IRecords.Commit memory version = IRecords.Commit(wallet, 1, 0, ID, wallet, DEADLINE);
+        records.commit(version, sign(OWNER, version), sign(OWNER, version));
+        IRecords.SignedCommit[] memory items = new IRecords.SignedCommit[](1);
+        items[0].act = IRecords.Commit(wallet, 2, ID, DIGEST, wallet, DEADLINE);
+        items[0].controllerSignature = sign(OWNER, items[0].act);
+        records.commitBatch(wallet, items, sign(OWNER, items));
+        same(records.current(wallet), DIGEST, "committed");
+        IRecords.Erase memory end = IRecords.Erase(wallet, DEADLINE);
+        records.erase(end, sign(OWNER, end));
+        same(records.current(wallet), records.ERASED(), "erased");
+    }
+
+    function actInConsents(address wallet) private {
+        IConsents.Request memory asked = IConsents.Request(ID, wallet, DEADLINE);
+        consents.request(asked, sign(OWNER, asked));
+        IConsents.Grant memory given = IConsents.Grant(wallet, ID, DEADLINE);
+        consents.grant(given, sign(OWNER, given));
+        check(consents.isLive(wallet, ID), "granted");
+        IConsents.Revoke memory taken = IConsents.Revoke(wallet, ID);
+        consents.revoke(taken, sign(OWNER, taken));
+        check(!consents.isLive(wallet, ID), "revoked");
+    }
+
     function test_contract_wallet_changes_its_key() public {
-        ContractWallet wallet = new ContractWallet(CHEATS.addr(0xF0));
+        ContractWallet wallet = new ContractWallet(CHEATS.addr(OWNER));
         IConsents.Grant memory act = IConsents.Grant(address(wallet), ID, DEADLINE);
-        bytes memory old = sign(0xF0, act);
+        bytes memory old = sign(OWNER, act);
         wallet.setOwner(CHEATS.addr(0xF1));
         CHEATS.expectRevert(IConsents.BadSignature.selector);
         consents.grant(act, old);

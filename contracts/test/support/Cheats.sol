@@ -17,6 +17,8 @@ interface Cheats {
     function accesses(address target)
         external
         returns (bytes32[] memory reads, bytes32[] memory writes);
+    function envOr(string calldata name, bool otherwise) external view returns (bool);
+    function getCode(string calldata path) external view returns (bytes memory);
     function readFile(string calldata path) external view returns (string memory);
     function parseJson(string calldata json, string calldata key)
         external
