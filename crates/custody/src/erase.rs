@@ -1,0 +1,254 @@
+//! Erasure: the patient ends a record.
+//!
+//! ```text
+//! committed ──controller signs──► erasing: nothing is served any more ──chain: erased──►
+//! erased: envelopes, keys and salts deleted here, blobs unpinned and collected,
+//!         the journal rewritten without them, every replica asked to do the same
+//!                                         └──► signed deletion statements
+//! ```
+//!
+//! What remains is a commitment on chain that says nothing without its salt, and log entries that
+//! name no content. Stele claims no more than that.
+
+use alloy_primitives::{Address, B256, Bytes};
+use cid::Cid;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::act::{Act, Deployment, Errand, Progress, SignedAct, check_signature};
+use crate::blobs;
+use crate::caller::Caller;
+use crate::chain::RecordFacts;
+use crate::error::{Error, Result};
+use crate::grant::GrantStage;
+use crate::hospital::Hospital;
+use crate::keys::WalletKey;
+use crate::peers::{DeletionStatement, ErasureMessage};
+use crate::store::{Batch, Document, Documents, Held, Kind, Query};
+use crate::touch::{Deed, Entry};
+use crate::upload::{Stage, Version};
+
+/// A patient's order to erase.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct EraseOrder {
+    /// The record's controller.
+    #[schema(value_type = String)]
+    pub controller: Address,
+    /// Until when the signature can be used, unix seconds.
+    pub deadline: u64,
+    /// The controller's signature of the act.
+    #[schema(value_type = String)]
+    pub signature: Bytes,
+    /// The patient's index without the record's keys.
+    #[schema(value_type = String)]
+    pub index: Bytes,
+}
+
+impl EraseOrder {
+    /// Sign an erasure: the patient's side.
+    #[must_use]
+    pub fn new(controller: &WalletKey, at: &Deployment, deadline: u64, index: Bytes) -> Self {
+        let address = controller.address();
+        let signature = Act::Erase { controller: address, deadline }.sign(at, controller);
+        Self { controller: address, deadline, signature, index }
+    }
+}
+
+/// An erasure under way or done, as the store keeps it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Erasure {
+    /// The record's controller.
+    #[schema(value_type = String)]
+    pub controller: Address,
+    /// The patient.
+    #[schema(value_type = String)]
+    pub patient: B256,
+    /// The act.
+    #[schema(value_type = String)]
+    pub act: B256,
+    /// The blobs that are deleted.
+    pub cids: Vec<String>,
+    /// Whether this node has deleted its own.
+    pub done: bool,
+    /// What the institutions said that they deleted.
+    pub statements: Vec<DeletionStatement>,
+    /// When it was ordered, unix seconds.
+    pub ordered_at: u64,
+}
+
+impl Document for Erasure {
+    const KIND: Kind = Kind::Erasure;
+    fn id(&self) -> String {
+        hex::encode(self.controller)
+    }
+    fn due_at(&self) -> u64 {
+        if self.done { 0 } else { self.ordered_at.max(1) }
+    }
+}
+
+impl Hospital {
+    /// Erase a record of a patient of this hospital. Ordering it again returns how far it is.
+    ///
+    /// # Errors
+    /// If there is no such record or the signature does not hold.
+    pub async fn erase(&self, by: &Caller, order: EraseOrder) -> Result<Erasure> {
+        let patient = by.patient.ok_or(Error::NotFound("patient"))?;
+        if let Some(known) = self.erasure(order.controller).await? {
+            return if known.patient == patient { Ok(known) } else { Err(Error::NotFound("record")) };
+        }
+        let versions = self.versions(patient, None).await?;
+        let of_record = |v: &&Version| v.controller == Some(order.controller);
+        let series = versions.iter().find(of_record).ok_or(Error::NotFound("record"))?.series;
+        let act = Act::Erase { controller: order.controller, deadline: order.deadline };
+        let digest = act.digest(self.deployment());
+        let (signer, signature) = (order.controller, &order.signature);
+        check_signature(self.chain.as_ref(), "erasure", signer, digest, signature).await?;
+        let signed = SignedAct { act, signatures: vec![order.signature.clone()] };
+        self.chain.check(&signed).await?;
+        let errand = Errand::new(signed, self.deployment(), self.now());
+        let blobs = versions.iter().filter(|v| v.series == series).flat_map(Version::blobs);
+        let mut cids: Vec<String> = blobs.map(|cid| cid.to_string()).collect();
+        cids.sort();
+        cids.dedup();
+        let erasure = Erasure {
+            controller: order.controller,
+            patient,
+            act: errand.id,
+            cids,
+            done: false,
+            statements: Vec::new(),
+            ordered_at: self.now(),
+        };
+        let mut batch = Batch::new();
+        batch.create(&erasure)?;
+        self.enlist(&mut batch, &errand).await?;
+        self.close_grants(&mut batch, order.controller).await?;
+        let old = self.turn_index(&mut batch, by.wallet, &order.index).await?;
+        let entry = Entry::new(Deed::Erase, self.now(), by.wallet).patient(patient).record(series);
+        self.write(batch, entry).await?;
+        self.drop_old_index(old).await;
+        self.errands.notify_one();
+        Ok(erasure)
+    }
+
+    async fn close_grants(&self, batch: &mut Batch, controller: Address) -> Result<()> {
+        for mut held in self.grants_under(controller).await? {
+            if held.document.stage == GrantStage::Given {
+                held.document.close(GrantStage::Erased);
+                batch.replace(&held)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// How far an erasure is.
+    ///
+    /// # Errors
+    /// If the database does not answer.
+    pub async fn erasure(&self, controller: Address) -> Result<Option<Erasure>> {
+        let held = self.store.load::<Erasure>(&hex::encode(controller)).await?;
+        Ok(held.map(|h| h.document))
+    }
+
+    /// Finish erasures that the chain has taken.
+    ///
+    /// # Errors
+    /// If the database or the chain does not answer.
+    pub async fn settle_erasures(&self) -> Result<()> {
+        for held in self.store.all::<Erasure>(Query::of(Kind::Erasure).due_by(u64::MAX)).await? {
+            let erased = self.chain.record(held.document.controller).await? == RecordFacts::Erased;
+            let failed = self.errand(held.document.act).await?.progress == Progress::Failed;
+            match (erased, failed) {
+                (true, _) => self.finish_erasure(held).await?,
+                (false, true) => tracing::error!("the chain refused an erasure"),
+                (false, false) => {}
+            }
+        }
+        Ok(())
+    }
+
+    async fn finish_erasure(&self, mut held: Held<Erasure>) -> Result<()> {
+        let (controller, patient) = (held.document.controller, held.document.patient);
+        let cids = parse_all(&held.document.cids)?;
+        let versions = self.versions(patient, None).await?;
+        let series = versions.iter().find(|v| v.controller == Some(controller)).map(|v| v.series);
+        let mut batch = Batch::new();
+        for version in versions.iter().filter(|v| Some(v.series) == series) {
+            let held = self.version_of(patient, version.record).await?;
+            let document = gone(held.document, controller);
+            batch.replace(&Held { document, version: held.version })?;
+        }
+        let mine = self.delete_copies(controller, &cids).await?;
+        held.document.statements = vec![mine];
+        held.document.statements.extend(self.peers.erase(controller, &cids).await?);
+        held.document.done = true;
+        batch.replace(&held)?;
+        let entry = Entry::new(Deed::Delete, self.now(), self.address()).patient(patient);
+        self.write(batch, entry.detail(hex::encode(controller))).await?;
+        // Envelopes that were deleted from the database leave the journal too.
+        self.store.snapshot().await?;
+        self.vault.gc().await?;
+        Ok(())
+    }
+
+    async fn delete_copies(&self, controller: Address, cids: &[Cid]) -> Result<DeletionStatement> {
+        for cid in cids {
+            blobs::forget(self.vault.as_ref(), cid).await?;
+        }
+        self.vault.gc().await?;
+        let mut statement = DeletionStatement {
+            institution: self.address(),
+            controller,
+            cids: cids.iter().map(Cid::to_string).collect(),
+            at: self.now(),
+            signature: Bytes::new(),
+        };
+        let digest = crate::keys::personal_digest(statement.text().as_bytes());
+        statement.signature = Bytes::copy_from_slice(&self.keys.wallet().sign(digest));
+        Ok(statement)
+    }
+
+    /// Delete this node's copies of a record that another institution's patient erased. The chain
+    /// is asked whether the record was erased, and only blobs that the asking institution had
+    /// placed here are deleted.
+    ///
+    /// # Errors
+    /// If the record was not erased.
+    pub async fn receive_erasure(
+        &self,
+        placed: &[Cid],
+        message: ErasureMessage,
+    ) -> Result<DeletionStatement> {
+        if self.chain.record(message.controller).await? != RecordFacts::Erased {
+            return Err(Error::invalid("controller", "this record was not erased"));
+        }
+        let cids: Vec<Cid> =
+            parse_all(&message.cids)?.into_iter().filter(|cid| placed.contains(cid)).collect();
+        let mut batch = Batch::new();
+        self.close_grants(&mut batch, message.controller).await?;
+        let entry = Entry::new(Deed::Delete, self.now(), self.address());
+        self.write(batch, entry.detail(hex::encode(message.controller))).await?;
+        let statement = self.delete_copies(message.controller, &cids).await?;
+        self.store.snapshot().await?;
+        self.vault.gc().await?;
+        Ok(statement)
+    }
+}
+
+fn parse_all(cids: &[String]) -> Result<Vec<Cid>> {
+    cids.iter().map(|cid| blobs::parse_cid(cid)).collect()
+}
+
+/// A version without anything that opens it or points to it.
+fn gone(version: Version, controller: Address) -> Version {
+    Version {
+        stage: Stage::Erased,
+        controller: Some(controller),
+        parts: Vec::new(),
+        package: None,
+        to_patient: Bytes::new(),
+        to_institution: Bytes::new(),
+        reason: None,
+        ..version
+    }
+}

@@ -1,0 +1,228 @@
+//! Export: the patient takes a record along, with everything that proves it.
+//!
+//! The node hands over its evidence: log entries about the record with inclusion proofs in a
+//! checkpoint that is anchored, the grants, the transactions. The patient's client adds what only
+//! it can read, and makes the [`ProofBundle`] that anyone can check against the chain alone.
+
+use alloy_primitives::{Address, B256, Bytes};
+use record::proof::NewProof;
+use record::{Disclosure, GrantDocument, LogProof, ProofBundle, TxRef};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::act::{Deployment, Progress};
+use crate::approve::OpenedVersion;
+use crate::error::{Error, Result};
+use crate::hospital::{Hospital, log_failed};
+use crate::peers::hex_id;
+use crate::store::{Documents, Kind, Query};
+use crate::touch::{Deed, Entry, Touch};
+
+/// One log entry with its proof, as it travels.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ProvenEntry {
+    /// The institution whose log it is.
+    #[schema(value_type = String)]
+    pub institution: Address,
+    /// Its place in the log.
+    pub leaf: u64,
+    /// The entry, DAG-CBOR.
+    #[schema(value_type = String)]
+    pub entry: Bytes,
+    /// Its salt.
+    #[schema(value_type = String)]
+    pub salt: B256,
+    /// Size of the log at the checkpoint; 0 if no checkpoint covers the entry yet.
+    pub size: u64,
+    /// Root of the log at the checkpoint.
+    #[schema(value_type = String)]
+    pub root: B256,
+    /// The inclusion proof, from the leaf upwards.
+    #[schema(value_type = Vec<String>)]
+    pub path: Vec<B256>,
+}
+
+impl ProvenEntry {
+    /// The entry, after checking that the log holds it. An entry that no checkpoint covers yet is
+    /// an error: ask for a checkpoint first.
+    ///
+    /// # Errors
+    /// If the proof does not hold.
+    pub fn verify(&self) -> Result<Entry> {
+        self.proof().verify()?;
+        Entry::decode(&self.entry)
+    }
+
+    /// As a proof bundle holds it.
+    #[must_use]
+    pub fn proof(&self) -> LogProof {
+        LogProof {
+            institution: self.institution,
+            entry: self.entry.clone(),
+            salt: self.salt,
+            leaf: self.leaf,
+            size: self.size,
+            root: self.root,
+            path: self.path.clone(),
+        }
+    }
+}
+
+/// A transaction of a record's story.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Carriage {
+    /// What it did.
+    pub what: String,
+    /// Its hash.
+    #[schema(value_type = String)]
+    pub hash: B256,
+}
+
+/// What a node hands over about a record.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Evidence {
+    /// Log entries about it.
+    pub log: Vec<ProvenEntry>,
+    /// Its grants, DAG-CBOR.
+    #[schema(value_type = Vec<String>)]
+    pub grants: Vec<Bytes>,
+    /// Its transactions.
+    pub transactions: Vec<Carriage>,
+}
+
+/// Make the proof bundle of a version: the patient's side. With `parts`, only these are shown.
+///
+/// # Errors
+/// If the evidence does not hold.
+pub fn bundle(
+    at: &Deployment,
+    opened: &OpenedVersion,
+    controller: Address,
+    evidence: &Evidence,
+    parts: &[String],
+) -> Result<ProofBundle> {
+    let secrets = &opened.secrets;
+    let disclosure = Disclosure::of(&opened.manifest, parts, secrets.salt, secrets.manifest)?;
+    let decode = |bytes: &Bytes| GrantDocument::decode(bytes);
+    let grants: Result<Vec<GrantDocument>, _> = evidence.grants.iter().map(decode).collect();
+    let proven = evidence.log.iter().filter(|e| e.size > 0);
+    let bundle = ProofBundle::new(NewProof {
+        chain_id: at.chain_id,
+        contracts: at.contracts,
+        controller,
+        disclosure,
+        grants: grants?,
+        log: proven.map(ProvenEntry::proof).collect(),
+        transactions: evidence
+            .transactions
+            .iter()
+            .map(|t| TxRef { what: t.what.clone(), hash: t.hash })
+            .collect(),
+    })?;
+    bundle.verify()?;
+    Ok(bundle)
+}
+
+impl Hospital {
+    /// The evidence about one version of a patient. The export itself is logged first.
+    ///
+    /// # Errors
+    /// If there is no such version, or the log or database does not answer.
+    pub async fn evidence(&self, patient: B256, record: B256) -> Result<Evidence> {
+        let version = self.version_of(patient, record).await?.document;
+        let controller = version.controller.ok_or(Error::State {
+            what: "record",
+            state: version.stage.name().to_owned(),
+        })?;
+        let wallet = self.patient(patient).await?.wallet();
+        let entry = Entry::new(Deed::Export, self.now(), wallet).patient(patient).record(record);
+        self.touch(entry).await?;
+        let held = self.grants_under(controller).await?;
+        let of_version = |d: &GrantDocument| d.commitment == version.commitment;
+        let mut grants = Vec::new();
+        let mut ids = Vec::new();
+        let mut errands = vec![version.errand];
+        for grant in held.into_iter().map(|h| h.document) {
+            if of_version(&grant.message.document()?) {
+                ids.push(grant.id);
+                grants.push(grant.message.document.clone());
+                errands.extend([grant.errand, grant.revocation]);
+            }
+        }
+        let about = |e: &Entry| {
+            e.record == Some(record) || e.grant.is_some_and(|grant| ids.contains(&grant))
+        };
+        let log = self.proven(patient, self.anchored_size().await?, about).await?;
+        let transactions = self.carriages(errands.into_iter().flatten()).await?;
+        Ok(Evidence { log, grants, transactions })
+    }
+
+    async fn carriages(&self, errands: impl Iterator<Item = B256>) -> Result<Vec<Carriage>> {
+        let mut transactions = Vec::new();
+        for id in errands {
+            let errand = self.errand(id).await?;
+            if let (Some(hash), Progress::Included | Progress::Final) = (errand.tx, errand.progress) {
+                transactions.push(Carriage { what: errand.signed.act.name().to_owned(), hash });
+            }
+        }
+        Ok(transactions)
+    }
+
+    /// Size of the last checkpoint that the chain holds and this log covers.
+    async fn anchored_size(&self) -> Result<u64> {
+        let anchored = self.chain.anchored(self.address()).await?;
+        let size = self.log.size().await.map_err(log_failed)?;
+        if anchored > size {
+            return Err(Error::Log(format!("the chain knows {anchored} entries, here are {size}")));
+        }
+        Ok(anchored)
+    }
+
+    /// All log entries about a patient, each proven in the last signed checkpoint.
+    ///
+    /// # Errors
+    /// If the database does not answer.
+    pub async fn trail(&self, patient: B256) -> Result<Vec<ProvenEntry>> {
+        let checkpoint = self.log.latest_checkpoint().await.map_err(log_failed)?;
+        self.proven(patient, checkpoint.map_or(0, |c| c.size), |_| true).await
+    }
+
+    async fn proven(
+        &self,
+        patient: B256,
+        size: u64,
+        wanted: impl Fn(&Entry) -> bool,
+    ) -> Result<Vec<ProvenEntry>> {
+        let root = self.log.root(size).await.map_err(log_failed)?;
+        let mut query = Query::of(Kind::Touch).owner(hex_id(patient));
+        let mut entries = Vec::new();
+        loop {
+            let touches = self.store.all::<Touch>(query.clone()).await?;
+            let Some(last) = touches.last() else { return Ok(entries) };
+            query = query.after(Touch::id_of(last.document.leaf));
+            for touch in touches.into_iter().map(|h| h.document) {
+                if wanted(&Entry::decode(&touch.entry)?) {
+                    entries.push(self.prove(touch, size, root).await?);
+                }
+            }
+        }
+    }
+
+    async fn prove(&self, touch: Touch, size: u64, root: B256) -> Result<ProvenEntry> {
+        let covered = touch.leaf < size;
+        let path = if covered {
+            self.log.inclusion(touch.leaf, size).await.map_err(log_failed)?.path
+        } else {
+            Vec::new()
+        };
+        Ok(ProvenEntry {
+            institution: self.address(),
+            leaf: touch.leaf,
+            entry: touch.entry.into(),
+            salt: touch.salt,
+            size: if covered { size } else { 0 },
+            root: if covered { root } else { B256::ZERO },
+            path,
+        })
+    }
+}

@@ -1,0 +1,339 @@
+//! One hospital: what the node's side of every use case works with.
+
+use std::sync::Arc;
+
+use alloy_primitives::{Address, B256};
+use ledger::log::tile::Edge;
+use ledger::log::{Log, Origin, SignedCheckpoint};
+use rand_core::UnwrapErr;
+use record::Secret32;
+use tokio::sync::{Mutex, Notify};
+use vault::Vault;
+
+use crate::act::{Act, Deployment, Errand, Progress, SignedAct};
+use crate::caller::{Caller, Staff};
+use crate::chain::{Chain, ChainError};
+use crate::error::{Error, Result};
+use crate::journal::Journaled;
+use crate::keys::KeyRing;
+use crate::log::{self, Leaves};
+use crate::peers::{Peers, hex_id};
+use crate::store::{Batch, Documents, Held, Kind, Query, Store, StoreError};
+use crate::touch::{Entry, Touch};
+use crate::{Clock, SIGNATURE_TTL};
+
+/// The system's generator, as a `CryptoRng`. It panics where the system has no randomness left,
+/// which no caller could survive.
+pub type SystemRng = UnwrapErr<getrandom::SysRng>;
+
+/// The system's random number generator.
+#[must_use]
+pub fn rng() -> SystemRng {
+    UnwrapErr(getrandom::SysRng)
+}
+
+/// 32 random bytes.
+pub(crate) fn random() -> B256 {
+    use rand_core::Rng;
+    let mut bytes = B256::ZERO;
+    rng().fill_bytes(bytes.as_mut_slice());
+    bytes
+}
+
+/// How a hospital is run.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Its name.
+    pub name: String,
+    /// How many institutions keep every record durably before an upload is acknowledged, this one
+    /// included.
+    pub quorum: usize,
+    /// How long an unsigned draft is kept, seconds.
+    pub draft_ttl: u64,
+    /// The largest upload, bytes.
+    pub upload_bytes: u64,
+}
+
+/// One hospital.
+pub struct Hospital {
+    /// The institution's keys.
+    pub keys: Arc<KeyRing>,
+    /// The database behind its journal.
+    pub store: Arc<Journaled>,
+    /// Sealed bytes.
+    pub vault: Arc<dyn Vault>,
+    /// The chain.
+    pub chain: Arc<dyn Chain>,
+    /// The other institutions' nodes.
+    pub peers: Arc<dyn Peers>,
+    /// The time.
+    pub clock: Clock,
+    /// How it is run.
+    pub settings: Settings,
+    /// Rung when an errand was written down.
+    pub errands: Notify,
+    /// The log: proofs, checkpoints, tiles.
+    pub log: Log,
+    leaves: Arc<Leaves>,
+    edge: Mutex<Edge>,
+    signer: ledger::typed::WalletKey,
+}
+
+impl Hospital {
+    /// A hospital over its parts; opens its log.
+    ///
+    /// # Errors
+    /// If the database does not answer, or the log in it is not the one that was signed.
+    pub async fn open(
+        keys: Arc<KeyRing>,
+        store: Arc<Journaled>,
+        vault: Arc<dyn Vault>,
+        chain: Arc<dyn Chain>,
+        peers: Arc<dyn Peers>,
+        clock: Clock,
+        settings: Settings,
+    ) -> Result<Self> {
+        let leaves = Arc::new(Leaves::new(store.clone()));
+        let at = chain.deployment();
+        let (chain_id, contract) = (at.chain_id, at.contracts.log);
+        let origin = Origin { chain_id, contract, institution: keys.address() };
+        let log = Log::open(leaves.clone(), origin).await.map_err(log_failed)?;
+        let edge = Mutex::new(log::edge(&leaves).await?);
+        let signer = ledger::typed::wallet(&keys.wallet().expose()).map_err(log_failed)?;
+        let errands = Notify::new();
+        Ok(Self {
+            keys, store, vault, chain, peers, clock, settings, errands, log, leaves, edge, signer,
+        })
+    }
+
+    /// The institution's wallet.
+    #[must_use]
+    pub fn address(&self) -> Address {
+        self.keys.address()
+    }
+
+    /// Where the contracts are.
+    #[must_use]
+    pub fn deployment(&self) -> &Deployment {
+        self.chain.deployment()
+    }
+
+    /// Now.
+    #[must_use]
+    pub fn now(&self) -> u64 {
+        (self.clock)()
+    }
+
+    /// A deadline for a signature made now.
+    #[must_use]
+    pub fn deadline(&self) -> u64 {
+        self.now() + SIGNATURE_TTL
+    }
+
+    // ---- who ----
+
+    /// What a wallet is at this moment.
+    ///
+    /// # Errors
+    /// If the chain or the database does not answer.
+    pub async fn caller(&self, wallet: Address) -> Result<Caller> {
+        let patient = self.patient_of(wallet).await?.map(|p| p.document.patient);
+        let staff = self.staff(wallet).await?;
+        let registrar = self.chain.registrar().await? == wallet;
+        let institution =
+            wallet == self.address() && self.chain.institution(wallet).await?.active;
+        Ok(Caller { wallet, registrar, institution, staff, patient })
+    }
+
+    /// The wallet as active staff of an institution.
+    pub(crate) async fn staff(&self, wallet: Address) -> Result<Option<Staff>> {
+        let facts = self.chain.staff(wallet).await?;
+        Ok(facts.filter(|f| f.active).and_then(|f| {
+            f.role.map(|role| Staff { institution: f.institution, role })
+        }))
+    }
+
+    // ---- the log ----
+
+    /// Write a batch together with the log entry of why. The entry is in the log when this returns,
+    /// and the batch happened; or neither.
+    ///
+    /// # Errors
+    /// If the vault or the database refuses, or a document changed meanwhile.
+    pub async fn write(&self, batch: Batch, entry: Entry) -> Result<u64> {
+        let mut edge = self.edge.lock().await;
+        // Another process of the same hospital may have written meanwhile: catch up and repeat.
+        for _ in 0..8 {
+            let touch = Touch {
+                leaf: edge.size(),
+                patient: entry.patient,
+                salt: random(),
+                entry: entry.encode()?,
+            };
+            let leaf = touch.leaf;
+            match self.grow(&batch, &edge, touch).await {
+                Ok(grown) => {
+                    *edge = grown;
+                    return Ok(leaf);
+                }
+                Err(Error::Store(StoreError::Conflict { kind, .. }))
+                    if kind == Kind::Touch.name() || kind == Kind::Log.name() =>
+                {
+                    *edge = log::edge(&self.leaves).await?;
+                }
+                Err(other) => return Err(other),
+            }
+        }
+        Err(Error::Log("too many writers".to_owned()))
+    }
+
+    async fn grow(&self, batch: &Batch, edge: &Edge, touch: Touch) -> Result<Edge> {
+        let mut whole = batch.clone();
+        let grown = log::append(&self.store, &mut whole, edge, &[touch]).await?;
+        self.store.write(&whole).await?;
+        Ok(grown)
+    }
+
+    /// Write a log entry alone.
+    ///
+    /// # Errors
+    /// As [`Hospital::write`].
+    pub async fn touch(&self, entry: Entry) -> Result<u64> {
+        self.write(Batch::new(), entry).await
+    }
+
+    /// Sign a checkpoint of the log as it is now.
+    ///
+    /// # Errors
+    /// If the database does not answer or the log is not what was signed before.
+    pub async fn checkpoint(&self) -> Result<SignedCheckpoint> {
+        // Entries that are being written now belong to the next one.
+        let _no_writer = self.edge.lock().await;
+        self.log.checkpoint(&self.signer).await.map_err(log_failed)
+    }
+
+    /// Sign a checkpoint and have it anchored; no errand if the chain has it already.
+    ///
+    /// # Errors
+    /// If the chain or the database does not answer.
+    pub async fn anchor(&self) -> Result<(SignedCheckpoint, Option<Errand>)> {
+        let checkpoint = self.checkpoint().await?;
+        if checkpoint.size <= self.chain.anchored(self.address()).await? {
+            return Ok((checkpoint, None));
+        }
+        let act = Act::Checkpoint {
+            institution: self.address(),
+            size: checkpoint.size,
+            root: checkpoint.root,
+        };
+        let signatures = vec![checkpoint.signature.clone()];
+        let errand = self.dispatch(SignedAct { act, signatures }).await?;
+        Ok((checkpoint, Some(errand)))
+    }
+
+    // ---- errands ----
+
+    /// Sign an act as the institution.
+    pub(crate) fn sign(&self, act: Act) -> SignedAct {
+        let signature = act.sign(self.deployment(), self.keys.wallet());
+        SignedAct { act, signatures: vec![signature] }
+    }
+
+    /// Write an act down and see to it that it is carried.
+    pub(crate) async fn dispatch(&self, signed: SignedAct) -> Result<Errand> {
+        let errand = Errand::new(signed, self.deployment(), self.now());
+        let mut batch = Batch::new();
+        self.enlist(&mut batch, &errand).await?;
+        if !batch.0.is_empty() {
+            self.store.write(&batch).await?;
+        }
+        self.errands.notify_one();
+        Ok(errand)
+    }
+
+    /// Add an errand to a batch, unless it is written down already.
+    pub(crate) async fn enlist(&self, batch: &mut Batch, errand: &Errand) -> Result<()> {
+        let known = self.store.load::<Errand>(&hex_id(errand.id)).await?;
+        match known {
+            // A failed act may be tried again: the chain may have changed.
+            Some(held) if held.document.progress == Progress::Failed => {
+                batch.replace(&Held { document: errand.clone(), ..held })?;
+            }
+            Some(_) => {}
+            None => batch.create(errand)?,
+        }
+        Ok(())
+    }
+
+    /// The errand `id`.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub async fn errand(&self, id: B256) -> Result<Errand> {
+        let held = self.store.load::<Errand>(&hex_id(id)).await?;
+        held.map(|h| h.document).ok_or(Error::NotFound("act"))
+    }
+
+    /// Bring every open errand one step further; how many are still open.
+    ///
+    /// # Errors
+    /// If the database does not answer. A chain that does not answer leaves errands as they are.
+    pub async fn run_errands(&self) -> Result<usize> {
+        let open = self.store.all::<Errand>(Query::of(Kind::Errand).due_by(u64::MAX)).await?;
+        let mut left = 0;
+        for held in open {
+            match self.run_errand(held).await {
+                Ok(true) => {}
+                Ok(false) => left += 1,
+                Err(Error::Chain(ChainError::Silent(reason))) => {
+                    tracing::warn!(%reason, "errands wait for the chain");
+                    return Ok(left + 1);
+                }
+                Err(Error::Store(StoreError::Conflict { .. })) => left += 1,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(left)
+    }
+
+    /// One step of one errand; whether it is done.
+    async fn run_errand(&self, mut held: Held<Errand>) -> Result<bool> {
+        let errand = &mut held.document;
+        let before = errand.clone();
+        match self.chain.carried(errand.id).await? {
+            None => match self.chain.submit(errand.id, &errand.signed).await {
+                Ok(()) => errand.progress = Progress::Pending,
+                Err(ChainError::Refused(reason)) => {
+                    errand.progress = Progress::Failed;
+                    errand.error = Some(reason);
+                }
+                Err(silent) => return Err(silent.into()),
+            },
+            Some(carried) => {
+                errand.progress = carried.progress;
+                errand.tx = carried.tx;
+                errand.gas = carried.gas;
+                errand.block = carried.block;
+                errand.error = carried.error;
+            }
+        }
+        let done = matches!(errand.progress, Progress::Final | Progress::Failed);
+        if *errand == before {
+            return Ok(done);
+        }
+        let mut batch = Batch::new();
+        batch.replace(&held)?;
+        self.store.write(&batch).await?;
+        Ok(done)
+    }
+}
+
+/// A copy of key bytes as a secret that wipes itself.
+pub(crate) fn secret(bytes: &[u8; 32]) -> Secret32 {
+    Secret32::new(*bytes)
+}
+
+/// A failure of the log as this crate tells it.
+pub(crate) fn log_failed(error: ledger::Error) -> Error {
+    Error::Log(error.to_string())
+}

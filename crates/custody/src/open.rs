@@ -1,0 +1,260 @@
+//! Opening: the recipient reads exactly what was shared, as long as it is shared.
+//!
+//! ```text
+//! asked ──► document: recipient, time, part ──► chain, at this moment: live, not erased, active
+//!                     │ no                                   │ no, or no answer
+//!                     ▼                                      ▼
+//!            refused, and logged                    refused, and logged
+//!
+//!           yes ──► written into the log ──► served
+//! ```
+//!
+//! The log entry comes first: what cannot be logged is not served. The chain is asked for every
+//! envelope and every part; nothing is remembered from one question to the next.
+
+use alloy_primitives::{Address, B256, Bytes};
+use record::{Disclosure, GrantDocument, PartKeys, Secret32};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use vault::ByteStream;
+use zeroize::Zeroizing;
+
+use crate::act::Deployment;
+use crate::approve::check_cid;
+use crate::blobs;
+use crate::caller::Caller;
+use crate::chain::{ChainError, RecordFacts};
+use crate::error::{Error, Refusal, Result};
+use crate::grant::{Envelope, Grant, GrantStage, PartRef};
+use crate::hospital::Hospital;
+use crate::keys::KeyRing;
+use crate::peers::hex_id;
+use crate::secrets::{Bound, open_disclosure, open_part_keys};
+use crate::store::Documents;
+use crate::touch::{Deed, Entry};
+
+/// What the recipient is served.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Served {
+    /// The grant.
+    #[schema(value_type = String)]
+    pub grant: B256,
+    /// The document, DAG-CBOR.
+    #[schema(value_type = String)]
+    pub document: Bytes,
+    /// The recipient's envelope.
+    pub envelope: Envelope,
+    /// The sealed parts to fetch.
+    pub parts: Vec<PartRef>,
+    /// The place of this opening in the log of the institution that serves.
+    pub leaf: u64,
+    /// The institution that serves.
+    #[schema(value_type = String)]
+    pub institution: Address,
+}
+
+/// What was opened: part keys and the proof that the parts belong to the committed record.
+pub struct OpenedGrant {
+    /// The grant's document.
+    pub document: GrantDocument,
+    /// The proven parts.
+    pub disclosure: Disclosure,
+    keys: PartKeys,
+}
+
+/// Open what was served: the recipient's side. Checks the document against its id, the disclosure
+/// against the commitment in the document, and the author's signature.
+///
+/// # Errors
+/// If anything does not hold.
+pub fn open(keys: &KeyRing, at: &Deployment, served: &Served) -> Result<OpenedGrant> {
+    let document = GrantDocument::decode(&served.document)?;
+    if document.id() != served.grant {
+        return Err(Error::invalid("document", "it is not the one that the grant's id names"));
+    }
+    let bound = Bound::to_grantee(at, document.commitment, served.grant, keys.address());
+    let part_keys = open_part_keys(keys.sealing(), &bound, &served.envelope.keys)?;
+    let disclosure = open_disclosure(keys.sealing(), &bound, &served.envelope.disclosure)?;
+    let disclosure = Disclosure::decode(&disclosure)?;
+    disclosure.verify(document.commitment, &at.records())?.author.by_key()?;
+    Ok(OpenedGrant { document, disclosure, keys: PartKeys::decode(&part_keys)? })
+}
+
+impl OpenedGrant {
+    /// The sealed bytes' CID of the part `name`.
+    ///
+    /// # Errors
+    /// If the part was not granted.
+    pub fn part(&self, name: &str) -> Result<&record::Part> {
+        let shown = self.disclosure.parts.iter().find(|p| p.part.name == name);
+        shown.map(|p| &p.part).ok_or(Error::Refused(Refusal::OtherPart))
+    }
+
+    /// The key of the part `name`.
+    ///
+    /// # Errors
+    /// If the part was not granted.
+    pub fn key(&self, name: &str) -> Result<&Secret32> {
+        Ok(self.keys.get(name)?)
+    }
+
+    /// Open the sealed bytes of the part `name`.
+    ///
+    /// # Errors
+    /// If they are not those that the author signed.
+    pub fn open_part(&self, name: &str, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
+        let part = self.part(name)?;
+        check_cid(&part.cid, sealed)?;
+        let key = seal::PartKey::from_bytes(self.key(name)?.expose());
+        Ok(seal::file::open(sealed, &key)?)
+    }
+}
+
+impl Hospital {
+    /// Serve a grant's envelope, or refuse; either is logged first.
+    ///
+    /// # Errors
+    /// [`Error::Refused`], or that the log cannot be written.
+    pub async fn open_grant(&self, caller: &Caller, id: B256) -> Result<Served> {
+        let grant = self.known_grant(id).await?;
+        let decided = self.decide(caller, &grant, None).await;
+        let entry = self.entry(Deed::Open, caller, &grant);
+        let envelope = self.judged(decided, entry.clone()).await?;
+        let leaf = self.touch(entry).await?;
+        Ok(Served {
+            grant: id,
+            document: grant.message.document.clone(),
+            envelope,
+            parts: grant.message.parts,
+            leaf,
+            institution: self.address(),
+        })
+    }
+
+    /// Serve the sealed bytes of a granted part, or refuse; either is logged first.
+    ///
+    /// # Errors
+    /// [`Error::Refused`], or that the log cannot be written.
+    pub async fn serve_part(&self, caller: &Caller, id: B256, cid: &str) -> Result<ByteStream> {
+        let grant = self.known_grant(id).await?;
+        let part = grant.message.part_of(cid).cloned();
+        let entry = self.entry(Deed::Serve, caller, &grant).detail(cid);
+        let Some(part) = part else {
+            return Err(self.refuse_open(Refusal::OtherPart, entry).await);
+        };
+        let decided = self.decide(caller, &grant, Some(&part.name)).await;
+        self.judged(decided, entry.clone()).await?;
+        let cid = blobs::parse_cid(&part.cid)?;
+        self.touch(entry).await?;
+        Ok(self.vault.get_file(&cid))
+    }
+
+    async fn known_grant(&self, id: B256) -> Result<Grant> {
+        let held = self.store.load::<Grant>(&hex_id(id)).await?;
+        held.map(|h| h.document).ok_or(Error::NotFound("grant"))
+    }
+
+    fn entry(&self, deed: Deed, caller: &Caller, grant: &Grant) -> Entry {
+        let mut entry = Entry::new(deed, self.now(), caller.wallet).grant(grant.id);
+        entry.patient = grant.patient;
+        entry
+    }
+
+    async fn judged(&self, decided: Result<Envelope>, entry: Entry) -> Result<Envelope> {
+        match decided {
+            Ok(envelope) => Ok(envelope),
+            Err(Error::Refused(refusal)) => Err(self.refuse_open(refusal, entry).await),
+            Err(other) => Err(other),
+        }
+    }
+
+    /// Log a refusal. A refusal that cannot be logged is still a refusal.
+    async fn refuse_open(&self, refusal: Refusal, entry: Entry) -> Error {
+        let entry = Entry { deed: Deed::Refused, ..entry }.refusal(refusal);
+        match self.touch(entry).await {
+            Ok(_) => Error::Refused(refusal),
+            Err(unwritten) => unwritten,
+        }
+    }
+
+    /// The rule of access. Nothing else in Stele decides about it.
+    async fn decide(&self, caller: &Caller, grant: &Grant, part: Option<&str>) -> Result<Envelope> {
+        let document = grant.message.document()?;
+        let at = self.deployment();
+        if document.id() != grant.id {
+            return Err(Error::Refused(Refusal::NotOnChain));
+        }
+        if grant.message.chain_id != at.chain_id || grant.message.consents != at.contracts.consents {
+            return Err(Error::Refused(Refusal::OtherDeployment));
+        }
+        self.admits(caller, &document, part).await?;
+        match grant.stage {
+            GrantStage::Given => {}
+            GrantStage::Revoked => return Err(Error::Refused(Refusal::Revoked)),
+            GrantStage::Erased => return Err(Error::Refused(Refusal::Erased)),
+        }
+        self.live_on_chain(&document).await.map_err(silent_is_no)?;
+        let envelope = grant.message.envelopes.iter().find(|e| e.recipient == caller.wallet);
+        envelope.cloned().ok_or(Error::Refused(Refusal::OtherRecipient))
+    }
+
+    async fn admits(
+        &self,
+        caller: &Caller,
+        document: &GrantDocument,
+        part: Option<&str>,
+    ) -> Result<()> {
+        let facts = self.chain.staff(caller.wallet).await.map_err(|e| silent_is_no(e.into()))?;
+        let staff = facts.and_then(|f| {
+            let (institution, active) = (f.institution, f.active);
+            f.role.map(|role| record::StaffStatus { institution, role, active })
+        });
+        let who = record::Caller { wallet: caller.wallet, staff };
+        let first = document.parts.first().map_or("", String::as_str);
+        let permitted = document.permits(who, part.unwrap_or(first), self.now());
+        permitted.map_err(|refusal| Error::Refused(refusal.into()))
+    }
+
+    async fn live_on_chain(&self, document: &GrantDocument) -> Result<()> {
+        match self.chain.record(document.controller).await? {
+            RecordFacts::At { .. } => {}
+            RecordFacts::Erased => return Err(Error::Refused(Refusal::Erased)),
+            RecordFacts::None => return Err(Error::Refused(Refusal::NotOnChain)),
+        }
+        let facts = self.chain.grant(document.controller, document.id()).await?;
+        if facts.revoked {
+            return Err(Error::Refused(Refusal::Revoked));
+        }
+        if facts.expiry == 0 {
+            return Err(Error::Refused(Refusal::NotOnChain));
+        }
+        if !facts.live {
+            return Err(Error::Refused(Refusal::Expired));
+        }
+        Ok(())
+    }
+}
+
+/// Who cannot be asked has not said yes.
+fn silent_is_no(error: Error) -> Error {
+    match error {
+        Error::Chain(ChainError::Silent(reason)) => {
+            tracing::warn!(%reason, "an open is refused because the chain cannot be asked");
+            Error::Refused(Refusal::ChainSilent)
+        }
+        other => other,
+    }
+}
+
+impl From<record::Refusal> for Refusal {
+    fn from(refusal: record::Refusal) -> Self {
+        use record::Refusal as R;
+        match refusal {
+            R::Suspended => Self::NotActive,
+            R::PartNotGranted { .. } => Self::OtherPart,
+            R::NotYet { .. } => Self::NotYet,
+            R::Expired { .. } => Self::Expired,
+            _ => Self::OtherRecipient,
+        }
+    }
+}

@@ -1,0 +1,263 @@
+//! Requests: somebody elsewhere asks a patient for access.
+//!
+//! ```text
+//! made ──requester signs; own node carries it to the chain and brings it to the patient's node──►
+//! open (the patient sees it in full; the chain knows its salted id) ──a grant names it──► answered
+//! ```
+
+use alloy_primitives::{Address, B256, Bytes};
+use record::RequestDocument;
+use record::grant::NewRequest;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::act::{Act, Deployment, Errand, SignedAct, check_signature};
+use crate::caller::Caller;
+use crate::error::{Error, Result};
+use crate::hospital::{Hospital, random};
+use crate::keys::KeyRing;
+use crate::peers::hex_id;
+use crate::store::{Batch, Document, Documents, Held, Kind, Query};
+use crate::touch::{Deed, Entry};
+
+/// A request on its way to its patient.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RequestMessage {
+    /// The patient's institution.
+    #[schema(value_type = String)]
+    pub home: Address,
+    /// The document, DAG-CBOR.
+    #[schema(value_type = String)]
+    pub document: Bytes,
+    /// Until when the signature can be used, unix seconds.
+    pub deadline: u64,
+    /// The requester's signature of the act.
+    #[schema(value_type = String)]
+    pub signature: Bytes,
+}
+
+impl RequestMessage {
+    /// Make and sign a request: the requester's side.
+    ///
+    /// # Errors
+    /// If a field is not allowed.
+    pub fn new(
+        keys: &KeyRing,
+        at: &Deployment,
+        home: Address,
+        new: NewRequest,
+        deadline: u64,
+    ) -> Result<Self> {
+        let document = RequestDocument::new(new, random())?;
+        let act = Act::Request { id: document.id(), requester: keys.address(), deadline };
+        let signature = act.sign(at, keys.wallet());
+        Ok(Self { home, document: document.encode().into(), deadline, signature })
+    }
+
+    /// The document.
+    ///
+    /// # Errors
+    /// If it is malformed.
+    pub fn document(&self) -> Result<RequestDocument> {
+        Ok(RequestDocument::decode(&self.document)?)
+    }
+
+    fn signed(&self, document: &RequestDocument) -> SignedAct {
+        let (id, requester) = (document.id(), document.requester);
+        let act = Act::Request { id, requester, deadline: self.deadline };
+        SignedAct { act, signatures: vec![self.signature.clone()] }
+    }
+}
+
+/// A request as a node keeps it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Request {
+    /// Its id, which is on chain.
+    #[schema(value_type = String)]
+    pub id: B256,
+    /// The patient's commitment.
+    #[schema(value_type = String)]
+    pub patient: B256,
+    /// Who asks.
+    #[schema(value_type = String)]
+    pub requester: Address,
+    /// The message.
+    pub message: RequestMessage,
+    /// When it came, unix seconds.
+    pub received_at: u64,
+    /// The grant that answers it.
+    #[schema(value_type = Option<String>)]
+    pub answer: Option<B256>,
+    /// Whether it still has to be brought to the patient's node.
+    pub owed: bool,
+}
+
+impl Document for Request {
+    const KIND: Kind = Kind::Request;
+    fn id(&self) -> String {
+        hex_id(self.id)
+    }
+    fn owner(&self) -> String {
+        hex_id(self.patient)
+    }
+    fn due_at(&self) -> u64 {
+        if self.owed { self.received_at.max(1) } else { 0 }
+    }
+}
+
+/// Whom a request or grant concerns besides its owner.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Inbox {
+    /// The wallet, or the role at an institution.
+    pub(crate) owner: String,
+    /// What it is about: a request or a grant.
+    pub(crate) about: Kind,
+    /// Its id.
+    pub(crate) id: B256,
+}
+
+impl Document for Inbox {
+    const KIND: Kind = Kind::Inbox;
+    fn id(&self) -> String {
+        format!("{}/{}/{}", self.owner, self.about.name(), hex::encode(self.id))
+    }
+    fn owner(&self) -> String {
+        self.owner.clone()
+    }
+    fn state(&self) -> String {
+        self.about.name().to_owned()
+    }
+}
+
+impl Hospital {
+    /// Take a request from somebody of any institution.
+    ///
+    /// # Errors
+    /// If it is not the caller's, not signed, or the contract would refuse it.
+    pub async fn request(&self, by: &Caller, message: RequestMessage) -> Result<Request> {
+        let document = message.document()?;
+        if document.requester != by.wallet {
+            return Err(Error::invalid("requester", "ask in your own name only"));
+        }
+        if let Some(known) = self.store.load::<Request>(&hex_id(document.id())).await? {
+            return Ok(known.document);
+        }
+        if message.home != self.address() && !self.peers.knows(message.home) {
+            return Err(Error::invalid("home", "no node of this institution is known here"));
+        }
+        let signed = message.signed(&document);
+        self.chain.check(&signed).await?;
+        let errand = Errand::new(signed, self.deployment(), self.now());
+        let mut batch = Batch::new();
+        self.enlist(&mut batch, &errand).await?;
+        let request = self.file_request(batch, message, document, Deed::Request).await?;
+        self.errands.notify_one();
+        Ok(request)
+    }
+
+    async fn file_request(
+        &self,
+        mut batch: Batch,
+        message: RequestMessage,
+        document: RequestDocument,
+        deed: Deed,
+    ) -> Result<Request> {
+        let owed = message.home != self.address();
+        let request = Request {
+            id: document.id(),
+            patient: document.patient,
+            requester: document.requester,
+            message,
+            received_at: self.now(),
+            answer: None,
+            owed,
+        };
+        batch.create(&request)?;
+        let (owner, about, id) = (hex::encode(request.requester), Kind::Request, request.id);
+        batch.put(&Inbox { owner, about, id })?;
+        let entry = Entry::new(deed, self.now(), request.requester).patient(request.patient);
+        self.write(batch, entry.detail(hex_id(request.id))).await?;
+        Ok(request)
+    }
+
+    /// Take a request that another institution's node brings.
+    ///
+    /// # Errors
+    /// If it is for another institution, of no patient here, or not signed by active staff.
+    pub async fn receive_request(&self, message: RequestMessage) -> Result<()> {
+        let document = message.document()?;
+        if message.home != self.address() {
+            return Err(Error::invalid("home", "it is for another institution"));
+        }
+        if self.store.load::<Request>(&hex_id(document.id())).await?.is_some() {
+            return Ok(());
+        }
+        self.patient(document.patient).await?;
+        let digest = message.signed(&document).act.digest(self.deployment());
+        let (signer, signature) = (document.requester, &message.signature);
+        check_signature(self.chain.as_ref(), "request", signer, digest, signature).await?;
+        if self.staff(document.requester).await?.is_none() {
+            return Err(Error::Forbidden("the requester is no active staff".to_owned()));
+        }
+        self.file_request(Batch::new(), message, document, Deed::Request).await?;
+        Ok(())
+    }
+
+    /// The requests that wait for a patient, or that a requester made.
+    ///
+    /// # Errors
+    /// If the database does not answer.
+    pub async fn requests(&self, caller: &Caller) -> Result<Vec<Request>> {
+        let mut found = Vec::new();
+        if let Some(patient) = caller.patient {
+            let query = Query::of(Kind::Request).owner(hex_id(patient));
+            found.extend(self.store.all::<Request>(query).await?.into_iter().map(|h| h.document));
+        }
+        for id in self.inbox(&hex::encode(caller.wallet), Kind::Request).await? {
+            if !found.iter().any(|r| r.id == id)
+                && let Some(held) = self.store.load::<Request>(&hex_id(id)).await?
+            {
+                found.push(held.document);
+            }
+        }
+        Ok(found)
+    }
+
+    pub(crate) async fn inbox(&self, owner: &str, about: Kind) -> Result<Vec<B256>> {
+        let query = Query::of(Kind::Inbox).owner(owner).state(about.name());
+        let held = self.store.all::<Inbox>(query).await?;
+        Ok(held.into_iter().map(|h| h.document.id).collect())
+    }
+
+    /// Bring requests to the patients' nodes that did not answer before.
+    ///
+    /// # Errors
+    /// If the database does not answer; a silent peer is no error here.
+    pub async fn settle_requests(&self) -> Result<()> {
+        for mut held in self.store.all::<Request>(Query::of(Kind::Request).due_by(u64::MAX)).await? {
+            let message = &held.document.message;
+            if let Err(error) = self.peers.send_request(message.home, message).await {
+                tracing::warn!(%error, "a request still has to be brought to its patient's node");
+                continue;
+            }
+            held.document.owed = false;
+            let mut batch = Batch::new();
+            batch.replace(&held)?;
+            self.store.write(&batch).await?;
+        }
+        Ok(())
+    }
+
+    pub(crate) async fn answer_request(
+        &self,
+        batch: &mut Batch,
+        request: Option<B256>,
+        grant: B256,
+    ) -> Result<()> {
+        let Some(request) = request else { return Ok(()) };
+        let Some(held) = self.store.load::<Request>(&hex_id(request)).await? else { return Ok(()) };
+        let document = Request { answer: Some(grant), ..held.document };
+        batch.replace(&Held { document, version: held.version })?;
+        Ok(())
+    }
+}

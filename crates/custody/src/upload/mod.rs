@@ -1,0 +1,558 @@
+//! Upload: a doctor or technician makes a record, which then waits for its patient.
+//!
+//! ```text
+//! (nothing) ──file and report: read, compared, sealed, stored──► draft ──author signs──► signed
+//!                                                                  │                       │
+//!                                                       expires: deleted        a quorum holds it
+//!                                                                                          ▼
+//!                                                                          pending (acknowledged)
+//! ```
+//!
+//! * The plaintext lives in memory only, until the parts are sealed. A draft keeps its record key
+//!   sealed to the institution.
+//! * The record's id is a hash of the author and the idempotency key, so that a repeated request
+//!   finds what it made before, in whatever state a crash left it.
+//! * `signed` is not visible to anybody yet. Everything that is needed to go on is in the database,
+//!   the journal and the vault: a repeated signature or the background job goes on from there.
+//! * `pending` is written only when a quorum of institutions holds parts, manifest and envelopes
+//!   durably; only then is the upload acknowledged.
+
+use alloy_primitives::{Address, B256, Bytes, Keccak256};
+use cid::Cid;
+use record::manifest::NewManifest;
+use record::{Manifest, Part};
+use seal::RecordKey;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use zeroize::Zeroizing;
+
+use crate::act::{Deployment, check_signature};
+use crate::approve::version_secrets;
+use crate::blobs;
+use crate::caller::Caller;
+use crate::chain::RecordFacts;
+use crate::enrol::Patient;
+use crate::error::{Error, Result};
+use crate::hospital::{Hospital, random, rng, secret};
+use crate::keys::KeyRing;
+use crate::peers::hex_id;
+use crate::secrets::{Bound, manifest_key, open_draft, seal_draft};
+use crate::store::{Batch, Document, Documents, Held, Kind, Query, Store as _};
+use crate::touch::{Deed, Entry};
+
+pub mod content;
+
+pub use content::{NewUpload, UploadFile};
+
+/// Cores used for sealing one large file.
+const SEALING_THREADS: usize = 2;
+/// The largest sealed draft, bytes: a manifest and a key.
+const IDEMPOTENCY_KEY_BYTES: usize = 200;
+
+/// How far a record version is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Stage {
+    /// Signed by its author; not acknowledged, visible to nobody.
+    Signed,
+    /// Acknowledged; waits for its patient.
+    Pending,
+    /// Approved; its commit is on the way to the chain.
+    Committing,
+    /// On chain.
+    Committed,
+    /// Refused by its patient.
+    Refused,
+    /// Erased by its patient: keys and copies are gone.
+    Erased,
+}
+
+impl Stage {
+    /// The name used in the database.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Signed => "signed",
+            Self::Pending => "pending",
+            Self::Committing => "committing",
+            Self::Committed => "committed",
+            Self::Refused => "refused",
+            Self::Erased => "erased",
+        }
+    }
+}
+
+/// A record version made here, as the store keeps it. Nothing in it is readable without a
+/// sealing key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Version {
+    /// Its id at this hospital.
+    pub record: B256,
+    /// The id of the record's first version.
+    pub series: B256,
+    /// The patient's commitment.
+    pub patient: B256,
+    /// Who made it.
+    pub author: Address,
+    /// The institution.
+    pub institution: Address,
+    /// Its number, from 1.
+    pub version: u64,
+    /// The commitment of the version that it corrects.
+    pub previous: Option<B256>,
+    /// When it was made.
+    pub created_at: u64,
+    /// Its commitment.
+    pub commitment: B256,
+    /// The sealed manifest.
+    pub manifest: Cid,
+    /// The sealed parts.
+    pub parts: Vec<Cid>,
+    /// A sealed copy of this document in the vault, for the replicas.
+    pub package: Option<Cid>,
+    /// The keys, sealed to the patient.
+    pub to_patient: Bytes,
+    /// The keys, sealed to the institution.
+    pub to_institution: Bytes,
+    /// How far it is.
+    pub stage: Stage,
+    /// The record's controller, once approved.
+    pub controller: Option<Address>,
+    /// The act that commits or erases it.
+    pub errand: Option<B256>,
+    /// The reason of a refusal, sealed to the author.
+    pub reason: Option<Bytes>,
+}
+
+impl Document for Version {
+    const KIND: Kind = Kind::Record;
+    fn id(&self) -> String {
+        hex_id(self.record)
+    }
+    fn owner(&self) -> String {
+        hex_id(self.patient)
+    }
+    fn state(&self) -> String {
+        self.stage.name().to_owned()
+    }
+}
+
+impl Version {
+    /// Every blob of it.
+    #[must_use]
+    pub fn blobs(&self) -> Vec<Cid> {
+        let own = [Some(self.manifest), self.package];
+        self.parts.iter().copied().chain(own.into_iter().flatten()).collect()
+    }
+}
+
+/// An upload that its author has not signed yet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Draft {
+    /// The id of the record that it will be.
+    pub record: B256,
+    /// The id of the record's first version.
+    pub series: B256,
+    /// The patient's commitment.
+    pub patient: B256,
+    /// Who made it.
+    pub author: Address,
+    /// Tells the same request from another one with the same idempotency key.
+    pub fingerprint: B256,
+    /// Record key and unsigned manifest, sealed to the institution.
+    pub sealed: Bytes,
+    /// The sealed parts.
+    pub parts: Vec<Cid>,
+    /// When it is deleted, unix seconds.
+    pub expires_at: u64,
+}
+
+impl Document for Draft {
+    const KIND: Kind = Kind::Draft;
+    fn id(&self) -> String {
+        hex_id(self.record)
+    }
+    fn owner(&self) -> String {
+        hex::encode(self.author)
+    }
+    fn due_at(&self) -> u64 {
+        self.expires_at
+    }
+}
+
+/// What the author is asked to sign.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct DraftView {
+    /// The id of the record that it will be.
+    #[schema(value_type = String)]
+    pub record: B256,
+    /// The unsigned manifest, DAG-CBOR.
+    #[schema(value_type = String)]
+    pub manifest: Bytes,
+    /// Until when it can be signed, unix seconds.
+    pub expires_at: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct DraftSecrets(record::Secret32, Bytes);
+
+/// Sign a draft: the author's side. The manifest is read, not believed: it must name this author
+/// and patient, and its parts must hash to the root that is signed.
+///
+/// # Errors
+/// If the draft is not what the author uploaded.
+pub fn sign_draft(
+    keys: &KeyRing,
+    at: &Deployment,
+    draft: &DraftView,
+    patient: B256,
+) -> Result<Bytes> {
+    let manifest = Manifest::decode(&draft.manifest)?;
+    if manifest.header.author != keys.address() {
+        return Err(Error::invalid("author", "the draft names another author"));
+    }
+    if manifest.header.patient != patient {
+        return Err(Error::invalid("patient", "the draft names another patient"));
+    }
+    Ok(Bytes::copy_from_slice(&keys.wallet().sign(manifest.digest(&at.records()))))
+}
+
+/// The id of the record that an author makes under an idempotency key.
+#[must_use]
+pub fn record_id(institution: Address, author: Address, key: &str) -> B256 {
+    let mut hash = Keccak256::new();
+    hash.update(b"stele/record/v1");
+    hash.update(institution);
+    hash.update(author);
+    hash.update(key.as_bytes());
+    hash.finalize()
+}
+
+/// Where a new version stands among the others.
+struct Place {
+    series: B256,
+    corrects: Option<(u64, B256)>,
+}
+
+impl Hospital {
+    /// Make a draft. The same request under the same key returns what it made before.
+    ///
+    /// # Errors
+    /// If the file cannot be taken, is another patient's, or something is not available; nothing
+    /// is left behind then.
+    pub async fn draft(&self, author: &Caller, key: &str, new: NewUpload) -> Result<DraftView> {
+        if key.is_empty() || key.len() > IDEMPOTENCY_KEY_BYTES {
+            let reason = format!("1 to {IDEMPOTENCY_KEY_BYTES} characters");
+            return Err(Error::invalid("idempotency-key", reason));
+        }
+        let record = record_id(self.address(), author.wallet, key);
+        let fingerprint = new.fingerprint(&self.fingerprint_key());
+        if let Some(known) = self.store.load::<Draft>(&hex_id(record)).await? {
+            if known.document.fingerprint != fingerprint {
+                return Err(Error::KeyReused);
+            }
+            return self.draft_view(&known.document);
+        }
+        if let Some(known) = self.store.load::<Version>(&hex_id(record)).await? {
+            let state = known.document.stage.name().to_owned();
+            return Err(Error::State { what: "upload", state });
+        }
+        let patient = self.patient(new.patient).await?;
+        let place = self.place(&patient, record, new.corrects).await?;
+        let contents = content::contents(&patient, author, self, &new)?;
+        let draft = self.seal_draft(author, record, fingerprint, &patient, place, contents).await?;
+        let mut batch = Batch::new();
+        batch.create(&draft)?;
+        self.store.write(&batch).await?;
+        self.draft_view(&draft)
+    }
+
+    fn fingerprint_key(&self) -> Zeroizing<[u8; 32]> {
+        seal::derive::subkey(self.keys.root(), "upload fingerprint")
+    }
+
+    async fn place(&self, patient: &Patient, record: B256, corrects: Option<B256>) -> Result<Place> {
+        let Some(corrected) = corrects else { return Ok(Place { series: record, corrects: None }) };
+        let held = self.version_of(patient.patient, corrected).await?;
+        let version = held.document;
+        let standing = match version.controller {
+            Some(controller) => self.chain.record(controller).await?,
+            None => RecordFacts::None,
+        };
+        match standing {
+            RecordFacts::At { commitment, .. } if commitment == version.commitment => {}
+            _ => {
+                let state = version.stage.name().to_owned();
+                return Err(Error::State { what: "version to correct", state });
+            }
+        }
+        let corrects = Some((version.version, version.commitment));
+        Ok(Place { series: version.series, corrects })
+    }
+
+    async fn seal_draft(
+        &self,
+        author: &Caller,
+        record: B256,
+        fingerprint: B256,
+        patient: &Patient,
+        place: Place,
+        contents: Vec<content::Content>,
+    ) -> Result<Draft> {
+        let key = RecordKey::generate(&mut rng());
+        let mut parts = Vec::with_capacity(contents.len());
+        for content in contents {
+            parts.push(self.seal_part(&key, content).await?);
+        }
+        let cids = parts.iter().map(|p| p.cid).collect();
+        let manifest = Manifest::new(
+            NewManifest {
+                corrects: place.corrects,
+                created_at: self.now(),
+                author: author.wallet,
+                institution: self.address(),
+                patient: patient.patient,
+                parts,
+            },
+            &mut rng(),
+        )?;
+        Ok(Draft {
+            record,
+            series: place.series,
+            patient: patient.patient,
+            author: author.wallet,
+            fingerprint,
+            sealed: self.close_draft(record, &key, &manifest)?,
+            parts: cids,
+            expires_at: self.now() + self.settings.draft_ttl,
+        })
+    }
+
+    async fn seal_part(&self, key: &RecordKey, content: content::Content) -> Result<Part> {
+        let part_key = key.part(&content.name);
+        let size = content.bytes.len() as u64;
+        let (name, media_type) = (content.name, content.media_type);
+        // Sealing a large file takes many milliseconds of computing.
+        let sealed = tokio::task::spawn_blocking(move || {
+            seal::file::seal_parallel(&content.bytes, &part_key, SEALING_THREADS, &mut rng())
+        })
+        .await
+        .map_err(|e| Error::Internal(e.to_string()))?;
+        let cid = blobs::keep(self.vault.as_ref(), sealed.into()).await?;
+        Ok(Part::new(&name, &media_type, size, cid, &mut rng())?)
+    }
+
+    fn draft_bound(&self, record: B256) -> Bound {
+        let recipient = self.address();
+        let at = self.deployment();
+        Bound { grant: record, ..Bound::to_owner(at, B256::ZERO, recipient) }
+    }
+
+    fn close_draft(&self, record: B256, key: &RecordKey, manifest: &Manifest) -> Result<Bytes> {
+        let mut plain = Zeroizing::new(Vec::with_capacity(64 + record::limits::MANIFEST_BYTES));
+        let secrets = DraftSecrets(secret(key.expose()), manifest.encode().into());
+        serde_ipld_dagcbor::to_writer(&mut *plain, &secrets)
+            .map_err(|e| Error::Internal(e.to_string()))?;
+        let to = self.keys.sealing_public();
+        seal_draft(&to, &self.draft_bound(record), &plain, &mut rng())
+    }
+
+    fn open_draft(&self, draft: &Draft) -> Result<(RecordKey, Manifest)> {
+        let bound = self.draft_bound(draft.record);
+        let plain = open_draft(self.keys.sealing(), &bound, &draft.sealed)?;
+        let DraftSecrets(key, manifest) = serde_ipld_dagcbor::from_slice(&plain)
+            .map_err(|e| Error::invalid("draft", e.to_string()))?;
+        Ok((RecordKey::from_bytes(key.expose()), Manifest::decode(&manifest)?))
+    }
+
+    fn draft_view(&self, draft: &Draft) -> Result<DraftView> {
+        let (_, manifest) = self.open_draft(draft)?;
+        let (record, expires_at) = (draft.record, draft.expires_at);
+        Ok(DraftView { record, manifest: manifest.encode().into(), expires_at })
+    }
+
+    /// The author's draft.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if there is none, or it has expired.
+    pub async fn draft_of(&self, author: Address, record: B256) -> Result<DraftView> {
+        self.draft_view(&self.held_draft(author, record).await?.document)
+    }
+
+    /// The author's drafts.
+    ///
+    /// # Errors
+    /// If the database does not answer.
+    pub async fn drafts_of(&self, author: Address) -> Result<Vec<DraftView>> {
+        let query = Query::of(Kind::Draft).owner(hex::encode(author));
+        let held = self.store.all::<Draft>(query).await?;
+        held.iter().map(|h| self.draft_view(&h.document)).collect()
+    }
+
+    async fn held_draft(&self, author: Address, record: B256) -> Result<Held<Draft>> {
+        let held = self.store.load::<Draft>(&hex_id(record)).await?;
+        held.filter(|h| h.document.author == author && h.document.expires_at > self.now())
+            .ok_or(Error::NotFound("draft"))
+    }
+
+    /// Take the author's signature; returns when a quorum of institutions holds the record.
+    /// Repeating it goes on from wherever the last attempt stopped.
+    ///
+    /// # Errors
+    /// If the signature does not hold, or [`Error::Quorum`] while too few replicas answer.
+    pub async fn sign_upload(
+        &self,
+        author: Address,
+        record: B256,
+        signature: Bytes,
+    ) -> Result<Version> {
+        let held = match self.store.load::<Version>(&hex_id(record)).await? {
+            Some(held) if held.document.author == author => held,
+            Some(_) => return Err(Error::NotFound("draft")),
+            None => self.sign_draft(author, record, signature).await?,
+        };
+        if held.document.stage != Stage::Signed {
+            return Ok(held.document);
+        }
+        self.acknowledge(held).await
+    }
+
+    async fn sign_draft(
+        &self,
+        author: Address,
+        record: B256,
+        signature: Bytes,
+    ) -> Result<Held<Version>> {
+        let draft = self.held_draft(author, record).await?.document;
+        let (key, manifest) = self.open_draft(&draft)?;
+        let digest = manifest.digest(&self.deployment().records());
+        check_signature(self.chain.as_ref(), "record", author, digest, &signature).await?;
+        let document = self.close_version(&draft, &key, manifest.signed(signature)).await?;
+        let mut batch = Batch::new();
+        batch.create(&document)?;
+        batch.delete::<Draft>(hex_id(record));
+        let entry = Entry::new(Deed::Upload, self.now(), author);
+        self.write(batch, entry.patient(draft.patient).record(record)).await?;
+        Ok(Held { version: 1, document })
+    }
+
+    async fn close_version(
+        &self,
+        draft: &Draft,
+        key: &RecordKey,
+        manifest: Manifest,
+    ) -> Result<Version> {
+        let sealed = seal::file::seal(&manifest.encode(), &manifest_key(key), &mut rng());
+        let cid = blobs::keep(self.vault.as_ref(), sealed.into()).await?;
+        let salt = random();
+        let commitment = manifest.commitment(&salt, &cid);
+        let at = self.deployment();
+        let patient = self.patient(draft.patient).await?;
+        let secrets = version_secrets(key, salt, cid);
+        let bound = Bound::to_owner(at, commitment, patient.wallet());
+        let to_patient = secrets.seal_to(&patient.sealing_public(at)?, &bound, &mut rng())?;
+        let bound = Bound::to_owner(at, commitment, self.address());
+        let to_institution = secrets.seal_to(&self.keys.sealing_public(), &bound, &mut rng())?;
+        let mut version = Version {
+            record: draft.record,
+            series: draft.series,
+            patient: draft.patient,
+            author: draft.author,
+            institution: self.address(),
+            version: manifest.header.version,
+            previous: manifest.header.previous,
+            created_at: manifest.header.created_at,
+            commitment,
+            manifest: cid,
+            parts: draft.parts.clone(),
+            package: None,
+            to_patient,
+            to_institution,
+            stage: Stage::Signed,
+            controller: None,
+            errand: None,
+            reason: None,
+        };
+        version.package = Some(self.keep_package(&version).await?);
+        Ok(version)
+    }
+
+    /// A sealed copy of the document for the replicas: should this hospital lose everything but
+    /// its keys, the record can still be given to its patient.
+    async fn keep_package(&self, version: &Version) -> Result<Cid> {
+        let plain = serde_ipld_dagcbor::to_vec(version)
+            .map_err(|e| Error::Internal(e.to_string()))?;
+        let key = seal::derive::subkey(self.keys.root(), "record package");
+        let sealed = seal::file::seal(&plain, &seal::PartKey::from_bytes(&key), &mut rng());
+        blobs::keep(self.vault.as_ref(), sealed.into()).await
+    }
+
+    async fn acknowledge(&self, mut held: Held<Version>) -> Result<Version> {
+        let needed = self.settings.quorum.saturating_sub(1);
+        let others = self.peers.replicate(&held.document.blobs(), needed).await?;
+        if others < needed {
+            return Err(Error::Quorum { held: others + 1, needed: self.settings.quorum });
+        }
+        held.document.stage = Stage::Pending;
+        let mut batch = Batch::new();
+        batch.replace(&held)?;
+        self.store.write(&batch).await?;
+        Ok(held.document)
+    }
+
+    /// Go on with uploads that were signed but not acknowledged.
+    ///
+    /// # Errors
+    /// If the database does not answer; too few replicas are no error here.
+    pub async fn settle_uploads(&self) -> Result<()> {
+        let query = Query::of(Kind::Record).state(Stage::Signed.name());
+        for held in self.store.all::<Version>(query).await? {
+            match self.acknowledge(held).await {
+                Ok(_) => {}
+                Err(error) => tracing::warn!(%error, "an upload still waits for its quorum"),
+            }
+        }
+        Ok(())
+    }
+
+    /// Delete drafts that were not signed in time, with their parts.
+    ///
+    /// # Errors
+    /// If the database or the vault does not answer.
+    pub async fn expire_drafts(&self) -> Result<usize> {
+        let due = self.store.all::<Draft>(Query::of(Kind::Draft).due_by(self.now())).await?;
+        let expired = due.len();
+        for held in due {
+            let mut batch = Batch::new();
+            batch.delete::<Draft>(held.document.id());
+            self.store.write(&batch).await?;
+            for cid in &held.document.parts {
+                blobs::forget(self.vault.as_ref(), cid).await?;
+            }
+        }
+        if expired > 0 {
+            self.vault.gc().await?;
+        }
+        Ok(expired)
+    }
+
+    /// The versions that an author made here.
+    ///
+    /// # Errors
+    /// If the database does not answer.
+    pub async fn authored(&self, author: Address) -> Result<Vec<Version>> {
+        let mut all = Vec::new();
+        let mut query = Query::of(Kind::Record);
+        loop {
+            let rows = self.store.list(&query).await?;
+            let Some(last) = rows.last() else { return Ok(all) };
+            query = query.after(last.id.clone());
+            for row in rows {
+                let version = crate::store::decode::<Version>(row)?.document;
+                if version.author == author {
+                    all.push(version);
+                }
+            }
+        }
+    }
+}

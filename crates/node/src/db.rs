@@ -1,0 +1,306 @@
+//! The database: one layer of SQL for SQLite and PostgreSQL.
+//!
+//! Both understand the same statements here (`$1` parameters, `ON CONFLICT`), so that every query is
+//! written once; only the migrations differ by dialect. SQLite runs with a write-ahead log and
+//! `synchronous = FULL`, which makes a commit durable before it is acknowledged, and with a single
+//! writing connection, since it takes one writer at a time anyway and a queue is fairer than a
+//! busy loop.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use custody::store::{Batch, Expect, Kind, Query, Row, Store, StoreError, Write};
+use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+use sqlx::{AssertSqlSafe, Row as _};
+
+static SQLITE: Migrator = sqlx::migrate!("./migrations/sqlite");
+static POSTGRES: Migrator = sqlx::migrate!("./migrations/postgres");
+
+const INSERT: &str = "INSERT INTO documents (kind, id, owner, state, due_at, version, body) \
+     VALUES ($1, $2, $3, $4, $5, 1, $6) ON CONFLICT (kind, id) DO NOTHING";
+const UPSERT: &str = "INSERT INTO documents (kind, id, owner, state, due_at, version, body) \
+     VALUES ($1, $2, $3, $4, $5, 1, $6) ON CONFLICT (kind, id) DO UPDATE SET \
+     owner = excluded.owner, state = excluded.state, due_at = excluded.due_at, \
+     body = excluded.body, version = documents.version + 1";
+const UPDATE: &str = "UPDATE documents SET owner = $3, state = $4, due_at = $5, body = $6, \
+     version = version + 1 WHERE kind = $1 AND id = $2 AND version = $7";
+const DELETE: &str = "DELETE FROM documents WHERE kind = $1 AND id = $2";
+const SELECT: &str = "SELECT id, owner, state, due_at, version, body FROM documents";
+
+/// How long a writer waits for another process's lock before it gives up.
+const BUSY: Duration = Duration::from_secs(5);
+
+/// The database of one node.
+#[derive(Clone, Debug)]
+pub struct Database {
+    pools: Pools,
+}
+
+#[derive(Clone, Debug)]
+enum Pools {
+    Sqlite { read: SqlitePool, write: SqlitePool },
+    Postgres(PgPool),
+}
+
+impl Database {
+    /// Open the database at `url` (`sqlite:PATH` or `postgres://…`) and bring its schema up to date.
+    /// A SQLite file is created if it is not there.
+    ///
+    /// # Errors
+    /// If it cannot be reached, or if its schema was made by a newer program.
+    pub async fn open(url: &str) -> Result<Self, StoreError> {
+        let pools = if url.starts_with("sqlite:") {
+            open_sqlite(url).await?
+        } else {
+            open_postgres(url).await?
+        };
+        let database = Self { pools };
+        database.migrate().await.map_err(|e| StoreError::Unavailable(e.to_string()))?;
+        Ok(database)
+    }
+
+    async fn migrate(&self) -> Result<(), MigrateError> {
+        match &self.pools {
+            Pools::Sqlite { write, .. } => SQLITE.run(write).await,
+            Pools::Postgres(pool) => POSTGRES.run(pool).await,
+        }
+    }
+
+    /// Undo every migration: the schema is gone afterwards, and the data with it.
+    ///
+    /// # Errors
+    /// If the database refuses.
+    pub async fn revert(&self) -> Result<(), StoreError> {
+        let undone = match &self.pools {
+            Pools::Sqlite { write, .. } => SQLITE.undo(write, 0).await,
+            Pools::Postgres(pool) => POSTGRES.undo(pool, 0).await,
+        };
+        undone.map_err(|e| StoreError::Unavailable(e.to_string()))
+    }
+
+    /// Whether the database answers.
+    ///
+    /// # Errors
+    /// If it does not.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        match &self.pools {
+            Pools::Sqlite { read, .. } => sqlx::query("SELECT 1").execute(read).await.map(|_| ()),
+            Pools::Postgres(pool) => sqlx::query("SELECT 1").execute(pool).await.map(|_| ()),
+        }
+        .map_err(unavailable)
+    }
+
+    /// Whether nothing is stored yet.
+    ///
+    /// # Errors
+    /// If the database does not answer.
+    pub async fn is_empty(&self) -> Result<bool, StoreError> {
+        const ANY: &str = "SELECT COUNT(*) FROM (SELECT 1 FROM documents LIMIT 1) AS first";
+        let count: i64 = match &self.pools {
+            Pools::Sqlite { read, .. } => sqlx::query_scalar(ANY).fetch_one(read).await,
+            Pools::Postgres(pool) => sqlx::query_scalar(ANY).fetch_one(pool).await,
+        }
+        .map_err(unavailable)?;
+        Ok(count == 0)
+    }
+
+    /// Wait for open queries and close.
+    pub async fn close(&self) {
+        match &self.pools {
+            Pools::Sqlite { read, write } => {
+                read.close().await;
+                write.close().await;
+            }
+            Pools::Postgres(pool) => pool.close().await,
+        }
+    }
+}
+
+async fn open_sqlite(url: &str) -> Result<Pools, StoreError> {
+    let options = SqliteConnectOptions::from_str(url)
+        .map_err(unavailable)?
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .busy_timeout(BUSY);
+    let write = SqlitePoolOptions::new()
+        .max_connections(1)
+        .acquire_timeout(BUSY)
+        .connect_with(options.clone())
+        .await
+        .map_err(unavailable)?;
+    let read = SqlitePoolOptions::new()
+        .max_connections(4)
+        .acquire_timeout(BUSY)
+        .connect_with(options)
+        .await
+        .map_err(unavailable)?;
+    Ok(Pools::Sqlite { read, write })
+}
+
+async fn open_postgres(url: &str) -> Result<Pools, StoreError> {
+    let options = PgConnectOptions::from_str(url).map_err(unavailable)?;
+    let pool = PgPoolOptions::new()
+        .max_connections(8)
+        .acquire_timeout(BUSY)
+        .connect_with(options)
+        .await
+        .map_err(unavailable)?;
+    Ok(Pools::Postgres(pool))
+}
+
+fn unavailable(error: sqlx::Error) -> StoreError {
+    StoreError::Unavailable(error.to_string())
+}
+
+/// The statement of a [`Query`]. Its text is put together from the fixed fragments below alone;
+/// every value is bound as a parameter.
+fn statement(query: &Query) -> String {
+    let mut sql = format!("{SELECT} WHERE kind = $1");
+    let mut next = 2;
+    let mut and = |condition: &str, wanted: bool| {
+        if wanted {
+            sql.push_str(&condition.replace('?', &format!("${next}")));
+            next += 1;
+        }
+    };
+    and(" AND owner <> '' AND owner = ?", query.owner.is_some());
+    and(" AND state <> '' AND state = ?", query.state.is_some());
+    and(" AND due_at > 0 AND due_at <= ?", query.due_by.is_some());
+    and(" AND id > ?", query.after.is_some());
+    and(" ORDER BY id LIMIT ?", true);
+    sql
+}
+
+fn signed(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+/// The same statements run on either kind of connection; generics over sqlx's databases would need
+/// a page of bounds for the same.
+macro_rules! on_either {
+    ($pools:expr, $which:ident, $connection:ident => $body:expr) => {
+        match $pools {
+            Pools::Sqlite { read, write } => {
+                let $connection = on_either!(@pick $which, read, write);
+                $body
+            }
+            Pools::Postgres(pool) => {
+                let $connection = pool;
+                $body
+            }
+        }
+    };
+    (@pick read, $read:ident, $write:ident) => {{ let _ = $write; $read }};
+    (@pick write, $read:ident, $write:ident) => {{ let _ = $read; $write }};
+}
+
+macro_rules! row_of {
+    ($kind:expr, $row:expr) => {
+        Row {
+            kind: $kind,
+            id: $row.get("id"),
+            owner: $row.get("owner"),
+            state: $row.get("state"),
+            due_at: $row.get::<i64, _>("due_at").unsigned_abs(),
+            version: $row.get::<i64, _>("version").unsigned_abs(),
+            body: $row.get("body"),
+        }
+    };
+}
+
+macro_rules! run_batch {
+    ($transaction:ident, $batch:expr) => {{
+        for write in &$batch.0 {
+            match write {
+                Write::Put { row, expect } => {
+                    let sql = match expect {
+                        Expect::Absent => INSERT,
+                        Expect::Any => UPSERT,
+                        Expect::Version(_) => UPDATE,
+                    };
+                    let mut put = sqlx::query(sql)
+                        .bind(row.kind.name())
+                        .bind(&row.id)
+                        .bind(&row.owner)
+                        .bind(&row.state)
+                        .bind(signed(row.due_at))
+                        .bind(&row.body);
+                    if let Expect::Version(version) = expect {
+                        put = put.bind(signed(*version));
+                    }
+                    let done = put.execute(&mut *$transaction).await.map_err(unavailable)?;
+                    if done.rows_affected() == 0 {
+                        return Err(StoreError::Conflict {
+                            kind: row.kind.name(),
+                            id: row.id.clone(),
+                        });
+                    }
+                }
+                Write::Delete { kind, id } => {
+                    sqlx::query(DELETE)
+                        .bind(kind.name())
+                        .bind(id)
+                        .execute(&mut *$transaction)
+                        .await
+                        .map_err(unavailable)?;
+                }
+            }
+        }
+        $transaction.commit().await.map_err(unavailable)
+    }};
+}
+
+#[async_trait]
+impl Store for Database {
+    async fn get(&self, kind: Kind, id: &str) -> Result<Option<Row>, StoreError> {
+        const ONE: &str = "SELECT id, owner, state, due_at, version, body FROM documents \
+             WHERE kind = $1 AND id = $2";
+        on_either!(&self.pools, read, pool => {
+            let row = sqlx::query(ONE).bind(kind.name()).bind(id).fetch_optional(pool).await;
+            Ok(row.map_err(unavailable)?.map(|row| row_of!(kind, row)))
+        })
+    }
+
+    async fn list(&self, query: &Query) -> Result<Vec<Row>, StoreError> {
+        on_either!(&self.pools, read, pool => {
+            let mut list = sqlx::query(AssertSqlSafe(statement(query))).bind(query.kind.name());
+            if let Some(owner) = &query.owner {
+                list = list.bind(owner);
+            }
+            if let Some(state) = &query.state {
+                list = list.bind(state);
+            }
+            if let Some(due) = query.due_by {
+                list = list.bind(signed(due));
+            }
+            if let Some(after) = &query.after {
+                list = list.bind(after);
+            }
+            let rows = list.bind(i64::from(query.limit)).fetch_all(pool).await;
+            let rows = rows.map_err(unavailable)?;
+            Ok(rows.iter().map(|row| row_of!(query.kind, row)).collect())
+        })
+    }
+
+    async fn apply(&self, batch: &Batch) -> Result<(), StoreError> {
+        match &self.pools {
+            Pools::Sqlite { write, .. } => {
+                // IMMEDIATE takes the write lock at once: a transaction that has to be upgraded
+                // later would fail instead of waiting.
+                let mut transaction =
+                    write.begin_with("BEGIN IMMEDIATE").await.map_err(unavailable)?;
+                run_batch!(transaction, batch)
+            }
+            Pools::Postgres(pool) => {
+                let mut transaction = pool.begin().await.map_err(unavailable)?;
+                run_batch!(transaction, batch)
+            }
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! Errors as clients see them: a status, a stable code, what happened, what to do next.
+
+use axum::Json;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use custody::error::{Error, Fault};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// The body of every error response.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ErrorBody {
+    /// A stable code that programs can match, for example `wrong_patient`.
+    pub error: String,
+    /// What happened, in plain words.
+    pub message: String,
+    /// What to do next.
+    pub hint: String,
+}
+
+/// An error response.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{} {}: {}", .status.as_u16(), .body.error, .body.message)]
+pub struct ApiError {
+    /// The HTTP status.
+    pub status: StatusCode,
+    /// The body.
+    pub body: ErrorBody,
+    /// Seconds after which it is worth trying again.
+    pub retry_after: Option<u64>,
+}
+
+impl ApiError {
+    /// An error with its status, code, message and hint.
+    #[must_use]
+    pub fn new(
+        status: StatusCode,
+        error: &str,
+        message: impl Into<String>,
+        hint: impl Into<String>,
+    ) -> Self {
+        let body =
+            ErrorBody { error: error.to_owned(), message: message.into(), hint: hint.into() };
+        Self { status, body, retry_after: None }
+    }
+
+    /// With a `Retry-After`.
+    #[must_use]
+    pub fn retry_after(mut self, seconds: u64) -> Self {
+        self.retry_after = Some(seconds);
+        self
+    }
+
+    /// 401: who is it?
+    #[must_use]
+    pub fn sign_in(message: &str) -> Self {
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "sign_in",
+            message,
+            "sign in with POST /api/v1/session and send the token as 'Authorization: Bearer …'",
+        )
+    }
+
+    /// 403: not this caller.
+    #[must_use]
+    pub fn forbidden(who: &str) -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "forbidden",
+            format!("this is for {who} only"),
+            "sign in with a wallet that has this role, or ask the institution for it",
+        )
+    }
+
+    /// 400: the request cannot be read.
+    #[must_use]
+    pub fn unreadable(message: impl Into<String>) -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "unreadable",
+            message,
+            "compare the request with /api/openapi.json",
+        )
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let mut response = (self.status, Json(self.body)).into_response();
+        if let Some(seconds) = self.retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+        }
+        if self.status == StatusCode::UNAUTHORIZED {
+            let challenge = header::HeaderValue::from_static("Bearer");
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+        }
+        response
+    }
+}
+
+impl From<Error> for ApiError {
+    fn from(error: Error) -> Self {
+        let status = match error.fault() {
+            Fault::Invalid => StatusCode::UNPROCESSABLE_ENTITY,
+            Fault::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Fault::Forbidden => StatusCode::FORBIDDEN,
+            Fault::NotFound => StatusCode::NOT_FOUND,
+            Fault::Conflict => StatusCode::CONFLICT,
+            Fault::Gone => StatusCode::GONE,
+            Fault::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Fault::Full => StatusCode::INSUFFICIENT_STORAGE,
+            Fault::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        let api = Self::new(status, error.code(), error.to_string(), error.hint());
+        if status == StatusCode::SERVICE_UNAVAILABLE { api.retry_after(2) } else { api }
+    }
+}
