@@ -9,8 +9,10 @@
 //! Units: prices in wei per gas; logarithms are natural; a horizon of `h` days means the daily mean
 //! price `h` days after the last known day, 1 to [`HORIZON`].
 
+pub mod advice;
 pub mod backtest;
 pub mod conformal;
+pub mod evaluate;
 pub mod features;
 pub mod history;
 pub mod model;

@@ -1,6 +1,6 @@
 //! Encrypted key files.
 //!
-//! A key file is JSON: the public half in the clear (who it belongs to), the three secrets of its
+//! A key file is JSON: the public half in the clear (who it belongs to), the secrets of its
 //! owner under a passphrase: Argon2id (RFC 9106, its second recommended parameter set) derives the
 //! key, XChaCha20-Poly1305 (draft-irtf-cfrg-xchacha-03) seals the secrets, and the public half is
 //! the associated data, so that neither can be exchanged without the other.
@@ -19,8 +19,6 @@ use zeroize::{Zeroize as _, Zeroizing};
 
 /// The format this program writes.
 const FORMAT: u32 = 1;
-/// Wallet key, sealing key and root secret, 32 bytes each.
-const SECRETS: usize = 96;
 /// A key file is a few hundred bytes; anything larger is something else.
 const MAX_FILE: u64 = 16 * 1024;
 /// RFC 9106, section 4, second recommended option: 64 MiB, three passes, four lanes.
@@ -46,16 +44,6 @@ pub(crate) enum KeystoreError {
     /// The operating system gave no randomness.
     #[error("the operating system gave no random bytes: {0}")]
     Random(getrandom::Error),
-}
-
-/// The three secrets of one owner. Wiped when dropped, never printed.
-pub(crate) struct Secrets {
-    /// secp256k1 scalar: the identity on chain.
-    pub(crate) wallet: Zeroizing<[u8; 32]>,
-    /// X25519 private key: what is sealed to the owner opens with it.
-    pub(crate) sealing: Zeroizing<[u8; 32]>,
-    /// The secret from which a patient's controllers and index key are derived.
-    pub(crate) root: Zeroizing<[u8; 32]>,
 }
 
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
@@ -103,7 +91,7 @@ struct File {
 pub(crate) fn create(
     path: &Path,
     public: &Public,
-    secrets: &Secrets,
+    secrets: &[u8],
     passphrase: &Zeroizing<String>,
 ) -> Result<(), KeystoreError> {
     let mut salt = [0u8; 16];
@@ -112,11 +100,7 @@ pub(crate) fn create(
     getrandom::fill(&mut nonce).map_err(KeystoreError::Random)?;
     let cipher = cipher(passphrase, &salt, STRONG)
         .map_err(|why| KeystoreError::Format { path: path.into(), why })?;
-    let mut plain = Zeroizing::new([0u8; SECRETS]);
-    plain[..32].copy_from_slice(&secrets.wallet[..]);
-    plain[32..64].copy_from_slice(&secrets.sealing[..]);
-    plain[64..].copy_from_slice(&secrets.root[..]);
-    let payload = Payload { msg: &plain[..], aad: &associated(public) };
+    let payload = Payload { msg: secrets, aad: &associated(public) };
     let sealed = cipher
         .encrypt(&XNonce::from(nonce), payload)
         .map_err(|_| KeystoreError::Format { path: path.into(), why: "sealing failed".into() })?;
@@ -146,7 +130,7 @@ pub(crate) fn public(path: &Path) -> Result<Public, KeystoreError> {
 pub(crate) fn open(
     path: &Path,
     passphrase: &Zeroizing<String>,
-) -> Result<(Public, Secrets), KeystoreError> {
+) -> Result<(Public, Zeroizing<Vec<u8>>), KeystoreError> {
     let file = read(path)?;
     let bad = |why: &str| KeystoreError::Format { path: path.into(), why: why.into() };
     if !file.kdf.within(MAX_COST) {
@@ -164,15 +148,7 @@ pub(crate) fn open(
         .decrypt(&XNonce::from(nonce), payload)
         .map(Zeroizing::new)
         .map_err(|_| KeystoreError::Passphrase(path.into()))?;
-    if plain.len() != SECRETS {
-        return Err(bad("it holds another number of secrets"));
-    }
-    let part = |at: usize| {
-        let mut secret = Zeroizing::new([0u8; 32]);
-        secret.copy_from_slice(&plain[at..at + 32]);
-        secret
-    };
-    Ok((file.public, Secrets { wallet: part(0), sealing: part(32), root: part(64) }))
+    Ok((file.public, plain))
 }
 
 fn cipher(
@@ -245,14 +221,13 @@ fn write_new(path: &Path, file: &File) -> Result<(), KeystoreError> {
 mod tests {
     use super::*;
 
-    fn sample() -> (Public, Secrets) {
+    fn sample() -> (Public, [u8; 96]) {
         let public = Public {
             name: "Asha Rao".into(),
             address: Address::repeat_byte(7),
             sealing_public: "01".repeat(33),
         };
-        let secret = |byte| Zeroizing::new([byte; 32]);
-        (public, Secrets { wallet: secret(1), sealing: secret(2), root: secret(3) })
+        (public, [1; 96])
     }
 
     fn pass(text: &str) -> Zeroizing<String> {
@@ -267,7 +242,7 @@ mod tests {
         create(&path, &public, &secrets, &pass("correct horse")).unwrap();
         let (read_public, read) = open(&path, &pass("correct horse")).unwrap();
         assert_eq!(read_public.address, public.address);
-        assert_eq!((*read.wallet, *read.sealing, *read.root), ([1; 32], [2; 32], [3; 32]));
+        assert_eq!(read[..], secrets);
         assert!(matches!(open(&path, &pass("wrong")), Err(KeystoreError::Passphrase(_))));
     }
 

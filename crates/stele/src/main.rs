@@ -1,10 +1,15 @@
 //! The command line of Stele: the only crate that knows the terminal.
 
 mod cmd;
+#[cfg(feature = "hospital")]
+mod keystore;
+#[cfg(feature = "hospital")]
+mod random;
 
+use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
 /// Patient-owned medical records: sealed for the patient, carved for the world.
 #[derive(Debug, Parser)]
@@ -16,23 +21,96 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Make a node's configuration and key file
+    #[cfg(feature = "hospital")]
+    Init(cmd::init::Args),
+    /// Run a hospital's node
+    #[cfg(feature = "hospital")]
+    Node(cmd::node::Args),
+    /// Run the whole story on this machine
+    #[cfg(feature = "hospital")]
+    Demo(cmd::demo::Args),
+    /// Make, show, share and recover keys
+    #[cfg(feature = "hospital")]
+    Key(cmd::key::Args),
+    /// Deploy the contracts; admit hospitals, staff and patients
+    #[cfg(feature = "hospital")]
+    Registry(cmd::registry::Args),
+    /// Upload, approve, list, read, export, verify and erase records
+    #[cfg(feature = "hospital")]
+    Record(cmd::record::Args),
+    /// Ask for access, grant it, open what was granted, revoke
+    #[cfg(feature = "hospital")]
+    Consent(cmd::consent::Args),
+    /// See who touched a record; verify a hospital's log
+    #[cfg(feature = "hospital")]
+    Audit(cmd::audit::Args),
+    /// Make a node's database again from the chain, the log and the vault
+    #[cfg(feature = "hospital")]
+    Rebuild(cmd::rebuild::Args),
     /// Read radiographs: train, evaluate and use the models
     #[cfg(feature = "reader")]
     Reader(cmd::reader::Args),
     /// Forecast Ethereum fees and advise when to send
     #[cfg(feature = "forecast")]
     Forecast(cmd::forecast::Args),
+    /// Print a script that completes commands in a shell
+    #[command(after_help = "Example:\n  stele completions bash > /etc/bash_completion.d/stele")]
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
 }
 
 fn main() -> ExitCode {
-    let outcome = match Cli::parse().command {
+    match run(Cli::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
+
+fn run(command: Command) -> Result<(), cmd::Failure> {
+    match command {
+        #[cfg(feature = "hospital")]
+        Command::Init(args) => cmd::init::run(args),
+        #[cfg(feature = "hospital")]
+        Command::Node(args) => cmd::node::run(args),
+        #[cfg(feature = "hospital")]
+        Command::Demo(args) => cmd::demo::run(args),
+        #[cfg(feature = "hospital")]
+        Command::Key(args) => cmd::key::run(args),
+        #[cfg(feature = "hospital")]
+        Command::Registry(args) => cmd::registry::run(args),
+        #[cfg(feature = "hospital")]
+        Command::Record(args) => cmd::record::run(args),
+        #[cfg(feature = "hospital")]
+        Command::Consent(args) => cmd::consent::run(args),
+        #[cfg(feature = "hospital")]
+        Command::Audit(args) => cmd::audit::run(args),
+        #[cfg(feature = "hospital")]
+        Command::Rebuild(args) => cmd::rebuild::run(args),
         #[cfg(feature = "reader")]
         Command::Reader(args) => cmd::reader::run(args),
         #[cfg(feature = "forecast")]
         Command::Forecast(args) => cmd::forecast::run(args),
-    };
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => failure.report(),
+        Command::Completions { shell } => {
+            let out = &mut std::io::stdout();
+            clap_complete::generate(shell, &mut Cli::command(), "stele", out);
+            Ok(())
+        }
     }
+}
+
+/// Whether a person watches: progress goes to standard error only then.
+pub(crate) fn watched() -> bool {
+    std::io::stderr().is_terminal()
+}
+
+/// The runtime that commands run on.
+#[cfg(feature = "hospital")]
+pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, cmd::Failure> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| cmd::Failure::work(format!("cannot start the runtime: {error}")))
 }

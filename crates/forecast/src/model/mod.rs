@@ -32,6 +32,47 @@ pub trait Model: Send {
     fn predict(&self, series: &Series, at: usize) -> Result<Path, Error>;
 }
 
+/// Name of the model that the program ships.
+pub const BEST: &str = "quantile-blend";
+
+/// Every model, the costly ones last.
+#[must_use]
+pub fn all() -> Vec<Box<dyn Model>> {
+    vec![
+        Box::new(Persistence),
+        Box::new(SeasonalNaive),
+        Box::new(Smoothing::default()),
+        Box::new(ridge()),
+        Box::new(blend()),
+        Box::new(Network::new(1)),
+        Box::new(Paper::new(PaperSettings::default())),
+    ]
+}
+
+/// Ridge regression on lags, means and the calendar.
+#[must_use]
+pub fn ridge() -> Linear {
+    let settings = LinearSettings { window: 1460, quantile: None, ridge: 10.0, dear: 0.0 };
+    Linear::new("ridge", settings)
+}
+
+/// The model that the program ships: quantile regressions over four spans of the past, so that
+/// the newest days speak in each of them and no single span decides.
+#[must_use]
+pub fn blend() -> Mean {
+    let member = |window, ridge, dear| -> Box<dyn Model> {
+        let settings = LinearSettings { window, quantile: Some(0.4), ridge, dear };
+        Box::new(Linear::new("quantile", settings))
+    };
+    let members = vec![
+        member(365, 30.0, 0.0),
+        member(730, 30.0, 0.0),
+        member(1460, 3.0, 0.5),
+        member(2500, 3.0, 1.0),
+    ];
+    Mean::new(BEST, members)
+}
+
 /// The geometric mean of several models.
 pub struct Mean {
     name: &'static str,

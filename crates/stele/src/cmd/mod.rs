@@ -1,9 +1,31 @@
-//! One module per command.
+//! One module per command, and what they share.
 
 #[cfg(feature = "forecast")]
 pub(crate) mod forecast;
 #[cfg(feature = "reader")]
 pub(crate) mod reader;
+
+#[cfg(feature = "hospital")]
+pub(crate) mod audit;
+#[cfg(feature = "hospital")]
+pub(crate) mod consent;
+#[cfg(feature = "hospital")]
+pub(crate) mod demo;
+#[cfg(feature = "hospital")]
+pub(crate) mod init;
+#[cfg(feature = "hospital")]
+pub(crate) mod key;
+#[cfg(feature = "hospital")]
+pub(crate) mod node;
+#[cfg(feature = "hospital")]
+pub(crate) mod rebuild;
+#[cfg(feature = "hospital")]
+pub(crate) mod record;
+#[cfg(feature = "hospital")]
+pub(crate) mod registry;
+
+#[cfg(feature = "hospital")]
+mod person;
 
 use std::process::ExitCode;
 
@@ -13,20 +35,20 @@ use std::process::ExitCode;
 /// unreadable input); clap uses 2 for its own errors too.
 #[derive(Debug)]
 pub(crate) struct Failure {
-    pub(crate) code: u8,
-    pub(crate) message: String,
-    pub(crate) hint: Option<String>,
+    code: u8,
+    message: String,
+    hint: Option<String>,
 }
 
 impl Failure {
     /// The work itself failed.
-    pub(crate) fn work(message: impl Into<String>) -> Self {
-        Self { code: 1, message: message.into(), hint: None }
+    pub(crate) fn work(message: impl std::fmt::Display) -> Self {
+        Self { code: 1, message: message.to_string(), hint: None }
     }
 
     /// The command was called wrongly or its input cannot be used.
-    pub(crate) fn usage(message: impl Into<String>) -> Self {
-        Self { code: 2, message: message.into(), hint: None }
+    pub(crate) fn usage(message: impl std::fmt::Display) -> Self {
+        Self { code: 2, message: message.to_string(), hint: None }
     }
 
     /// What the user should do next.
@@ -43,4 +65,20 @@ impl Failure {
         }
         ExitCode::from(self.code)
     }
+}
+
+/// Print a result: as JSON for programs, as text for people.
+pub(crate) fn print<T: serde::Serialize>(
+    json: bool,
+    value: &T,
+    text: impl FnOnce(&T) -> String,
+) -> Result<(), Failure> {
+    let out = if json {
+        serde_json::to_string_pretty(value)
+            .map_err(|error| Failure::work(format!("the result cannot be written as JSON: {error}")))?
+    } else {
+        text(value)
+    };
+    println!("{}", out.trim_end());
+    Ok(())
 }

@@ -1,0 +1,138 @@
+//! `stele key`: make key files, look at them, share them among guardians, get them back.
+
+use std::path::{Path, PathBuf};
+
+use clap::Subcommand;
+use custody::keys::KeyRing;
+use serde::Serialize;
+use zeroize::Zeroizing;
+
+use super::Failure;
+use super::person::{KeyArgs, new_passphrase};
+use crate::keystore::{self, Public};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    command: Command,
+    /// Print JSON
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Make a key file
+    #[command(after_help = "Examples:
+  stele key new --name 'Asha Rao' rao.key
+  STELE_PASSPHRASE=… stele key new --name 'City Hospital' city.key")]
+    New {
+        /// Where to write it; never overwritten
+        file: PathBuf,
+        /// A name for your own eyes
+        #[arg(long)]
+        name: String,
+        /// File whose first line is the passphrase
+        #[arg(long, env = "STELE_PASSPHRASE_FILE", value_name = "FILE")]
+        passphrase_file: Option<PathBuf>,
+    },
+    /// Show the public half of a key file; needs no passphrase
+    Show {
+        /// The key file
+        file: PathBuf,
+    },
+    /// Split the keys among guardians: any THRESHOLD of them give them back
+    #[command(after_help = "Example:
+  stele key share --key rao.key --guardians 3 --threshold 2 --out shares/")]
+    Share {
+        #[command(flatten)]
+        key: KeyArgs,
+        /// How many shares to make
+        #[arg(long, default_value_t = 3)]
+        guardians: u8,
+        /// How many of them are needed
+        #[arg(long, default_value_t = 2)]
+        threshold: u8,
+        /// Folder for the shares
+        #[arg(long)]
+        out: PathBuf,
+    },
+    /// Make a key file again out of guardians' shares
+    #[command(after_help = "Example:
+  stele key recover --name 'Asha Rao' --out rao.key shares/1.share shares/3.share")]
+    Recover {
+        /// The shares
+        #[arg(required = true)]
+        shares: Vec<PathBuf>,
+        /// Where to write the key file; never overwritten
+        #[arg(long)]
+        out: PathBuf,
+        /// A name for your own eyes
+        #[arg(long)]
+        name: String,
+        /// File whose first line is the new passphrase
+        #[arg(long, env = "STELE_PASSPHRASE_FILE", value_name = "FILE")]
+        passphrase_file: Option<PathBuf>,
+    },
+}
+
+/// What a key file says without its passphrase.
+#[derive(Serialize)]
+struct Shown<'a> {
+    file: &'a Path,
+    #[serde(flatten)]
+    public: Public,
+}
+
+/// Run the command.
+pub(crate) fn run(args: Args) -> Result<(), Failure> {
+    match args.command {
+        Command::New { file, name, passphrase_file } => {
+            let passphrase = new_passphrase(passphrase_file.as_ref())?;
+            let ring = KeyRing::generate(&mut crate::random::os());
+            let public = create(&file, &name, &ring, &passphrase)?;
+            shown(args.json, &file, public)
+        }
+        Command::Show { file } => {
+            let public = keystore::public(&file).map_err(Failure::usage)?;
+            shown(args.json, &file, public)
+        }
+        Command::Share { key, guardians, threshold, out } => {
+            share(args.json, &key, guardians, threshold, &out)
+        }
+        Command::Recover { shares, out, name, passphrase_file } => {
+            let ring = recover(&shares)?;
+            let passphrase = new_passphrase(passphrase_file.as_ref())?;
+            let public = create(&out, &name, &ring, &passphrase)?;
+            shown(args.json, &out, public)
+        }
+    }
+}
+
+/// Write a key file for a ring.
+pub(crate) fn create(
+    file: &Path,
+    name: &str,
+    ring: &KeyRing,
+    passphrase: &Zeroizing<String>,
+) -> Result<Public, Failure> {
+    let public = Public {
+        name: name.to_owned(),
+        address: ring.address(),
+        sealing_public: hex::encode(ring.sealing_public().to_bytes()),
+    };
+    keystore::create(file, &public, &ring.to_bytes(), passphrase).map_err(Failure::usage)?;
+    Ok(public)
+}
+
+fn shown(json: bool, file: &Path, public: Public) -> Result<(), Failure> {
+    super::print(json, &Shown { file, public }, |shown| {
+        format!(
+            "{}\n  name         {}\n  address      {}\n  sealing key  {}",
+            shown.file.display(),
+            shown.public.name,
+            shown.public.address,
+            shown.public.sealing_public,
+        )
+    })
+}
