@@ -13,10 +13,14 @@
 
 mod codec;
 pub mod demographics;
+pub mod dicom;
 pub mod disclosure;
 pub mod eip712;
 mod error;
+pub mod fhir;
 pub mod grant;
+pub mod identity;
+pub mod image;
 pub mod index;
 pub mod key_statement;
 pub mod limits;
