@@ -63,10 +63,10 @@ contract DomainTest is Fixture {
     function test_signatures_for_another_deployment_are_refused() public {
         Acts memory acts = build();
         Signed memory signed = signAll(acts);
-        (Registry r, Records d, Consents c, Log l) = (registry, records, consents, log);
+        (Registry a, Records b, Consents c, Log d) = (registry, records, consents, log);
         setUp();
         refuseAll(acts, signed);
-        (registry, records, consents, log) = (r, d, c, l);
+        (registry, records, consents, log) = (a, b, c, d);
         acceptAll(acts, signed);
     }
 

@@ -2,7 +2,7 @@
 pragma solidity 0.8.37;
 
 /// @notice The cheat codes of Forge that these tests use.
-interface Cheats {
+interface ICheats {
     function addr(uint256 key) external pure returns (address);
     function sign(uint256 key, bytes32 digest) external pure returns (uint8 v, bytes32 r, bytes32 s);
     function warp(uint256 time) external;
@@ -36,7 +36,7 @@ interface Cheats {
 
 /// @notice Assertions and the cheat codes.
 abstract contract Checks {
-    Cheats internal constant CHEATS = Cheats(0x7109709ECfa91a80626fF3989D68f67F5b1DD12D);
+    ICheats internal constant CHEATS = ICheats(0x7109709ECfa91a80626fF3989D68f67F5b1DD12D);
 
     error NotEqual(string what, bytes32 found, bytes32 wanted);
     error NotTrue(string what);
@@ -55,6 +55,18 @@ abstract contract Checks {
 
     function same(address found, address wanted, string memory what) internal pure {
         same(uint160(found), uint160(wanted), what);
+    }
+
+    /// @dev How many different slots of `target` were written since `CHEATS.record()`.
+    function slotsWritten(address target) internal returns (uint256 count) {
+        (, bytes32[] memory writes) = CHEATS.accesses(target);
+        for (uint256 i = 0; i < writes.length; ++i) {
+            bool known = false;
+            for (uint256 j = 0; j < i; ++j) {
+                known = known || writes[j] == writes[i];
+            }
+            if (!known) ++count;
+        }
     }
 
     /// @dev Brings `value` into [low, high].

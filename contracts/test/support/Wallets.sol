@@ -29,8 +29,10 @@ contract ContractWallet is IERC1271 {
 
 /// @notice A contract wallet that reverts when asked.
 contract RevertingWallet is IERC1271 {
+    error Refused();
+
     function isValidSignature(bytes32, bytes calldata) external pure returns (bytes4) {
-        revert();
+        revert Refused();
     }
 }
 
