@@ -1,0 +1,222 @@
+//! The outbox: every transaction that was asked for, and every byte that was signed for it, kept
+//! before anything is sent.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+
+use alloy_primitives::{Address, B256, Bytes, U256};
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+use crate::contracts::Refusal;
+use crate::error::{Error, Result};
+use crate::tx::Fees;
+
+/// What a transaction does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Call {
+    /// Which contract, or account.
+    pub to: Address,
+    /// ABI-encoded call.
+    pub data: Bytes,
+    /// Wei to send along.
+    #[serde(default)]
+    pub value: U256,
+}
+
+impl Call {
+    /// A call of a contract's function, without value.
+    pub fn new(to: Address, call: &impl alloy_sol_types::SolCall) -> Self {
+        Self {
+            to,
+            data: call.abi_encode().into(),
+            value: U256::ZERO,
+        }
+    }
+}
+
+/// One signed form of a transaction. All forms of an item have the same nonce, so at most one of
+/// them can ever be included.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// Its hash.
+    pub hash: B256,
+    /// The bytes that are sent, and sent again.
+    pub raw: Bytes,
+    /// What it offers.
+    pub fees: Fees,
+    /// When it was signed, in Unix seconds.
+    pub signed_at: u64,
+}
+
+/// Where and how a transaction was included.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Inclusion {
+    /// Hash of the form that was included.
+    pub transaction: B256,
+    /// Height of its block.
+    pub block: u64,
+    /// Hash of its block.
+    pub block_hash: B256,
+    /// Gas that it used.
+    pub gas_used: u64,
+    /// Wei paid per unit of gas.
+    pub gas_price: u128,
+    /// Why the contract refused it; `None` if it did what it should.
+    pub refusal: Option<Refusal>,
+    /// Items of a batch that the contract left out.
+    pub skipped: Vec<SkippedItem>,
+}
+
+/// An item of a batch that the contract left out, while others were applied.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SkippedItem {
+    /// Its place in the batch, from 0.
+    pub index: u64,
+    /// Whose record.
+    pub controller: Address,
+    /// Why.
+    pub reason: Refusal,
+}
+
+/// How far a transaction has come.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum State {
+    /// Not signed yet.
+    Queued,
+    /// Signed, and sent or about to be.
+    Signed,
+    /// In a block that could still be taken back.
+    Included(Inclusion),
+    /// In a block that will not be taken back.
+    Final(Inclusion),
+    /// Never sent: the contract would refuse it.
+    Refused(Refusal),
+}
+
+/// A transaction in the outbox.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Item {
+    /// Idempotency key: one key, one act.
+    pub key: String,
+    /// Who sends and pays.
+    pub sender: Address,
+    /// What it does.
+    pub call: Call,
+    /// When it was asked for, in Unix seconds.
+    pub created_at: u64,
+    /// How far it has come.
+    pub state: State,
+    /// Nonce, once signed.
+    pub nonce: Option<u64>,
+    /// Every form that was signed with this nonce, oldest first.
+    pub attempts: Vec<Attempt>,
+    /// Why it does not get on, in words, if something is in its way.
+    pub trouble: Option<String>,
+    /// Counts changes; [`OutboxStore::update`] compares it.
+    pub revision: u64,
+}
+
+impl Item {
+    /// Whether it still needs work: everything but [`State::Final`] and [`State::Refused`].
+    pub fn is_open(&self) -> bool {
+        !matches!(self.state, State::Final(_) | State::Refused(_))
+    }
+}
+
+/// Keeps the outbox. Every method that writes returns only when the data would survive the loss of
+/// power.
+#[async_trait]
+pub trait OutboxStore: Send + Sync {
+    /// Adds an item at the end of its sender's queue; if its key is there already, changes
+    /// nothing. Returns the item that is there now.
+    async fn insert(&self, item: &Item) -> Result<Item>;
+
+    /// The item of a key.
+    async fn get(&self, key: &str) -> Result<Option<Item>>;
+
+    /// The sender's open items ([`Item::is_open`]), in the order in which they were added.
+    async fn open(&self, sender: Address) -> Result<Vec<Item>>;
+
+    /// Puts `item` in place of the stored one of its key, with its revision raised by one.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] if the stored one has another revision, or another open item of the
+    /// sender has the same nonce: then nothing was changed.
+    async fn update(&self, item: &Item) -> Result<()>;
+}
+
+/// An outbox in memory, for tests.
+#[derive(Debug, Default)]
+pub struct MemoryOutbox(Mutex<Memory>);
+
+#[derive(Debug, Default)]
+struct Memory {
+    items: BTreeMap<u64, Item>,
+}
+
+impl MemoryOutbox {
+    fn memory(&self) -> std::sync::MutexGuard<'_, Memory> {
+        // A panic while it was held left nothing half done: every change below is in one go.
+        self.0
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl OutboxStore for MemoryOutbox {
+    async fn insert(&self, item: &Item) -> Result<Item> {
+        let mut memory = self.memory();
+        if let Some(known) = memory.items.values().find(|known| known.key == item.key) {
+            return Ok(known.clone());
+        }
+        let place = memory.items.len() as u64;
+        memory.items.insert(place, item.clone());
+        Ok(item.clone())
+    }
+
+    async fn get(&self, key: &str) -> Result<Option<Item>> {
+        Ok(self
+            .memory()
+            .items
+            .values()
+            .find(|item| item.key == key)
+            .cloned())
+    }
+
+    async fn open(&self, sender: Address) -> Result<Vec<Item>> {
+        let memory = self.memory();
+        let open = memory
+            .items
+            .values()
+            .filter(|item| item.sender == sender && item.is_open());
+        Ok(open.cloned().collect())
+    }
+
+    async fn update(&self, item: &Item) -> Result<()> {
+        let mut memory = self.memory();
+        let taken = item.nonce.is_some()
+            && memory.items.values().any(|other| {
+                other.key != item.key
+                    && other.is_open()
+                    && other.sender == item.sender
+                    && other.nonce == item.nonce
+            });
+        let stored = memory
+            .items
+            .values_mut()
+            .find(|known| known.key == item.key);
+        match stored {
+            Some(stored) if stored.revision == item.revision && !taken => {
+                *stored = Item {
+                    revision: item.revision + 1,
+                    ..item.clone()
+                };
+                Ok(())
+            }
+            _ => Err(Error::Conflict),
+        }
+    }
+}
