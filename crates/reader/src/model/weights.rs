@@ -1,0 +1,206 @@
+//! Named arrays: in memory, in safetensors files, and out of PyTorch's files.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use half::f16;
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+
+use crate::error::Error;
+
+/// Largest weights file that is read (VGG-16 in 32-bit floats is 553 MB).
+pub const MAX_FILE: u64 = 1 << 30;
+
+/// An array of 32-bit floats in row-major order.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Array {
+    /// Its shape.
+    pub shape: Vec<usize>,
+    /// Its values.
+    pub data: Vec<f32>,
+}
+
+impl Array {
+    /// An array of a shape; the lengths must agree.
+    pub fn new(shape: Vec<usize>, data: Vec<f32>) -> Self {
+        debug_assert_eq!(shape.iter().product::<usize>(), data.len());
+        Self { shape, data }
+    }
+}
+
+/// A network's weights by name.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Weights {
+    map: BTreeMap<String, Array>,
+}
+
+/// How numbers are kept in a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Precision {
+    /// 32-bit floats: exact.
+    F32,
+    /// 16-bit floats: half the size, about three digits.
+    F16,
+}
+
+impl Weights {
+    /// The array of a name.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn get(&self, name: &str) -> Result<&Array, Error> {
+        self.map.get(name).ok_or_else(|| {
+            Error::Weights(format!("{name} is missing: these weights belong to another network"))
+        })
+    }
+
+    /// Whether there is an array of this name.
+    pub fn has(&self, name: &str) -> bool {
+        self.map.contains_key(name)
+    }
+
+    /// Puts an array in, in place of any of the same name.
+    pub fn insert(&mut self, name: &str, array: Array) {
+        self.map.insert(name.to_owned(), array);
+    }
+
+    /// All arrays in order of their names.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Array)> {
+        self.map.iter().map(|(k, v)| (k.as_str(), v))
+    }
+
+    /// Number of arrays.
+    pub fn len(&self) -> usize {
+        self.map.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.map.is_empty()
+    }
+
+    /// Copies every array of `other` whose name and shape are also here; returns how many.
+    pub fn adopt(&mut self, other: &Self) -> usize {
+        let mut count = 0;
+        for (name, array) in &other.map {
+            if let Some(own) = self.map.get_mut(name)
+                && own.shape == array.shape
+            {
+                own.data.copy_from_slice(&array.data);
+                count += 1;
+            }
+        }
+        count
+    }
+
+    /// The safetensors bytes.
+    ///
+    /// # Errors
+    /// When the format refuses an array.
+    pub fn to_bytes(&self, precision: Precision) -> Result<Vec<u8>, Error> {
+        let raw: Vec<(String, Vec<usize>, Vec<u8>)> = self
+            .map
+            .iter()
+            .map(|(k, a)| {
+                let bytes = match precision {
+                    Precision::F32 => a.data.iter().flat_map(|x| x.to_le_bytes()).collect(),
+                    Precision::F16 => {
+                        a.data.iter().flat_map(|&x| f16::from_f32(x).to_le_bytes()).collect()
+                    }
+                };
+                (k.clone(), a.shape.clone(), bytes)
+            })
+            .collect();
+        let dtype = if precision == Precision::F32 { Dtype::F32 } else { Dtype::F16 };
+        let views: Result<Vec<_>, _> = raw
+            .iter()
+            .map(|(k, s, b)| TensorView::new(dtype, s.clone(), b).map(|v| (k.as_str(), v)))
+            .collect();
+        views
+            .and_then(|v| safetensors::serialize(v, None))
+            .map_err(|e| Error::Weights(e.to_string()))
+    }
+
+    /// Reads safetensors bytes (32-bit or 16-bit floats).
+    ///
+    /// # Errors
+    /// When the bytes are something else.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
+        let file = SafeTensors::deserialize(bytes)
+            .map_err(|e| Error::Weights(format!("not a safetensors file: {e}")))?;
+        let mut map = BTreeMap::new();
+        for (name, view) in file.iter() {
+            let data: Vec<f32> = match view.dtype() {
+                Dtype::F32 => view
+                    .data()
+                    .as_chunks::<4>()
+                    .0
+                    .iter()
+                    .map(|b| f32::from_le_bytes(*b))
+                    .collect(),
+                Dtype::F16 => view
+                    .data()
+                    .as_chunks::<2>()
+                    .0
+                    .iter()
+                    .map(|b| f16::from_le_bytes(*b).to_f32())
+                    .collect(),
+                other => {
+                    return Err(Error::Weights(format!("{name} is of type {other:?}, not a float")));
+                }
+            };
+            map.insert(name.to_owned(), Array::new(view.shape().to_vec(), data));
+        }
+        Ok(Self { map })
+    }
+
+    /// Reads a weights file: safetensors, or a PyTorch state dict (zip or the old pickle), told
+    /// apart by content.
+    ///
+    /// # Errors
+    /// When the file cannot be read, is too large, or is neither.
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        let size = std::fs::metadata(path).map_err(|e| Error::file(path, e))?.len();
+        if size > MAX_FILE {
+            return Err(Error::Weights(format!("{} is larger than {MAX_FILE} bytes", path.display())));
+        }
+        let bytes = std::fs::read(path).map_err(|e| Error::file(path, e))?;
+        if bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(&[0x80, 0x02]) {
+            return Self::from_pytorch(path);
+        }
+        Self::from_bytes(&bytes)
+    }
+
+    /// Reads a PyTorch state dict.
+    fn from_pytorch(path: &Path) -> Result<Self, Error> {
+        let bad = |e: String| Error::Weights(format!("{}: {e}", path.display()));
+        let reader = burn_store::pytorch::PytorchReader::new(path).map_err(|e| bad(e.to_string()))?;
+        let mut map = BTreeMap::new();
+        for (name, snapshot) in reader.tensors() {
+            let data = snapshot.to_data().map_err(|e| bad(format!("{name}: {e:?}")))?;
+            if !data.dtype.is_float() {
+                continue; // counters such as num_batches_tracked
+            }
+            let shape: Vec<usize> = data.shape.iter().copied().collect();
+            let values: Vec<f32> = data.iter::<f32>().collect();
+            map.insert(name.clone(), Array::new(shape, values));
+        }
+        Ok(Self { map })
+    }
+
+    /// Writes a safetensors file through a temporary one, so that a crash leaves the old or the
+    /// new file, never half of one.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn save(&self, path: &Path, precision: Precision) -> Result<(), Error> {
+        write_whole(path, &self.to_bytes(precision)?)
+    }
+}
+
+/// Writes a file through a temporary one beside it and a rename.
+pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    let temporary = path.with_extension("part");
+    std::fs::write(&temporary, bytes).map_err(|e| Error::file(&temporary, e))?;
+    std::fs::rename(&temporary, path).map_err(|e| Error::file(path, e))
+}

@@ -1,0 +1,208 @@
+//! What the training loop needs of a network: gradients of a batch, and answers.
+
+use crate::error::Error;
+use crate::model::native::{Answer, Mode, Native, Segment, Workspace};
+
+use super::batch::{Batch, evidence_target};
+use super::loss::{self, ClassLoss};
+
+/// The loss of a batch.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Losses {
+    /// Which loss.
+    pub class: ClassLoss,
+    /// Weight of the evidence map's loss.
+    pub evidence: f32,
+}
+
+/// What a batch gave.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Outcome {
+    /// Mean class loss.
+    pub class: f32,
+    /// Mean evidence loss.
+    pub evidence: f32,
+    /// Images whose largest logit is their label's.
+    pub right: usize,
+}
+
+/// A network that can learn.
+pub trait Learner {
+    /// The parts of the parameter vector.
+    fn segments(&self) -> &[Segment];
+
+    /// Number of stages.
+    fn stages(&self) -> usize;
+
+    /// Adds the gradients of the mean loss over a batch to `gradients`; stages below `first_stage`
+    /// are frozen.
+    ///
+    /// # Errors
+    /// When the batch does not fit the network.
+    fn gradients(&mut self, parameters: &mut [f32], batch: &Batch, losses: &Losses, first_stage: usize, seed: u64, gradients: &mut [f32]) -> Result<Outcome, Error>;
+
+    /// Runs a batch.
+    ///
+    /// # Errors
+    /// When the batch does not fit the network.
+    fn answers(&mut self, parameters: &[f32], batch: &Batch) -> Result<Answer, Error>;
+}
+
+/// Training by the native engine: each lane works on its own share of a batch, so that the sum of
+/// gradients does not depend on which thread was faster.
+#[derive(Debug)]
+pub struct NativeLearner {
+    network: Native,
+    stages: usize,
+    lanes: Vec<Lane>,
+    /// Images that a lane runs at a time.
+    chunk: usize,
+}
+
+#[derive(Debug, Default)]
+struct Lane {
+    workspace: Workspace,
+    gradients: Vec<f32>,
+    outcome: Outcome,
+}
+
+impl NativeLearner {
+    /// A learner with a number of lanes; the result depends on it (in the last bits), so it is part
+    /// of the configuration and not the number of processors.
+    pub fn new(network: Native, lanes: usize, chunk: usize) -> Self {
+        let stages = network.segments().iter().map(|s| s.stage).max().unwrap_or(0) + 1;
+        let lanes = (0..lanes.max(1)).map(|_| Lane::default()).collect();
+        Self { network, stages, lanes, chunk: chunk.max(1) }
+    }
+
+    /// The network.
+    pub fn network(&self) -> &Native {
+        &self.network
+    }
+}
+
+impl Learner for NativeLearner {
+    fn segments(&self) -> &[Segment] {
+        self.network.segments()
+    }
+
+    fn stages(&self) -> usize {
+        self.stages
+    }
+
+    fn gradients(&mut self, parameters: &mut [f32], batch: &Batch, losses: &Losses, first_stage: usize, seed: u64, gradients: &mut [f32]) -> Result<Outcome, Error> {
+        let share = batch.len().div_ceil(self.lanes.len()).max(1);
+        let (network, chunk) = (&self.network, self.chunk);
+        let parameters: &[f32] = parameters;
+        let results: Vec<Result<(), Error>> = std::thread::scope(|scope| {
+            let running: Vec<_> = self
+                .lanes
+                .iter_mut()
+                .enumerate()
+                .map(|(i, lane)| {
+                    scope.spawn(move || {
+                        let range = (i * share).min(batch.len())..((i + 1) * share).min(batch.len());
+                        lane.work(network, parameters, batch, range, losses, first_stage, seed, chunk)
+                    })
+                })
+                .collect();
+            running
+                .into_iter()
+                .map(|r| r.join().unwrap_or_else(|_| Err(Error::Training("a training thread died".into()))))
+                .collect()
+        });
+        results.into_iter().collect::<Result<Vec<()>, Error>>()?;
+        let mut outcome = Outcome::default();
+        for lane in &self.lanes {
+            crate::model::kernels::add_to(gradients, &lane.gradients);
+            outcome.class += lane.outcome.class;
+            outcome.evidence += lane.outcome.evidence;
+            outcome.right += lane.outcome.right;
+        }
+        Ok(outcome)
+    }
+
+    fn answers(&mut self, parameters: &[f32], batch: &Batch) -> Result<Answer, Error> {
+        let share = batch.len().div_ceil(self.lanes.len()).max(1);
+        let area = batch.size * batch.size;
+        let network = &self.network;
+        let parts: Vec<Result<Answer, Error>> = std::thread::scope(|scope| {
+            let running: Vec<_> = self
+                .lanes
+                .iter_mut()
+                .zip(batch.pixels.chunks(share * area))
+                .map(|(lane, pixels)| {
+                    scope.spawn(move || {
+                        network.forward(parameters, pixels, pixels.len() / area, batch.size, Mode::INFER, &mut lane.workspace)
+                    })
+                })
+                .collect();
+            running
+                .into_iter()
+                .map(|r| r.join().unwrap_or_else(|_| Err(Error::Training("a thread died".into()))))
+                .collect()
+        });
+        let mut parts = parts.into_iter();
+        let mut all = parts.next().unwrap_or_else(|| Err(Error::Training("an empty batch".into())))?;
+        for part in parts {
+            let part = part?;
+            all.logits.extend(part.logits);
+            all.pooled.extend(part.pooled);
+            all.features.0.extend(part.features.0);
+            if let (Some(a), Some(b)) = (&mut all.evidence, part.evidence) {
+                a.0.extend(b.0);
+            }
+        }
+        Ok(all)
+    }
+}
+
+impl Lane {
+    #[allow(clippy::too_many_arguments)] // one thread's share of a batch
+    fn work(&mut self, network: &Native, parameters: &[f32], batch: &Batch, range: std::ops::Range<usize>, losses: &Losses, first_stage: usize, seed: u64, chunk: usize) -> Result<(), Error> {
+        self.gradients.clear();
+        self.gradients.resize(parameters.len(), 0.0);
+        self.outcome = Outcome::default();
+        let area = batch.size * batch.size;
+        let mut start = range.start;
+        while start < range.end {
+            let n = chunk.min(range.end - start);
+            let mode = Mode { keep: true, dropout: Some(seed ^ start as u64), parallel: false, first_stage };
+            let pixels = &batch.pixels[start * area..][..n * area];
+            let answer = network.forward(parameters, pixels, n, batch.size, mode, &mut self.workspace)?;
+            let targets = &batch.targets[start..start + n];
+            let (d_logits, d_evidence) = output_gradients(&answer, targets, losses, batch.len(), &mut self.outcome);
+            network.backward(parameters, &d_logits, d_evidence.as_deref(), mode, &mut self.gradients, &mut self.workspace)?;
+            start += n;
+        }
+        Ok(())
+    }
+}
+
+/// Gradients of the mean loss with respect to the logits and the evidence map.
+pub(crate) fn output_gradients(answer: &Answer, targets: &[super::Target], losses: &Losses, batch: usize, outcome: &mut Outcome) -> (Vec<f32>, Option<Vec<f32>>) {
+    let classes = answer.logits.len() / targets.len();
+    let scale = 1.0 / batch as f32;
+    let mut d_logits = Vec::with_capacity(answer.logits.len());
+    for (logits, target) in answer.logits.chunks_exact(classes).zip(targets) {
+        let (value, gradient) = losses.class.of(logits, target.label);
+        outcome.class += value * scale;
+        let best = (0..classes).max_by(|&a, &b| logits[a].total_cmp(&logits[b]));
+        outcome.right += usize::from(best == Some(target.label));
+        d_logits.extend(gradient.iter().map(|g| g * scale));
+    }
+    let d_evidence = answer.evidence.as_ref().filter(|_| losses.evidence > 0.0).map(|(map, h, w)| {
+        let mut all = Vec::with_capacity(map.len());
+        for (map, target) in map.chunks_exact(h * w).zip(targets) {
+            let Some(boxes) = &target.boxes else {
+                all.resize(all.len() + h * w, 0.0);
+                continue;
+            };
+            let (value, gradient) = loss::evidence(map, &evidence_target(boxes, *h, *w));
+            outcome.evidence += value * scale;
+            all.extend(gradient.iter().map(|g| g * scale * losses.evidence));
+        }
+        all
+    });
+    (d_logits, d_evidence)
+}
