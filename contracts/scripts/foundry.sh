@@ -1,25 +1,22 @@
 #!/bin/sh
-# Runs the pinned Foundry program of this machine's kind:  scripts/foundry.sh forge|anvil ARGS…
-# The programs are npm packages, one for each platform; their install scripts are not needed.
+# Runs the pinned Foundry program:  scripts/foundry.sh forge|anvil ARGS…
+# It is an npm package on Linux on x86-64. Elsewhere the same version has to be on the path.
 set -eu
 here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
-
-case $(uname -s) in
-Linux) os=linux ;;
-Darwin) os=darwin ;;
-*) echo "No Foundry package for $(uname -s); Linux and macOS are supported." >&2 && exit 1 ;;
-esac
-case $(uname -m) in
-x86_64 | amd64) cpu=amd64 ;;
-aarch64 | arm64) cpu=arm64 ;;
-*) echo "No Foundry package for $(uname -m); x86-64 and ARM64 are supported." >&2 && exit 1 ;;
-esac
+version=1.7.1
 
 name=$1
 shift
-program=$here/../node_modules/@foundry-rs/$name-$os-$cpu/bin/$name
+program=$here/../node_modules/@foundry-rs/$name-linux-amd64/bin/$name
 if [ ! -x "$program" ]; then
-  echo "$name is not installed; run: npm ci --ignore-scripts --prefix $(dirname -- "$here")" >&2
-  exit 1
+  if [ "$(uname -s) $(uname -m)" = "Linux x86_64" ]; then
+    echo "$name is not installed; run: npm ci --ignore-scripts --prefix $(dirname -- "$here")" >&2
+    exit 1
+  fi
+  if ! "$name" --version 2>/dev/null | grep -q "$version"; then
+    echo "$name $version is needed on the path: no package of it for this machine is used here." >&2
+    exit 1
+  fi
+  program=$name
 fi
 exec "$program" "$@"
