@@ -31,8 +31,10 @@ pub enum Error {
     /// A reserved byte of the header is not zero.
     #[error("a reserved byte of the header is not zero; the file is damaged or of a later version")]
     Reserved,
-    /// The sealed bytes end before they can be complete.
-    #[error("sealed file is cut short; fetch it again, or from another replica")]
+    /// No complete sealed file has this length.
+    #[error(
+        "the sealed file has a length that none can have: it was cut short or added to; fetch it again, or from another replica"
+    )]
     Truncated,
     /// The key commitment in the header is not that of the key.
     #[error(

@@ -74,8 +74,9 @@ impl ChunkSize {
     /// # Errors
     /// [`Error::TooLong`] above [`MAX_CHUNKS`] chunks.
     pub fn sealed_len(self, plain: u64) -> Result<u64> {
-        // No overflow: at most 2^32 chunks of 2^20 + 16 bytes.
-        Ok(HEADER_LEN as u64 + plain + self.chunks(plain)? * TAG_LEN as u64)
+        let tags = self.chunks(plain)? * TAG_LEN as u64;
+        // No overflow from here: at most 2^32 chunks of 2^20 + 16 bytes.
+        Ok(HEADER_LEN as u64 + plain + tags)
     }
 
     /// Length of the plaintext in a sealed file of `sealed` bytes, header included.
