@@ -236,6 +236,24 @@ impl Chain {
         Ok(self)
     }
 
+    /// A chain that is taken as it is, for tests of what happens when it lies.
+    #[cfg(feature = "testing")]
+    pub fn unchecked(endpoint: Arc<dyn Endpoint>, deployment: Deployment) -> Self {
+        Self {
+            endpoint,
+            witnesses: Vec::new(),
+            deployment,
+        }
+    }
+
+    /// Adds witnesses that are taken as they are, for tests.
+    #[cfg(feature = "testing")]
+    #[must_use]
+    pub fn with_unchecked_witnesses(mut self, witnesses: Vec<Arc<dyn Endpoint>>) -> Self {
+        self.witnesses = witnesses;
+        self
+    }
+
     /// Where the contracts stand.
     pub fn deployment(&self) -> &Deployment {
         &self.deployment

@@ -4,7 +4,7 @@
 use std::fmt;
 
 use alloy_primitives::{Bytes, FixedBytes};
-use alloy_sol_types::SolInterface;
+use alloy_sol_types::{Panic, Revert, SolError, SolInterface};
 
 /// `Registry`: institutions, staff, key statements, enrolments.
 pub mod registry {
@@ -201,6 +201,12 @@ impl Refusal {
     }
 }
 
+/// The words of `revert("…")`, or of a failed assertion; contracts that are not ours use them.
+fn plain_reason(data: &[u8]) -> Option<String> {
+    let words = Revert::abi_decode(data).map(|revert| revert.reason).ok();
+    words.or_else(|| Panic::abi_decode(data).map(|panic| panic.to_string()).ok())
+}
+
 /// Whether any contract has an error of this selector; `false` means another program answered.
 pub fn is_ours(selector: [u8; 4]) -> bool {
     registry::Registry::RegistryErrors::valid_selector(selector)
@@ -211,8 +217,6 @@ pub fn is_ours(selector: [u8; 4]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use alloy_sol_types::{Revert, SolError};
-
     use super::*;
 
     #[test]

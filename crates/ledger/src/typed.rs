@@ -203,13 +203,14 @@ mod tests {
             PublishKey,
             EnrolPatient,
             Commit,
-            CommitBatch,
             Erase,
             Request,
             Grant,
             Revoke,
             Checkpoint
         );
+        check(&types, &CommitBatch::of(&[]));
+        checked.push("CommitBatch");
         for (name, entry) in types["types"].as_object().unwrap() {
             // Statements that no contract takes belong to the crates that define them.
             if entry["offChain"] != true {

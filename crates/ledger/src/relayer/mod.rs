@@ -229,6 +229,24 @@ impl Relayer {
         Ok(stored.into())
     }
 
+    /// Tries a transaction again that the contract would have refused before. Nothing was sent for
+    /// it then, so nothing can be done twice. Anything else than [`Status::Refused`] goes on as it
+    /// is.
+    ///
+    /// # Errors
+    /// [`Error::UnknownKey`]; [`Error::Conflict`] if another process did the same; or the store's
+    /// failure.
+    pub async fn retry(&self, key: &str) -> Result<Status> {
+        let item = self.shared.store.get(key).await?;
+        let mut item = item.ok_or_else(|| Error::UnknownKey(key.into()))?;
+        if matches!(item.state, State::Refused(_)) {
+            item.state = State::Queued;
+            self.shared.store.update(&item).await?;
+            self.shared.work.notify_one();
+        }
+        Ok(item.into())
+    }
+
     /// How far a transaction has come; `None` if nothing was asked for under this key.
     ///
     /// # Errors
