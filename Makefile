@@ -60,7 +60,9 @@ demo: setup-chain setup-dicom build ## The whole story on real components (XRAY=
 test: test-contracts test-rust test-python test-interop ## Everything that must pass
 
 test-contracts: setup-chain ## Solidity: unit, fuzz, invariant, gas table, artifacts
-	@cd contracts && npm run --silent test && npm run --silent check
+	@contracts/scripts/build.sh --check
+	contracts/scripts/test.sh
+	contracts/scripts/gas.sh --check
 
 test-rust: setup-chain setup-dicom ## Rust: unit, property, crash and end-to-end tests
 	@$(CARGO) test --workspace
@@ -79,7 +81,8 @@ e2e: setup-chain setup-dicom ## The tests with real processes alone
 lint: setup-chain ## Formatters and linters of all languages
 	@$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
-	cd contracts && npm run --silent lint
+	contracts/scripts/lint.sh
+	contracts/scripts/slither.sh
 
 bench: setup ## Side-by-side benchmarks; writes docs/benchmarks.md
 	@bench/run.sh
@@ -88,8 +91,8 @@ fuzz: ## Each fuzz target for SECONDS=n seconds
 	@scripts/fuzz.sh $(SECONDS)
 
 coverage: setup-chain ## Coverage of the contracts and of Rust
-	@cd contracts && npm run --silent coverage
-	cd .. && scripts/coverage.sh
+	@contracts/scripts/coverage.sh
+	scripts/coverage.sh
 
 clean: ## Remove what was built (not the demo's data)
 	$(CARGO) clean
