@@ -94,6 +94,43 @@ pub enum Error {
         /// The start of the answer's body.
         why: String,
     },
+    /// Somebody else's replica.
+    #[error("the replica of {root} was not stored for {caller}")]
+    NotYours {
+        /// The replica's root.
+        root: Cid,
+        /// Who asked.
+        caller: String,
+    },
+    /// The root is part of something that must stay.
+    #[error("{0} is still part of another pinned DAG")]
+    StillNeeded(Cid),
+    /// Too few nodes hold an upload durably.
+    #[error("{have} of the {needed} nodes needed hold {root} durably: {}", failures.join("; "))]
+    Quorum {
+        /// The upload's root.
+        root: Cid,
+        /// Copies that are needed, the home node's included.
+        needed: usize,
+        /// Copies there are.
+        have: usize,
+        /// What each failed peer said.
+        failures: Vec<String>,
+    },
+    /// A peer's statement is not what it should be, or not signed by the peer.
+    #[error("{peer} sent a false statement: {why}")]
+    FalseStatement {
+        /// The peer.
+        peer: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// Our own key could not sign.
+    #[error("cannot sign: {0}")]
+    Signing(String),
+    /// The record of replicas could not be read or written.
+    #[error("the record of replicas failed: {0}")]
+    Book(String),
     /// A task of this process was cancelled or panicked.
     #[error("a storage task did not finish: {0}")]
     Task(String),
@@ -129,6 +166,12 @@ impl Error {
             Self::Refused { .. } => {
                 "check the request's signature, the clocks of both sides and the permission"
             }
+            Self::NotYours { .. } => "only the institution that stored a replica may delete it",
+            Self::StillNeeded(_) => "unpin the DAG that contains it first",
+            Self::Quorum { .. } => "bring more replicas up and upload again; the home copy is kept",
+            Self::FalseStatement { .. } => "keep the statement as evidence and ask its operator",
+            Self::Signing(_) => "check the institution's key",
+            Self::Book(_) => "check the database or the directory that holds it",
             Self::Task(_) => "try again; if it persists, the log names the cause",
         }
     }

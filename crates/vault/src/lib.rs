@@ -5,21 +5,35 @@
 //! every engine, and Kubo, computes the same name for the same bytes.
 
 pub mod block;
+pub mod car;
+mod client;
 pub mod dag;
 pub mod dagpb;
 mod embedded;
 mod engine;
 mod error;
 pub mod file;
+pub mod gateway;
 mod holds;
+mod http;
+mod kubo;
 mod memory;
+pub mod replicate;
+pub mod resolve;
+#[cfg(feature = "s3")]
+mod s3;
+pub mod sign;
 pub mod unixfs;
 mod wire;
 
 pub use block::{Block, MAX_BLOCK};
 pub use cid::Cid;
+pub use client::{GatewayClient, HttpPeer};
 pub use embedded::EmbeddedVault;
 pub use engine::{Batch, Collected, Missing, Stat, Vault, Verified};
 pub use error::{Error, Result};
 pub use file::{ByteStream, Stored, bytes_stream, collect};
+pub use kubo::KuboVault;
 pub use memory::MemoryVault;
+#[cfg(feature = "s3")]
+pub use s3::{S3Config, S3Vault};

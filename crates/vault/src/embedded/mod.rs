@@ -26,11 +26,11 @@ use cid::Cid;
 use tokio::sync::{Mutex, Semaphore};
 
 use self::disk::Disk;
+use crate::Result;
 use crate::block;
 use crate::dag::{self, DagLimits};
 use crate::engine::{Batch, Collected, Stat, Vault, Verified};
 use crate::holds::Holds;
-use crate::Result;
 
 /// Blocks being written at the same time; bounds memory and open files.
 const WRITERS: usize = 8;

@@ -1,0 +1,125 @@
+//! The server side of IPFS's [Trustless Gateway] over HTTP, and of replication between the
+//! institutions' nodes.
+//!
+//! `GET` and `HEAD /ipfs/{cid}[/path]` answer with single blocks or CAR streams, never with
+//! anything that the client could not verify. Unless the gateway is public, each request must be
+//! signed (see [`crate::sign`]); requests under `/vault/v1/` always must.
+//!
+//! [Trustless Gateway]: https://specs.ipfs.tech/http-gateways/trustless-gateway/
+
+mod params;
+mod replicas;
+mod respond;
+mod select;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::http::header::{HOST, HeaderValue};
+use axum::http::request::Parts;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+
+pub use params::{ByteRange, CAR_TYPE, RAW_TYPE, Scope};
+
+pub(crate) use select::dag_car;
+
+use crate::replicate::Holder;
+use crate::sign::{self, Caller, Guard, SignatureError};
+
+/// What a gateway serves, and to whom.
+#[derive(Clone)]
+pub struct Gateway {
+    /// The store, and what it holds for whom.
+    pub holder: Arc<Holder>,
+    /// Checks signatures.
+    pub guard: Arc<Guard>,
+    /// Whether blocks are served to anybody. Replication always needs a signature.
+    pub public: bool,
+}
+
+/// The gateway's routes: `/ipfs/…` and `/vault/v1/…`. Mount it at the root.
+pub fn router(gateway: Gateway) -> Router {
+    Router::new()
+        .route("/ipfs/{*path}", get(serve))
+        .route(
+            "/vault/v1/replicas/{cid}",
+            post(replicas::store).delete(replicas::erase),
+        )
+        .route("/vault/v1/challenges", post(replicas::challenge))
+        .with_state(gateway)
+}
+
+async fn serve(State(gateway): State<Gateway>, request: Request) -> Response {
+    let (head, _) = request.into_parts();
+    if !gateway.public
+        && let Err(refusal) = authenticate(&gateway, &head).await
+    {
+        return refused(&refusal);
+    }
+    respond::respond(gateway.holder.vault().shared(), &head.uri, &head.headers).await
+}
+
+/// Who sent the request, by its signature.
+async fn authenticate(gateway: &Gateway, head: &Parts) -> Result<Caller, SignatureError> {
+    let host = head.headers.get(HOST).and_then(|host| host.to_str().ok());
+    let authority = head
+        .uri
+        .authority()
+        .map(|a| a.as_str())
+        .or(host)
+        .unwrap_or_default();
+    let (method, uri, headers) = (&head.method, &head.uri, &head.headers);
+    gateway
+        .guard
+        .check(&sign::Request {
+            method,
+            authority,
+            uri,
+            headers,
+        })
+        .await
+}
+
+/// What a signature must look like, as RFC 9421 section 5.1 lets a server say.
+const ACCEPT_SIGNATURE: &str = "stele=(\"@method\" \"@authority\" \"@path\" \"@query\");created;expires;nonce;keyid;tag=\"stele-vault\"";
+
+fn refused(error: &SignatureError) -> Response {
+    let status = match error {
+        SignatureError::Busy => StatusCode::TOO_MANY_REQUESTS,
+        _ => StatusCode::UNAUTHORIZED,
+    };
+    let mut response = (status, format!("{error}\n")).into_response();
+    response.headers_mut().insert(
+        "accept-signature",
+        HeaderValue::from_static(ACCEPT_SIGNATURE),
+    );
+    response
+}
+
+/// The status that tells a client what kind of failure it was.
+fn status_of(error: &crate::Error) -> StatusCode {
+    use crate::Error as E;
+    match error {
+        E::NotFound(_) | E::NoSuchPath { .. } => StatusCode::NOT_FOUND,
+        E::UnsupportedCid(_) | E::Input(_) => StatusCode::BAD_REQUEST,
+        E::Malformed { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+        E::Limit { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+        E::OutOfRange { .. } => StatusCode::RANGE_NOT_SATISFIABLE,
+        E::Full { .. } => StatusCode::INSUFFICIENT_STORAGE,
+        E::NotYours { .. } => StatusCode::FORBIDDEN,
+        E::StillNeeded(_) => StatusCode::CONFLICT,
+        E::Remote { .. } | E::Refused { .. } => StatusCode::BAD_GATEWAY,
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+fn failed(error: &crate::Error) -> Response {
+    let status = status_of(error);
+    if status.is_server_error() {
+        tracing::error!(%error, "a storage request failed");
+    }
+    (status, format!("{error}; {}\n", error.hint())).into_response()
+}
