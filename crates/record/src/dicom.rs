@@ -107,8 +107,6 @@ pub struct DicomSummary {
     pub frames: u32,
     /// Transfer syntax UID.
     pub transfer_syntax: String,
-    /// Whether the file has pixel data.
-    pub has_pixels: bool,
 }
 
 impl DicomSummary {
@@ -121,7 +119,7 @@ impl DicomSummary {
 }
 
 /// The tags that are read; all others are skipped.
-const WANTED: [Tag; 22] = [
+const WANTED: [Tag; 23] = [
     tags::SPECIFIC_CHARACTER_SET,
     tags::SOP_CLASS_UID,
     tags::SOP_INSTANCE_UID,
@@ -144,8 +142,17 @@ const WANTED: [Tag; 22] = [
     tags::NUMBER_OF_FRAMES,
     tags::ROWS,
     tags::COLUMNS,
+    tags::BITS_STORED,
 ];
 
+/// The elements that hold pixels.
+const PIXELS: [Tag; 3] = [
+    tags::PIXEL_DATA,
+    tags::FLOAT_PIXEL_DATA,
+    tags::DOUBLE_FLOAT_PIXEL_DATA,
+];
+
+const ITEM: Tag = Tag(0xfffe, 0xe000);
 const PREAMBLE: usize = 128;
 const MAGIC: &[u8] = b"DICM";
 
@@ -194,17 +201,17 @@ fn read_meta(body: &[u8], limits: &DicomLimits) -> Result<(String, usize)> {
     let syntax = entries::EXPLICIT_VR_LITTLE_ENDIAN.erased();
     let mut walk = Walk::new(body, &syntax, limits)?;
     let mut uid = None;
-    // The meta group has a handful of elements, none of them nested.
-    while let Some(value) = walk.next_value(&|tag| tag.group() == 2, &|tag| tag.group() != 2)? {
-        if value.0 == tags::TRANSFER_SYNTAX_UID {
-            uid = Some(text(&value.1));
+    loop {
+        match walk.step(&|tag| tag == tags::TRANSFER_SYNTAX_UID)? {
+            Step::Begins(tag) if tag.group() != 2 => break,
+            Step::Value(_, value) => uid = Some(text(&value)),
+            Step::End => break,
+            Step::Begins(_) | Step::Inside => {}
         }
     }
     match uid {
         Some(uid) if !uid.is_empty() => Ok((uid, walk.consumed)),
-        _ => Err(Error::BadImage {
-            reason: "it names no transfer syntax".into(),
-        }),
+        _ => Err(bad_image("it names no transfer syntax")),
     }
 }
 
@@ -225,24 +232,21 @@ struct Found {
     pixels: bool,
 }
 
+/// Walks the whole data set, so that a file cut short is caught wherever it was cut.
 fn scan(dataset: &[u8], syntax: &TransferSyntax, limits: &DicomLimits) -> Result<Found> {
     let mut walk = Walk::new(dataset, syntax, limits)?;
-    let wanted = |tag: Tag| WANTED.contains(&tag) || tag == tags::BITS_STORED;
-    let pixels = |tag: Tag| tag >= tags::PIXEL_DATA || is_float_pixels(tag);
-    let mut values = BTreeMap::new();
-    while let Some((tag, value)) = walk.next_value(&wanted, &pixels)? {
-        values.insert(tag, value);
+    let mut found = Found {
+        values: BTreeMap::new(),
+        pixels: false,
+    };
+    loop {
+        match walk.step(&|tag| WANTED.contains(&tag))? {
+            Step::Begins(tag) => found.pixels |= PIXELS.contains(&tag),
+            Step::Value(tag, value) => drop(found.values.insert(tag, value)),
+            Step::Inside => {}
+            Step::End => return Ok(found),
+        }
     }
-    Ok(Found {
-        values,
-        pixels: walk
-            .stopped_at
-            .is_some_and(|tag| tag == tags::PIXEL_DATA || is_float_pixels(tag)),
-    })
-}
-
-fn is_float_pixels(tag: Tag) -> bool {
-    matches!(tag, tags::FLOAT_PIXEL_DATA | tags::DOUBLE_FLOAT_PIXEL_DATA)
 }
 
 /// A walk over the elements of a data set, with the limits kept at every step.
@@ -251,108 +255,121 @@ struct Walk<'a> {
     limits: &'a DicomLimits,
     len: u64,
     elements: usize,
-    depth: usize,
-    /// Bytes up to the end of the last element that was read or skipped.
+    nested: Vec<Nest>,
+    /// Bytes up to the end of the last value that was read or skipped.
     consumed: usize,
-    stopped_at: Option<Tag>,
+}
+
+/// What a walk is inside of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Nest {
+    Sequence,
+    Item,
+}
+
+/// What one step of a walk met.
+enum Step {
+    /// An element of the top level begins.
+    Begins(Tag),
+    /// The value of a wanted element of the top level.
+    Value(Tag, PrimitiveValue),
+    /// Something that is skipped.
+    Inside,
+    /// The end of the data set.
+    End,
 }
 
 impl<'a> Walk<'a> {
     fn new(bytes: &'a [u8], syntax: &TransferSyntax, limits: &'a DicomLimits) -> Result<Self> {
-        let reader = LazyDataSetReader::new_with_ts(Cursor::new(bytes), syntax)
-            .map_err(|e| Error::BadImage { reason: chain(&e) })?;
+        let reader =
+            LazyDataSetReader::new_with_ts(Cursor::new(bytes), syntax).map_err(|e| bad(&e))?;
         let len = bytes.len() as u64;
         Ok(Self {
             reader,
             limits,
             len,
             elements: 0,
-            depth: 0,
+            nested: Vec::new(),
             consumed: 0,
-            stopped_at: None,
         })
     }
 
-    /// The next top-level value whose tag is `wanted`; none at the end, or at a top-level tag
-    /// where `stop` says so.
-    fn next_value(
-        &mut self,
-        wanted: &dyn Fn(Tag) -> bool,
-        stop: &dyn Fn(Tag) -> bool,
-    ) -> Result<Option<(Tag, PrimitiveValue)>> {
-        loop {
-            self.elements += 1;
-            at_most("DICOM elements", self.elements, self.limits.elements)?;
-            let top = self.depth == 0;
-            let token = match self.reader.advance() {
-                None if top => return Ok(None),
-                None => {
-                    return Err(Error::TruncatedImage {
-                        at: self.consumed as u64,
-                    });
-                }
-                Some(token) => token.map_err(|e| bad_token(&e, self.consumed))?,
-            };
-            match token {
-                LazyDataToken::ElementHeader(header) if top && stop(header.tag) => {
-                    self.stopped_at = Some(header.tag);
-                    return Ok(None);
-                }
-                LazyDataToken::PixelSequenceStart if top => {
-                    self.stopped_at = Some(tags::PIXEL_DATA);
-                    return Ok(None);
-                }
-                LazyDataToken::SequenceStart { tag, .. } if top && stop(tag) => {
-                    self.stopped_at = Some(tag);
-                    return Ok(None);
-                }
-                LazyDataToken::ElementHeader(_) => {}
-                LazyDataToken::SequenceStart { .. }
-                | LazyDataToken::ItemStart { .. }
-                | LazyDataToken::PixelSequenceStart => {
-                    self.depth += 1;
-                    // A sequence and its items are two steps of nesting.
-                    at_most("DICOM nesting", self.depth, self.limits.depth * 2)?;
-                }
-                LazyDataToken::SequenceEnd | LazyDataToken::ItemEnd => {
-                    // Stopping here also keeps the reader from items outside of any sequence.
-                    let Some(depth) = self.depth.checked_sub(1) else {
-                        let reason = "a sequence ends that never began".into();
-                        return Err(Error::BadImage { reason });
-                    };
-                    self.depth = depth;
-                }
-                LazyDataToken::LazyValue { header, decoder } => {
-                    let claimed = u64::from(header.len.0);
-                    let start = decoder.position();
-                    if claimed > self.len.saturating_sub(start) {
-                        return Err(Error::TruncatedImage { at: start });
-                    }
-                    // Both are at most the slice's length.
-                    self.consumed = (start + claimed) as usize;
-                    if !(top && wanted(header.tag)) {
-                        decoder.skip_bytes(header.len.0).map_err(|e| bad(&e))?;
-                        continue;
-                    }
-                    at_most("DICOM value", claimed as usize, self.limits.value_bytes)?;
-                    let value = decoder.read_value_preserved(&header).map_err(|e| bad(&e))?;
-                    return Ok(Some((header.tag, value)));
-                }
-                LazyDataToken::LazyItemValue { len, decoder } => {
-                    let start = decoder.position();
-                    if u64::from(len) > self.len.saturating_sub(start) {
-                        return Err(Error::TruncatedImage { at: start });
-                    }
-                    self.consumed = (start + u64::from(len)) as usize;
-                    decoder.skip_bytes(len).map_err(|e| bad(&e))?;
-                }
-                _ => {
-                    return Err(Error::BadImage {
-                        reason: "an element of unknown kind".into(),
-                    });
-                }
+    fn step(&mut self, wanted: &dyn Fn(Tag) -> bool) -> Result<Step> {
+        self.elements += 1;
+        at_most("DICOM elements", self.elements, self.limits.elements)?;
+        let top = self.nested.is_empty();
+        let (len, limits) = (self.len, self.limits);
+        let token = match self.reader.advance() {
+            None if top => return Ok(Step::End),
+            None => {
+                return Err(Error::TruncatedImage {
+                    at: self.consumed as u64,
+                });
             }
+            Some(token) => token.map_err(|e| bad_token(&e, self.consumed))?,
+        };
+        match token {
+            LazyDataToken::LazyValue { header, decoder } => {
+                self.consumed = value_end(decoder.position(), header.len.0, len)?;
+                if top && wanted(header.tag) {
+                    at_most("DICOM value", header.len.0 as usize, limits.value_bytes)?;
+                    let value = decoder.read_value_preserved(&header).map_err(|e| bad(&e))?;
+                    return Ok(Step::Value(header.tag, value));
+                }
+                decoder.skip_bytes(header.len.0).map_err(|e| bad(&e))?;
+                Ok(Step::Inside)
+            }
+            LazyDataToken::LazyItemValue {
+                len: claimed,
+                decoder,
+            } => {
+                self.consumed = value_end(decoder.position(), claimed, len)?;
+                decoder.skip_bytes(claimed).map_err(|e| bad(&e))?;
+                Ok(Step::Inside)
+            }
+            LazyDataToken::ElementHeader(header) if top => Ok(Step::Begins(header.tag)),
+            LazyDataToken::ElementHeader(_) => Ok(Step::Inside),
+            LazyDataToken::SequenceStart { tag, .. } => self.enter(Nest::Sequence, tag),
+            LazyDataToken::PixelSequenceStart => self.enter(Nest::Sequence, tags::PIXEL_DATA),
+            LazyDataToken::ItemStart { .. } => self.enter(Nest::Item, ITEM),
+            LazyDataToken::SequenceEnd => self.leave(Nest::Sequence),
+            LazyDataToken::ItemEnd => self.leave(Nest::Item),
+            _ => Err(bad_image("it has an element of unknown kind")),
         }
+    }
+
+    fn enter(&mut self, nest: Nest, tag: Tag) -> Result<Step> {
+        let top = self.nested.is_empty();
+        self.nested.push(nest);
+        // A sequence and its items are two steps of nesting.
+        at_most("DICOM nesting", self.nested.len(), self.limits.depth * 2)?;
+        Ok(if top { Step::Begins(tag) } else { Step::Inside })
+    }
+
+    /// Refusing an end that does not fit also keeps the token reader from meeting an item outside
+    /// of any sequence, on which dicom-parser 0.10 panics.
+    fn leave(&mut self, nest: Nest) -> Result<Step> {
+        if self.nested.pop() == Some(nest) {
+            return Ok(Step::Inside);
+        }
+        Err(bad_image("a sequence or item ends that never began"))
+    }
+}
+
+/// Where a value of `claimed` bytes ends, or that it is not all there.
+fn value_end(start: u64, claimed: u32, len: u64) -> Result<usize> {
+    let end = start.saturating_add(u64::from(claimed));
+    // At most the length of a slice, so it fits.
+    if end <= len {
+        Ok(end as usize)
+    } else {
+        Err(Error::TruncatedImage { at: start })
+    }
+}
+
+fn bad_image(reason: &str) -> Error {
+    Error::BadImage {
+        reason: reason.to_owned(),
     }
 }
 
@@ -431,11 +448,14 @@ fn summary(found: &Found, transfer_syntax: String) -> Result<DicomSummary> {
         bits_stored: number(tags::BITS_STORED),
         frames: number(tags::NUMBER_OF_FRAMES).unwrap_or(1),
         transfer_syntax,
-        has_pixels: found.pixels,
     };
-    if summary.sop_class_uid.is_empty() && summary.sop_instance_uid.is_empty() {
-        let reason = "it names neither its kind nor its instance (SOP UIDs)".into();
-        return Err(Error::BadImage { reason });
+    if summary.sop_instance_uid.is_empty() {
+        return Err(bad_image("it names no instance (SOPInstanceUID)"));
+    }
+    if !found.pixels {
+        return Err(bad_image(
+            "it holds no pixels; send the image itself, whole",
+        ));
     }
     Ok(summary)
 }

@@ -47,9 +47,11 @@ pub struct LogProof {
 }
 
 impl LogProof {
-    /// The leaf's data: SHA-256(salt ‖ entry), all that the log itself holds of the entry.
+    /// The leaf's data, all that the log itself holds of the entry:
+    /// SHA-256("stele/log-entry/v1" ‖ 0x00 ‖ salt ‖ entry).
     pub fn salted_digest(&self) -> B256 {
         let hash = Sha256::new()
+            .chain_update(b"stele/log-entry/v1\0")
             .chain_update(self.salt)
             .chain_update(&self.entry)
             .finalize();
