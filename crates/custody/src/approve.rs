@@ -421,7 +421,7 @@ impl Hospital {
         let entry = Entry::new(Deed::Approve, self.now(), wallet).patient(patient).record(record);
         self.write(batch, entry).await?;
         self.errands.notify_one();
-        self.drop_old_index(old).await;
+        self.spread_index(wallet, old).await;
         Ok(held.document)
     }
 
@@ -470,12 +470,20 @@ impl Hospital {
         Ok((old != cid).then_some(old))
     }
 
-    /// Unpin the index before. It is replaced already; what fails here is collected later.
-    pub(crate) async fn drop_old_index(&self, old: Option<Cid>) {
-        if let Some(old) = old
-            && let Err(error) = blobs::forget(self.vault.as_ref(), &old).await
-        {
-            tracing::warn!(%error, "an index that was replaced could not be unpinned");
+    /// Have the newest index of a patient held elsewhere too, and the one before deleted. The
+    /// index is taken already; what fails here is made up for by the repair job.
+    pub(crate) async fn spread_index(&self, owner: Address, old: Option<Cid>) {
+        let spread = async {
+            if let Some(page) = self.index(owner).await? {
+                self.replicate(&[page.cid]).await?;
+            }
+            if let Some(old) = old {
+                self.replicator.erase(&old).await?;
+            }
+            Ok::<_, Error>(())
+        };
+        if let Err(error) = spread.await {
+            tracing::warn!(%error, "a patient's index lacks copies");
         }
     }
 

@@ -2,9 +2,8 @@
 //!
 //! ```text
 //! committed ──controller signs──► erasing: nothing is served any more ──chain: erased──►
-//! erased: envelopes, keys and salts deleted here, blobs unpinned and collected,
-//!         the journal rewritten without them, every replica asked to do the same
-//!                                         └──► signed deletion statements
+//! erased: blobs unpinned and collected at every holder, which signs that it did; envelopes, keys
+//!         and salts deleted here and at the recipients' nodes; the journal rewritten without them
 //! ```
 //!
 //! What remains is a commitment on chain that says nothing without its salt, and log entries that
@@ -23,7 +22,7 @@ use crate::error::{Error, Result};
 use crate::grant::GrantStage;
 use crate::hospital::Hospital;
 use crate::keys::WalletKey;
-use crate::peers::{DeletionStatement, ErasureMessage};
+use crate::peers::{Deletion, ErasureMessage};
 use crate::store::{Batch, Document, Documents, Held, Kind, Query};
 use crate::touch::{Deed, Entry};
 use crate::upload::{Stage, Version};
@@ -70,8 +69,10 @@ pub struct Erasure {
     pub cids: Vec<String>,
     /// Whether this node has deleted its own.
     pub done: bool,
-    /// What the institutions said that they deleted.
-    pub statements: Vec<DeletionStatement>,
+    /// What the holders signed that they deleted.
+    pub statements: Vec<Deletion>,
+    /// Holders that still have to be asked, and what they said.
+    pub missing: Vec<String>,
     /// When it was ordered, unix seconds.
     pub ordered_at: u64,
 }
@@ -117,6 +118,7 @@ impl Hospital {
             cids,
             done: false,
             statements: Vec::new(),
+            missing: Vec::new(),
             ordered_at: self.now(),
         };
         let mut batch = Batch::new();
@@ -126,7 +128,7 @@ impl Hospital {
         let old = self.turn_index(&mut batch, by.wallet, &order.index).await?;
         let entry = Entry::new(Deed::Erase, self.now(), by.wallet).patient(patient).record(series);
         self.write(batch, entry).await?;
-        self.drop_old_index(old).await;
+        self.spread_index(by.wallet, old).await;
         self.errands.notify_one();
         Ok(erasure)
     }
@@ -134,7 +136,9 @@ impl Hospital {
     async fn close_grants(&self, batch: &mut Batch, controller: Address) -> Result<()> {
         for mut held in self.grants_under(controller).await? {
             if held.document.stage == GrantStage::Given {
+                let document = held.document.message.document()?;
                 held.document.close(GrantStage::Erased);
+                held.document.owed = self.elsewhere_of(&document.recipient).await?;
                 batch.replace(&held)?;
             }
         }
@@ -178,60 +182,62 @@ impl Hospital {
             let document = gone(held.document, controller);
             batch.replace(&Held { document, version: held.version })?;
         }
-        let mine = self.delete_copies(controller, &cids).await?;
-        held.document.statements = vec![mine];
-        held.document.statements.extend(self.peers.erase(controller, &cids).await?);
-        held.document.done = true;
+        let (statements, missing) = self.delete_copies(&cids).await?;
+        held.document.statements.extend(statements);
+        held.document.done = missing.is_empty();
+        held.document.missing = missing;
         batch.replace(&held)?;
         let entry = Entry::new(Deed::Delete, self.now(), self.address()).patient(patient);
         self.write(batch, entry.detail(hex::encode(controller))).await?;
-        // Envelopes that were deleted from the database leave the journal too.
+        self.forget_for_good().await
+    }
+
+    /// Envelopes that were deleted from the database leave the journal too.
+    async fn forget_for_good(&self) -> Result<()> {
         self.store.snapshot().await?;
         self.vault.gc().await?;
         Ok(())
     }
 
-    async fn delete_copies(&self, controller: Address, cids: &[Cid]) -> Result<DeletionStatement> {
+    async fn delete_copies(&self, cids: &[Cid]) -> Result<(Vec<Deletion>, Vec<String>)> {
+        let (mut deletions, mut missing) = (Vec::new(), Vec::new());
         for cid in cids {
-            blobs::forget(self.vault.as_ref(), cid).await?;
+            let (receipts, failures) = self.replicator.erase(cid).await?;
+            missing.extend(failures);
+            for receipt in receipts {
+                deletions.push(Deletion {
+                    holder: receipt.holder.clone(),
+                    cid: cid.to_string(),
+                    at: receipt.at,
+                    receipt: receipt.to_bytes()?.into(),
+                });
+            }
         }
-        self.vault.gc().await?;
-        let mut statement = DeletionStatement {
-            institution: self.address(),
-            controller,
-            cids: cids.iter().map(Cid::to_string).collect(),
-            at: self.now(),
-            signature: Bytes::new(),
-        };
-        let digest = crate::keys::personal_digest(statement.text().as_bytes());
-        statement.signature = Bytes::copy_from_slice(&self.keys.wallet().sign(digest));
-        Ok(statement)
+        Ok((deletions, missing))
     }
 
-    /// Delete this node's copies of a record that another institution's patient erased. The chain
-    /// is asked whether the record was erased, and only blobs that the asking institution had
-    /// placed here are deleted.
+    /// Delete the envelopes of a record that another institution's patient erased. The chain is
+    /// asked whether it was.
     ///
     /// # Errors
     /// If the record was not erased.
-    pub async fn receive_erasure(
-        &self,
-        placed: &[Cid],
-        message: ErasureMessage,
-    ) -> Result<DeletionStatement> {
+    pub async fn receive_erasure(&self, from: Address, message: ErasureMessage) -> Result<()> {
         if self.chain.record(message.controller).await? != RecordFacts::Erased {
             return Err(Error::invalid("controller", "this record was not erased"));
         }
-        let cids: Vec<Cid> =
-            parse_all(&message.cids)?.into_iter().filter(|cid| placed.contains(cid)).collect();
         let mut batch = Batch::new();
-        self.close_grants(&mut batch, message.controller).await?;
-        let entry = Entry::new(Deed::Delete, self.now(), self.address());
+        for mut held in self.grants_under(message.controller).await? {
+            if held.document.stage == GrantStage::Given {
+                held.document.close(GrantStage::Erased);
+                batch.replace(&held)?;
+            }
+        }
+        if batch.0.is_empty() {
+            return Ok(());
+        }
+        let entry = Entry::new(Deed::Delete, self.now(), from);
         self.write(batch, entry.detail(hex::encode(message.controller))).await?;
-        let statement = self.delete_copies(message.controller, &cids).await?;
-        self.store.snapshot().await?;
-        self.vault.gc().await?;
-        Ok(statement)
+        self.forget_for_good().await
     }
 }
 

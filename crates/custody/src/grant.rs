@@ -310,7 +310,9 @@ impl Hospital {
         self.answer_request(&mut batch, document.request, document.id()).await?;
         let grant = self.new_grant(&document, message, Some(patient), Some(errand.id), owed);
         self.file_grant(batch, &grant, &document, Deed::Grant, by.wallet).await?;
-        self.drop_old_index(old).await;
+        if index.is_some() {
+            self.spread_index(by.wallet, old).await;
+        }
         self.errands.notify_one();
         Ok(grant)
     }
@@ -498,6 +500,9 @@ impl Hospital {
     async fn tell(&self, institution: Address, grant: &Grant) -> Result<()> {
         match (grant.stage, grant.revocation_message()) {
             (GrantStage::Given, _) => self.peers.send_grant(institution, &grant.message).await,
+            (GrantStage::Erased, _) => {
+                self.peers.send_erasure(institution, grant.controller).await
+            }
             (_, Some(message)) => self.peers.send_revocation(institution, &message).await,
             (_, None) => Ok(()),
         }

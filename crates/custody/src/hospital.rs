@@ -8,7 +8,9 @@ use ledger::log::{Log, Origin, SignedCheckpoint};
 use rand_core::UnwrapErr;
 use record::Secret32;
 use tokio::sync::{Mutex, Notify};
+use cid::Cid;
 use vault::Vault;
+use vault::replicate::Replicator;
 
 use crate::act::{Act, Deployment, Errand, Progress, SignedAct};
 use crate::caller::{Caller, Staff};
@@ -45,9 +47,6 @@ pub(crate) fn random() -> B256 {
 pub struct Settings {
     /// Its name.
     pub name: String,
-    /// How many institutions keep every record durably before an upload is acknowledged, this one
-    /// included.
-    pub quorum: usize,
     /// How long an unsigned draft is kept, seconds.
     pub draft_ttl: u64,
     /// The largest upload, bytes.
@@ -62,6 +61,8 @@ pub struct Hospital {
     pub store: Arc<Journaled>,
     /// Sealed bytes.
     pub vault: Arc<dyn Vault>,
+    /// Copies of sealed bytes at other institutions.
+    pub replicator: Replicator,
     /// The chain.
     pub chain: Arc<dyn Chain>,
     /// The other institutions' nodes.
@@ -88,6 +89,7 @@ impl Hospital {
         keys: Arc<KeyRing>,
         store: Arc<Journaled>,
         vault: Arc<dyn Vault>,
+        replicator: Replicator,
         chain: Arc<dyn Chain>,
         peers: Arc<dyn Peers>,
         clock: Clock,
@@ -102,7 +104,7 @@ impl Hospital {
         let signer = ledger::typed::wallet(&keys.wallet().expose()).map_err(log_failed)?;
         let errands = Notify::new();
         Ok(Self {
-            keys, store, vault, chain, peers, clock, settings, errands, log, leaves, edge, signer,
+            keys, store, vault, replicator, chain, peers, clock, settings, errands, log, leaves, edge, signer,
         })
     }
 
@@ -229,6 +231,26 @@ impl Hospital {
         let signatures = vec![checkpoint.signature.clone()];
         let errand = self.dispatch(SignedAct { act, signatures }).await?;
         Ok((checkpoint, Some(errand)))
+    }
+
+    // ---- copies ----
+
+    /// Have blobs held durably by a quorum of institutions.
+    ///
+    /// # Errors
+    /// [`Error::Quorum`] while too few of them take the blobs; what they took, they keep.
+    pub(crate) async fn replicate(&self, cids: &[Cid]) -> Result<()> {
+        for cid in cids {
+            match self.replicator.replicate(cid).await {
+                Ok(_) => {}
+                Err(vault::Error::Quorum { needed, have, failures, .. }) => {
+                    tracing::warn!(?failures, "a blob lacks copies");
+                    return Err(Error::Quorum { held: have, needed });
+                }
+                Err(other) => return Err(other.into()),
+            }
+        }
+        Ok(())
     }
 
     // ---- errands ----

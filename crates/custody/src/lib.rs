@@ -32,6 +32,7 @@ pub mod erase;
 pub mod error;
 pub mod export;
 pub mod grant;
+pub mod holding;
 pub mod hospital;
 pub mod journal;
 pub mod keys;

@@ -2,22 +2,34 @@
 
 use alloy_primitives::{B256, Keccak256};
 use bytes::Bytes;
+use record::dicom::{self, DicomLimits, DicomSummary};
+use record::fhir::{Image, Organization, Practitioner, Radiograph, document_bundle};
+use record::image::{self, ImageKind, ImageLimits, ImageSummary};
+use record::identity;
 
 use crate::caller::Caller;
 use crate::enrol::Patient;
 use crate::error::{Error, Result};
-use crate::hospital::Hospital;
+use crate::hospital::{Hospital, rng};
 
 /// The longest title, bytes.
 const TITLE_BYTES: usize = 500;
 /// The longest report, bytes.
 const REPORT_BYTES: usize = 100_000;
+/// The namespace of wallet addresses as FHIR identifiers (CAIP-10 without the chain).
+const WALLETS: &str = "urn:stele:wallet";
+/// The part that holds the FHIR document.
+pub const DOCUMENT: &str = "document";
+/// The part that holds the image.
+pub const IMAGE: &str = "image";
 
 /// A file that is uploaded.
 #[derive(Clone)]
 pub struct UploadFile {
-    /// What the sender says it is.
-    pub media_type: String,
+    /// The DICOM modality code of a PNG or JPEG, for example `DX`; DICOM files say it themselves.
+    pub modality: String,
+    /// The body part of a PNG or JPEG, in words; may be empty.
+    pub body_part: String,
     /// Its bytes.
     pub bytes: Bytes,
 }
@@ -31,8 +43,8 @@ pub struct NewUpload {
     pub title: String,
     /// The report's text.
     pub report: String,
-    /// The radiograph or photograph, if there is one.
-    pub file: Option<UploadFile>,
+    /// The radiograph: DICOM, PNG or JPEG.
+    pub file: UploadFile,
     /// The version that this one corrects.
     pub corrects: Option<B256>,
 }
@@ -45,13 +57,14 @@ impl NewUpload {
         let mut hash = Keccak256::new();
         hash.update(key);
         let corrects = self.corrects.unwrap_or_default();
-        let file = self.file.as_ref().map_or(&[][..], |f| f.bytes.as_ref());
         for part in [
             self.patient.as_slice(),
             corrects.as_slice(),
             self.title.as_bytes(),
             self.report.as_bytes(),
-            file,
+            self.file.modality.as_bytes(),
+            self.file.body_part.as_bytes(),
+            self.file.bytes.as_ref(),
         ] {
             hash.update((part.len() as u64).to_be_bytes());
             hash.update(part);
@@ -67,37 +80,127 @@ pub(crate) struct Content {
     pub(crate) bytes: Bytes,
 }
 
+/// What the image's header says.
+enum Header {
+    Dicom(Box<DicomSummary>),
+    Picture(ImageSummary),
+}
+
 /// Read and check an upload: what becomes its parts.
-pub(crate) fn contents(
+pub(crate) async fn contents(
     patient: &Patient,
     author: &Caller,
     hospital: &Hospital,
     new: &NewUpload,
 ) -> Result<Vec<Content>> {
-    if new.title.is_empty() || new.title.len() > TITLE_BYTES {
+    if new.title.trim().is_empty() || new.title.len() > TITLE_BYTES {
         return Err(Error::invalid("title", format!("1 to {TITLE_BYTES} bytes")));
     }
     if new.report.len() > REPORT_BYTES {
         return Err(Error::invalid("report", format!("at most {REPORT_BYTES} bytes")));
     }
-    let _ = (patient, author);
-    let mut contents = vec![Content {
-        name: "document".to_owned(),
-        media_type: "application/fhir+json".to_owned(),
-        bytes: Bytes::from(new.report.clone()),
-    }];
-    if let Some(file) = &new.file {
-        if file.bytes.len() as u64 > hospital.settings.upload_bytes {
-            return Err(Error::TooLarge { what: "the file", limit: hospital.settings.upload_bytes });
-        }
-        if file.bytes.is_empty() {
-            return Err(Error::BadFile("it is empty".to_owned()));
-        }
-        contents.push(Content {
-            name: "image".to_owned(),
-            media_type: file.media_type.clone(),
-            bytes: file.bytes.clone(),
-        });
+    let limit = hospital.settings.upload_bytes;
+    if new.file.bytes.len() as u64 > limit {
+        return Err(Error::TooLarge { what: "the file", limit });
     }
-    Ok(contents)
+    let name = hospital.person_here(author.wallet).await?.map(|p| p.name).unwrap_or_default();
+    let bytes = new.file.bytes.clone();
+    // Reading a DICOM file may inflate hundreds of megabytes.
+    let header = tokio::task::spawn_blocking(move || read(&bytes, limit))
+        .await
+        .map_err(|e| Error::Internal(e.to_string()))??;
+    let media_type = match &header {
+        Header::Dicom(summary) => {
+            compare(summary, patient)?;
+            ImageKind::Dicom.media_type()
+        }
+        Header::Picture(summary) => summary.kind.media_type(),
+    };
+    let document = document(patient, author, &name, hospital, new, &header)?;
+    Ok(vec![
+        Content {
+            name: DOCUMENT.to_owned(),
+            media_type: "application/fhir+json".to_owned(),
+            bytes: document.into(),
+        },
+        Content {
+            name: IMAGE.to_owned(),
+            media_type: media_type.to_owned(),
+            bytes: new.file.bytes.clone(),
+        },
+    ])
+}
+
+fn read(bytes: &[u8], limit: u64) -> Result<Header> {
+    let bad = |e: record::Error| Error::BadFile(e.to_string());
+    let file_bytes = usize::try_from(limit).unwrap_or(usize::MAX);
+    if ImageKind::of(bytes).map_err(bad)? == ImageKind::Dicom {
+        let limits = DicomLimits { file_bytes, ..DicomLimits::default() };
+        let summary = dicom::read(bytes, &limits).map_err(bad)?;
+        if !summary.has_pixels {
+            return Err(Error::BadFile("the DICOM file holds no image".to_owned()));
+        }
+        return Ok(Header::Dicom(Box::new(summary)));
+    }
+    let limits = ImageLimits { file_bytes, ..ImageLimits::default() };
+    let summary = image::sniff(bytes, &limits).map_err(bad)?;
+    if !summary.complete {
+        return Err(Error::BadFile("the image is cut short".to_owned()));
+    }
+    Ok(Header::Picture(summary))
+}
+
+/// Refuse an image that says that it is of somebody else. The message names the fields, not their
+/// values.
+fn compare(summary: &DicomSummary, patient: &Patient) -> Result<()> {
+    match identity::compare(&summary.patient, &patient.demographics) {
+        Ok(_) => Ok(()),
+        Err(mismatch) => Err(Error::WrongPatient(mismatch.to_string())),
+    }
+}
+
+fn document(
+    patient: &Patient,
+    author: &Caller,
+    name: &str,
+    hospital: &Hospital,
+    new: &NewUpload,
+    header: &Header,
+) -> Result<Vec<u8>> {
+    let (given, family) = name.rsplit_once(' ').unwrap_or(("", name));
+    let wallet = author.wallet.to_string();
+    let practitioner = Practitioner {
+        id: wallet.clone(),
+        id_system: WALLETS.to_owned(),
+        family: if family.is_empty() { wallet } else { family.to_owned() },
+        given: given.split_whitespace().map(str::to_owned).collect(),
+    };
+    let institution = Organization {
+        id: hospital.address().to_string(),
+        id_system: WALLETS.to_owned(),
+        name: hospital.settings.name.clone(),
+    };
+    let image = match header {
+        Header::Dicom(summary) => Image::Dicom(summary),
+        Header::Picture(summary) => Image::Picture {
+            summary,
+            modality: if new.file.modality.is_empty() { "OT" } else { &new.file.modality },
+            body_part: &new.file.body_part,
+        },
+    };
+    let bundle = document_bundle(
+        &Radiograph {
+            patient: &patient.demographics,
+            author: &practitioner,
+            institution: &institution,
+            title: &new.title,
+            report: &new.report,
+            image,
+            image_part: IMAGE,
+            image_bytes: new.file.bytes.len() as u64,
+            issued_at: hospital.now(),
+        },
+        &mut rng(),
+    )?;
+    serde_json::to_vec(&bundle).map_err(|e| Error::Internal(e.to_string()))
 }

@@ -259,7 +259,7 @@ impl Hospital {
         }
         let patient = self.patient(new.patient).await?;
         let place = self.place(&patient, record, new.corrects).await?;
-        let contents = content::contents(&patient, author, self, &new)?;
+        let contents = content::contents(&patient, author, self, &new).await?;
         let draft = self.seal_draft(author, record, fingerprint, &patient, place, contents).await?;
         let mut batch = Batch::new();
         batch.create(&draft)?;
@@ -488,11 +488,7 @@ impl Hospital {
     }
 
     async fn acknowledge(&self, mut held: Held<Version>) -> Result<Version> {
-        let needed = self.settings.quorum.saturating_sub(1);
-        let others = self.peers.replicate(&held.document.blobs(), needed).await?;
-        if others < needed {
-            return Err(Error::Quorum { held: others + 1, needed: self.settings.quorum });
-        }
+        self.replicate(&held.document.blobs()).await?;
         held.document.stage = Stage::Pending;
         let mut batch = Batch::new();
         batch.replace(&held)?;

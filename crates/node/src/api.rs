@@ -1,0 +1,256 @@
+//! The bodies of requests and responses that are not a use case's own types.
+//!
+//! Server and client share them; the OpenAPI document is made from them.
+
+use alloy_primitives::{Address, B256, Bytes};
+use custody::act::{Deployment, Errand, Progress};
+use custody::admit::Person;
+use custody::caller::Caller;
+use custody::chain::{InstitutionFacts, KeyFacts, StaffFacts};
+use custody::enrol::Patient;
+use record::{PatientDemographics, Role};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// What a node says about itself to everybody.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct NodeCard {
+    /// The institution's wallet.
+    #[schema(value_type = String)]
+    pub institution: Address,
+    /// Its name.
+    pub name: String,
+    /// Where clients reach the node.
+    pub url: String,
+    /// Where IPFS peers reach it: the address of its trustless gateway.
+    pub ipfs_peer: String,
+    /// The program's version.
+    pub version: String,
+    /// The chain and the contracts.
+    #[schema(value_type = Object)]
+    pub deployment: Deployment,
+}
+
+/// A fresh challenge for signing in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Challenge {
+    /// The nonce that the EIP-4361 message must carry; it serves once.
+    pub nonce: String,
+    /// The domain that the message must name.
+    pub domain: String,
+    /// The URI that the message must name.
+    pub uri: String,
+    /// The chain id that the message must name.
+    pub chain_id: u64,
+    /// The node's time, RFC 3339.
+    pub issued_at: String,
+    /// When the nonce expires, RFC 3339.
+    pub expires_at: String,
+}
+
+/// A signed EIP-4361 message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SignIn {
+    /// The message.
+    pub message: String,
+    /// Its `personal_sign` signature, or an ERC-1271 wallet's.
+    #[schema(value_type = String)]
+    pub signature: Bytes,
+}
+
+/// A session.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SignedIn {
+    /// Sent with every request as `Authorization: Bearer …`.
+    pub token: String,
+    /// Until when it serves, unix seconds.
+    pub expires_at: u64,
+    /// Who signed in.
+    pub who: Who,
+}
+
+/// What a wallet is here at this moment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Who {
+    /// The wallet.
+    #[schema(value_type = String)]
+    pub wallet: Address,
+    /// Whether it is the registrar.
+    pub registrar: bool,
+    /// Whether it is the institution that runs this node.
+    pub institution: bool,
+    /// Its institution and role, if it is active staff.
+    #[schema(value_type = Option<Object>)]
+    pub staff: Option<custody::caller::Staff>,
+    /// Its patient's commitment, if it is enrolled here.
+    #[schema(value_type = Option<String>)]
+    pub patient: Option<B256>,
+}
+
+impl From<Caller> for Who {
+    fn from(caller: Caller) -> Self {
+        let Caller { wallet, registrar, institution, staff, patient } = caller;
+        Self { wallet, registrar, institution, staff, patient }
+    }
+}
+
+/// An act on its way to the chain.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ActView {
+    /// Its digest.
+    #[schema(value_type = String)]
+    pub act: B256,
+    /// What it does, for example `commit`.
+    pub name: String,
+    /// How far it is.
+    pub progress: Progress,
+    /// The transaction that carried it.
+    #[schema(value_type = Option<String>)]
+    pub tx: Option<B256>,
+    /// Gas used by that transaction.
+    pub gas: Option<u64>,
+    /// The block it is in.
+    pub block: Option<u64>,
+    /// Why the chain refused it.
+    pub error: Option<String>,
+}
+
+impl From<Errand> for ActView {
+    fn from(errand: Errand) -> Self {
+        Self {
+            act: errand.id,
+            name: errand.signed.act.name().to_owned(),
+            progress: errand.progress,
+            tx: errand.tx,
+            gas: errand.gas,
+            block: errand.block,
+            error: errand.error,
+        }
+    }
+}
+
+/// What directory and chain know of a wallet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct DirectoryView {
+    /// Name and key statement, if it has published one.
+    pub person: Option<Person>,
+    /// Whether it is an active institution.
+    pub active_institution: bool,
+    /// The nonce of the next act about it as an institution.
+    pub institution_nonce: u64,
+    /// What it is at an institution.
+    pub staff: Option<StaffView>,
+    /// The nonce of the next act about it as a person.
+    pub staff_nonce: u64,
+    /// How many key statements it has anchored.
+    pub key_version: u64,
+    /// The salted digest of the current one; zero for none.
+    #[schema(value_type = String)]
+    pub key_digest: B256,
+}
+
+/// A person at an institution, as the chain says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct StaffView {
+    /// The institution.
+    #[schema(value_type = String)]
+    pub institution: Address,
+    /// The role.
+    #[schema(value_type = Option<String>)]
+    pub role: Option<Role>,
+    /// Whether neither the person nor the institution is suspended.
+    pub active: bool,
+}
+
+impl DirectoryView {
+    /// Put together what the directory and the chain know.
+    #[must_use]
+    pub fn new(
+        person: Option<Person>,
+        institution: InstitutionFacts,
+        staff: Option<StaffFacts>,
+        key: KeyFacts,
+    ) -> Self {
+        Self {
+            person,
+            active_institution: institution.active,
+            institution_nonce: institution.nonce,
+            staff: staff.map(|s| StaffView {
+                institution: s.institution,
+                role: s.role,
+                active: s.active,
+            }),
+            staff_nonce: staff.map_or(0, |s| s.nonce),
+            key_version: key.version,
+            key_digest: key.digest,
+        }
+    }
+}
+
+/// A signature alone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Signature {
+    /// 65 bytes, or what an ERC-1271 wallet takes.
+    #[schema(value_type = String)]
+    pub signature: Bytes,
+}
+
+/// A patient as the patient's own hospital sees them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PatientView {
+    /// The commitment under which the patient is enrolled.
+    #[schema(value_type = String)]
+    pub patient: B256,
+    /// Name, birth date, sex, identifier.
+    #[schema(value_type = Object)]
+    pub demographics: PatientDemographics,
+    /// When, unix seconds.
+    pub enrolled_at: u64,
+    /// The act that enrolled them.
+    #[schema(value_type = String)]
+    pub act: B256,
+}
+
+impl From<Patient> for PatientView {
+    fn from(patient: Patient) -> Self {
+        let Patient { patient, demographics, enrolled_at, errand, .. } = patient;
+        Self { patient, demographics, enrolled_at, act: errand }
+    }
+}
+
+/// The fields of an upload's form, for the OpenAPI document; the file comes last.
+#[derive(ToSchema)]
+#[allow(dead_code, reason = "describes a form; the handler reads it field by field")]
+pub struct UploadForm {
+    /// The patient's commitment.
+    patient: String,
+    /// What it is, in a few words.
+    title: String,
+    /// The report's text.
+    report: String,
+    /// The version that this one corrects.
+    corrects: Option<String>,
+    /// The radiograph: DICOM, PNG or JPEG.
+    #[schema(value_type = Option<String>, format = Binary)]
+    file: Option<Vec<u8>>,
+}
+
+/// A patient's sealed index.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct IndexView {
+    /// Sealed and signed by the patient, DAG-CBOR; nothing before the first record.
+    #[schema(value_type = Option<String>)]
+    pub sealed: Option<Bytes>,
+}
+
+/// A checkpoint that was made on demand.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct AnchorView {
+    /// Entries that it covers.
+    pub size: u64,
+    /// Their root.
+    #[schema(value_type = String)]
+    pub root: B256,
+    /// The act that anchors it; nothing if the chain has it already.
+    pub act: Option<ActView>,
+}

@@ -1,0 +1,288 @@
+//! The chain of the use cases, over `ledger`: facts at the latest block, acts through the relayer.
+
+use std::sync::Arc;
+
+use alloy_primitives::{Address, B256, Bytes, U256};
+use async_trait::async_trait;
+use custody::act::{Act, Deployment, Progress, SignedAct};
+use custody::chain::{
+    Carried, Chain, ChainError, GrantFacts, InstitutionFacts, KeyFacts, RecordFacts, StaffFacts,
+};
+use ledger::contracts::{Consents, Log, Records, Registry};
+use ledger::relayer::{Call, Relayer, Status};
+use ledger::rpc::{At, Endpoint, Request};
+use ledger::typed;
+
+/// The chain of one deployment.
+pub struct LedgerChain {
+    chain: ledger::Chain,
+    relayer: Relayer,
+    deployment: Deployment,
+    stale_after: u64,
+}
+
+/// The addresses of a deployment file as the use cases know them.
+#[must_use]
+pub fn deployment_of(file: &ledger::Deployment) -> Deployment {
+    Deployment {
+        chain_id: file.chain_id,
+        contracts: record::Contracts {
+            registry: file.registry,
+            records: file.records,
+            consents: file.consents,
+            log: file.log,
+        },
+    }
+}
+
+impl LedgerChain {
+    /// The chain behind `chain`, with `relayer` to carry acts. With `stale_after` above 0, an
+    /// endpoint whose newest block is older than that many seconds counts as silent.
+    #[must_use]
+    pub fn new(chain: ledger::Chain, relayer: Relayer, stale_after: u64) -> Self {
+        let deployment = deployment_of(chain.deployment());
+        Self { chain, relayer, deployment, stale_after }
+    }
+
+    /// Whether the endpoint answers and keeps up.
+    ///
+    /// # Errors
+    /// If it does not.
+    pub async fn ready(&self) -> Result<(), ChainError> {
+        self.fresh().await
+    }
+
+    async fn fresh(&self) -> Result<(), ChainError> {
+        if self.stale_after == 0 {
+            return Ok(());
+        }
+        let head = self.chain.head().await.map_err(silent)?;
+        let age = crate::now().saturating_sub(head.timestamp);
+        if age > self.stale_after {
+            let reason = format!("its newest block is {age} seconds old");
+            return Err(ChainError::Silent(reason));
+        }
+        Ok(())
+    }
+}
+
+fn silent(error: ledger::Error) -> ChainError {
+    match error {
+        ledger::Error::Refused(refusal) => ChainError::Refused(refusal.to_string()),
+        other => ChainError::Silent(other.to_string()),
+    }
+}
+
+#[async_trait]
+impl Chain for LedgerChain {
+    fn deployment(&self) -> &Deployment {
+        &self.deployment
+    }
+
+    async fn registrar(&self) -> Result<Address, ChainError> {
+        self.chain.registrar().await.map_err(silent)
+    }
+
+    async fn institution(&self, institution: Address) -> Result<InstitutionFacts, ChainError> {
+        let facts = self.chain.institution(institution).await.map_err(silent)?;
+        let active = facts.status == ledger::Status::Active;
+        Ok(InstitutionFacts { active, nonce: facts.nonce })
+    }
+
+    async fn staff(&self, wallet: Address) -> Result<Option<StaffFacts>, ChainError> {
+        let facts = self.chain.staff(wallet).await.map_err(silent)?;
+        if facts.status == ledger::Status::Unknown {
+            return Ok(None);
+        }
+        Ok(Some(StaffFacts {
+            institution: facts.institution,
+            role: facts.role.and_then(|role| record::Role::from_number(role.number())),
+            active: self.chain.is_active_staff(wallet).await.map_err(silent)?,
+            nonce: facts.nonce,
+        }))
+    }
+
+    async fn key(&self, wallet: Address) -> Result<KeyFacts, ChainError> {
+        let anchor = self.chain.key_statement(wallet).await.map_err(silent)?;
+        Ok(KeyFacts { digest: anchor.digest, version: anchor.version })
+    }
+
+    async fn enrolled(&self, institution: Address, patient: B256) -> Result<bool, ChainError> {
+        self.chain.enrolled(institution, patient).await.map_err(silent)
+    }
+
+    async fn record(&self, controller: Address) -> Result<RecordFacts, ChainError> {
+        let commitment = self.chain.current_commitment(controller).await.map_err(silent)?;
+        if commitment.is_zero() {
+            return Ok(RecordFacts::None);
+        }
+        if commitment == ledger::ERASED {
+            return Ok(RecordFacts::Erased);
+        }
+        let version = self.chain.version(controller).await.map_err(silent)?;
+        Ok(RecordFacts::At { version, commitment })
+    }
+
+    async fn grant(&self, controller: Address, id: B256) -> Result<GrantFacts, ChainError> {
+        self.fresh().await?;
+        let state = self.chain.grant_of(controller, id).await.map_err(silent)?;
+        // The contract's own answer is by the time of its newest block; on a chain that makes
+        // blocks on demand that time stands still, so the clock here has to agree.
+        let live = self.chain.is_live(controller, id).await.map_err(silent)?
+            && state.is_live_at(crate::now());
+        Ok(GrantFacts { expiry: state.expiry, revoked: state.revoked, live })
+    }
+
+    async fn anchored(&self, institution: Address) -> Result<u64, ChainError> {
+        Ok(self.chain.checkpoint_of(institution).await.map_err(silent)?.size)
+    }
+
+    async fn wallet_says_yes(
+        &self,
+        wallet: Address,
+        digest: B256,
+        signature: &Bytes,
+    ) -> Result<bool, ChainError> {
+        self.chain.is_signed_by(wallet, digest, signature).await.map_err(silent)
+    }
+
+    async fn check(&self, act: &SignedAct) -> Result<(), ChainError> {
+        let call = call_of(&self.deployment, act)?;
+        let from = self.relayer.sender();
+        let request = Request { from, to: Some(call.to), data: call.data, value: U256::ZERO };
+        self.chain.endpoint().call(&request, At::Latest).await.map(|_| ()).map_err(silent)
+    }
+
+    async fn submit(&self, id: B256, act: &SignedAct) -> Result<(), ChainError> {
+        let call = call_of(&self.deployment, act)?;
+        let key = hex::encode(id);
+        let status = self.relayer.submit(&key, call).await.map_err(silent)?;
+        if matches!(status, Status::Refused(_)) {
+            self.relayer.retry(&key).await.map_err(silent)?;
+        }
+        Ok(())
+    }
+
+    async fn carried(&self, id: B256) -> Result<Option<Carried>, ChainError> {
+        let status = self.relayer.status(&hex::encode(id)).await.map_err(silent)?;
+        Ok(status.map(|status| carried(&status)))
+    }
+}
+
+fn carried(status: &Status) -> Carried {
+    let refusal = status.refusal().map(ToString::to_string);
+    let progress = match (status, &refusal) {
+        (_, Some(_)) => Progress::Failed,
+        (Status::Pending { .. }, _) => Progress::Pending,
+        (Status::Included(_), _) => Progress::Included,
+        (Status::Final(_), _) => Progress::Final,
+        (Status::Refused(_), _) => Progress::Failed,
+    };
+    let inclusion = status.inclusion();
+    let pending = match status {
+        Status::Pending { transaction, .. } => *transaction,
+        _ => None,
+    };
+    Carried {
+        progress,
+        tx: inclusion.map(|i| i.transaction).or(pending),
+        gas: inclusion.map(|i| i.gas_used),
+        block: inclusion.map(|i| i.block),
+        error: refusal,
+    }
+}
+
+/// The call that carries an act.
+fn call_of(at: &Deployment, signed: &SignedAct) -> Result<Call, ChainError> {
+    let signature = |index: usize| signed.signatures.get(index).cloned().unwrap_or_default();
+    let (first, second) = (signature(0), signature(1));
+    let contracts = &at.contracts;
+    Ok(match signed.act {
+        Act::SetInstitution { institution, status, nonce, deadline } => {
+            let act = typed::SetInstitution { institution, status, nonce, deadline };
+            let call = Registry::setInstitutionCall { act, registrarSignature: first };
+            Call::new(contracts.registry, &call)
+        }
+        Act::AdmitStaff { staff, institution, role, nonce, deadline } => {
+            let act = typed::AdmitStaff { staff, institution, role, nonce, deadline };
+            let call = Registry::admitStaffCall {
+                act,
+                institutionSignature: first,
+                staffSignature: second,
+            };
+            Call::new(contracts.registry, &call)
+        }
+        Act::SetStaff { staff, institution, role, status, nonce, deadline } => {
+            let act = typed::SetStaff { staff, institution, role, status, nonce, deadline };
+            let call = Registry::setStaffCall { act, institutionSignature: first };
+            Call::new(contracts.registry, &call)
+        }
+        Act::PublishKey { wallet, digest, version, deadline } => {
+            let act = typed::PublishKey { wallet, digest, version, deadline };
+            let call = Registry::publishKeyCall { act, walletSignature: first };
+            Call::new(contracts.registry, &call)
+        }
+        Act::EnrolPatient { institution, patient, deadline } => {
+            let act = typed::EnrolPatient { institution, patient, deadline };
+            let call = Registry::enrolPatientCall { act, institutionSignature: first };
+            Call::new(contracts.registry, &call)
+        }
+        Act::Commit { controller, version, previous, commitment, institution, deadline } => {
+            let act =
+                typed::Commit { controller, version, previous, commitment, institution, deadline };
+            let call = Records::commitCall {
+                act,
+                institutionSignature: first,
+                controllerSignature: second,
+            };
+            Call::new(contracts.records, &call)
+        }
+        Act::Erase { controller, deadline } => {
+            let act = typed::Erase { controller, deadline };
+            let call = Records::eraseCall { act, controllerSignature: first };
+            Call::new(contracts.records, &call)
+        }
+        Act::Request { id, requester, deadline } => {
+            let act = typed::Request { id, requester, deadline };
+            let call = Consents::requestCall { act, requesterSignature: first };
+            Call::new(contracts.consents, &call)
+        }
+        Act::Grant { controller, id, expiry } => {
+            let act = typed::Grant { controller, id, expiry };
+            let call = Consents::grantCall { act, controllerSignature: first };
+            Call::new(contracts.consents, &call)
+        }
+        Act::Revoke { controller, id } => {
+            let act = typed::Revoke { controller, id };
+            let call = Consents::revokeCall { act, controllerSignature: first };
+            Call::new(contracts.consents, &call)
+        }
+        Act::Checkpoint { institution, size, root } => {
+            let act = typed::Checkpoint { institution, size, root };
+            let call = Log::checkpointCall { act, institutionSignature: first };
+            Call::new(contracts.log, &call)
+        }
+    })
+}
+
+/// Connect to the deployment in `file` over `rpc`, with the witnesses that must agree.
+///
+/// # Errors
+/// If an endpoint does not answer, serves another chain, or the contracts are not there.
+pub async fn connect(
+    config: &crate::Config,
+    file: ledger::Deployment,
+) -> ledger::Result<(ledger::Chain, Arc<dyn Endpoint>)> {
+    let limits = || ledger::rpc::Limits {
+        timeout: std::time::Duration::from_secs(config.limits.rpc_s),
+        ..ledger::rpc::Limits::default()
+    };
+    let endpoint: Arc<dyn Endpoint> = Arc::new(ledger::Rpc::new(&config.rpc, limits())?);
+    let mut witnesses: Vec<Arc<dyn Endpoint>> = Vec::new();
+    for url in &config.rpc_witnesses {
+        witnesses.push(Arc::new(ledger::Rpc::new(url, limits())?));
+    }
+    let chain = ledger::Chain::connect(endpoint.clone(), file).await?;
+    let chain = chain.with_witnesses(witnesses).await?;
+    Ok((chain, endpoint))
+}

@@ -1,0 +1,325 @@
+//! Signing in with an Ethereum wallet (EIP-4361), and the sessions that follow.
+//!
+//! A challenge is good once and for five minutes; a session is an opaque random token of which the
+//! database knows the hash alone. What a wallet may do is not written into the session: it is asked
+//! of the chain for every request, so that a suspension takes effect at once.
+
+use alloy_primitives::{Address, B256, Bytes};
+use axum::http::StatusCode;
+use custody::act::Deployment;
+use custody::chain::Chain;
+use custody::keys::signer_of;
+use custody::store::{Batch, Document, Documents, Kind, Query, Store, StoreError};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use siwe::Message;
+use time::OffsetDateTime;
+use utoipa::ToSchema;
+
+use crate::http::error::ApiError;
+
+/// How long a challenge is good, seconds.
+pub const CHALLENGE_S: u64 = 300;
+/// How far into the future a message may be issued: clocks differ.
+const SKEW_S: u64 = 60;
+/// The longest message, bytes.
+const MESSAGE_BYTES: usize = 4096;
+
+/// What a sign-in message has to say.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Challenge {
+    /// The domain.
+    pub domain: String,
+    /// The URI.
+    pub uri: String,
+    /// The chain's id.
+    pub chain_id: u64,
+    /// The nonce, good once.
+    pub nonce: String,
+    /// When the challenge was made, unix seconds.
+    pub issued_at: u64,
+    /// Until when it is good, unix seconds.
+    pub expires_at: u64,
+}
+
+impl Challenge {
+    /// The message (EIP-4361) for `wallet` to sign.
+    #[must_use]
+    pub fn message(&self, wallet: Address) -> String {
+        let time = |at: u64| {
+            let at = i64::try_from(at).unwrap_or_default();
+            let at = OffsetDateTime::from_unix_timestamp(at).unwrap_or(OffsetDateTime::UNIX_EPOCH);
+            let (date, time) = (at.date(), at.time());
+            format!(
+                "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z",
+                date.year(),
+                u8::from(date.month()),
+                date.day(),
+                time.hour(),
+                time.minute(),
+                time.second()
+            )
+        };
+        format!(
+            "{} wants you to sign in with your Ethereum account:\n{wallet}\n\n\
+             Sign in to this hospital's records. This costs nothing and moves nothing.\n\n\
+             URI: {}\nVersion: 1\nChain ID: {}\nNonce: {}\nIssued At: {}\nExpiration Time: {}",
+            self.domain,
+            self.uri,
+            self.chain_id,
+            self.nonce,
+            time(self.issued_at),
+            time(self.expires_at)
+        )
+    }
+}
+
+/// A signed sign-in message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SignIn {
+    /// The message, as it was signed.
+    pub message: String,
+    /// The wallet's signature (EIP-191, or what a contract wallet takes).
+    #[schema(value_type = String)]
+    pub signature: Bytes,
+}
+
+/// A new session.
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
+pub struct Token {
+    /// Send it as `Authorization: Bearer …`.
+    pub token: String,
+    /// Until when it is good, unix seconds.
+    pub expires_at: u64,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Nonce {
+    nonce: String,
+    expires_at: u64,
+    used: bool,
+}
+
+impl Document for Nonce {
+    const KIND: Kind = Kind::Nonce;
+    fn id(&self) -> String {
+        self.nonce.clone()
+    }
+    fn due_at(&self) -> u64 {
+        self.expires_at
+    }
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Session {
+    id: B256,
+    wallet: Address,
+    expires_at: u64,
+}
+
+impl Document for Session {
+    const KIND: Kind = Kind::Session;
+    fn id(&self) -> String {
+        hex::encode(self.id)
+    }
+    fn due_at(&self) -> u64 {
+        self.expires_at
+    }
+}
+
+/// Where this node is, as sign-in messages must say it.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// Host and port.
+    pub domain: String,
+    /// The whole address.
+    pub uri: String,
+}
+
+impl Place {
+    /// The place that a public URL names.
+    #[must_use]
+    pub fn of(url: &str) -> Self {
+        let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+        let domain = rest.split('/').next().unwrap_or(rest).to_owned();
+        Self { domain, uri: url.to_owned() }
+    }
+}
+
+fn random_hex() -> Result<String, ApiError> {
+    let mut bytes = [0u8; 32];
+    getrandom::fill(&mut bytes).map_err(|e| {
+        let status = StatusCode::SERVICE_UNAVAILABLE;
+        ApiError::new(status, "no_randomness", e.to_string(), "try again in a moment")
+    })?;
+    Ok(hex::encode(bytes))
+}
+
+/// The id under which a session is stored: the token itself is nowhere.
+fn session_id(token: &str) -> B256 {
+    B256::from(<[u8; 32]>::from(Sha256::digest(token.as_bytes())))
+}
+
+fn unavailable(error: StoreError) -> ApiError {
+    custody::Error::from(error).into()
+}
+
+/// Make a challenge.
+///
+/// # Errors
+/// If the database does not answer.
+pub async fn challenge(
+    store: &dyn Store,
+    place: &Place,
+    at: &Deployment,
+    now: u64,
+) -> Result<Challenge, ApiError> {
+    let nonce = random_hex()?;
+    let expires_at = now + CHALLENGE_S;
+    let mut batch = Batch::new();
+    let document = Nonce { nonce: nonce.clone(), expires_at, used: false };
+    batch.create(&document).map_err(unavailable)?;
+    store.apply(&batch).await.map_err(unavailable)?;
+    let (domain, uri) = (place.domain.clone(), place.uri.clone());
+    Ok(Challenge { domain, uri, chain_id: at.chain_id, nonce, issued_at: now, expires_at })
+}
+
+fn refuse(why: &str) -> ApiError {
+    ApiError::new(
+        StatusCode::UNAUTHORIZED,
+        "sign_in_refused",
+        why,
+        "ask for a new challenge with POST /api/v1/session/nonce and sign it as it is",
+    )
+}
+
+/// Check a signed message and open a session for `ttl` seconds.
+///
+/// # Errors
+/// 401 with the reason if the message is not the challenge, was used before, has expired or is not
+/// signed by the wallet that it names.
+pub async fn sign_in(
+    store: &dyn Store,
+    chain: &dyn Chain,
+    place: &Place,
+    request: &SignIn,
+    now: u64,
+    ttl: u64,
+) -> Result<Token, ApiError> {
+    if request.message.len() > MESSAGE_BYTES {
+        return Err(ApiError::unreadable("the message is too long"));
+    }
+    let message: Message =
+        request.message.parse().map_err(|_| refuse("this is no sign-in message (EIP-4361)"))?;
+    check_message(&message, place, chain.deployment(), now)?;
+    use_nonce(store, &message.nonce, now).await?;
+    let wallet = Address::from(message.address);
+    let digest = custody::keys::personal_digest(request.message.as_bytes());
+    if signer_of(digest, &request.signature) != Some(wallet) {
+        let confirmed = chain.wallet_says_yes(wallet, digest, &request.signature).await;
+        if !confirmed.map_err(custody::Error::from)? {
+            return Err(refuse("the message is not signed by the wallet that it names"));
+        }
+    }
+    open_session(store, wallet, now, ttl).await
+}
+
+fn check_message(
+    message: &Message,
+    place: &Place,
+    at: &Deployment,
+    now: u64,
+) -> Result<(), ApiError> {
+    if message.domain.as_str() != place.domain {
+        return Err(refuse("the message is for another domain"));
+    }
+    if message.uri.as_str() != place.uri {
+        return Err(refuse("the message is for another address"));
+    }
+    if message.chain_id != at.chain_id {
+        return Err(refuse("the message is for another chain"));
+    }
+    if message.expiration_time.is_none() {
+        return Err(refuse("the message does not say when it expires"));
+    }
+    let time = OffsetDateTime::from_unix_timestamp(i64::try_from(now).unwrap_or(i64::MAX));
+    let time = time.map_err(|e| ApiError::unreadable(e.to_string()))?;
+    if !message.valid_at(&time) {
+        return Err(refuse("the message has expired or is not valid yet"));
+    }
+    let issued: &OffsetDateTime = message.issued_at.as_ref();
+    if issued.unix_timestamp() > i64::try_from(now + SKEW_S).unwrap_or(i64::MAX) {
+        return Err(refuse("the message was issued in the future; check both clocks"));
+    }
+    Ok(())
+}
+
+/// Use a nonce up. Of two requests with the same one, one loses the race for the document.
+async fn use_nonce(store: &dyn Store, nonce: &str, now: u64) -> Result<(), ApiError> {
+    let held = store.load::<Nonce>(nonce).await.map_err(unavailable)?;
+    let Some(mut held) = held else { return Err(refuse("the nonce is not known")) };
+    if held.document.used {
+        return Err(refuse("the nonce was used before"));
+    }
+    if held.document.expires_at < now {
+        return Err(refuse("the challenge has expired"));
+    }
+    held.document.used = true;
+    let mut batch = Batch::new();
+    batch.replace(&held).map_err(unavailable)?;
+    match store.apply(&batch).await {
+        Err(StoreError::Conflict { .. }) => Err(refuse("the nonce was used before")),
+        other => other.map_err(unavailable),
+    }
+}
+
+async fn open_session(
+    store: &dyn Store,
+    wallet: Address,
+    now: u64,
+    ttl: u64,
+) -> Result<Token, ApiError> {
+    let token = random_hex()?;
+    let expires_at = now + ttl;
+    let mut batch = Batch::new();
+    let session = Session { id: session_id(&token), wallet, expires_at };
+    batch.create(&session).map_err(unavailable)?;
+    store.apply(&batch).await.map_err(unavailable)?;
+    Ok(Token { token, expires_at })
+}
+
+/// The wallet of a session.
+///
+/// # Errors
+/// 401 if there is no such session or it has expired.
+pub async fn wallet_of(store: &dyn Store, token: &str, now: u64) -> Result<Address, ApiError> {
+    let id = hex::encode(session_id(token));
+    let held = store.load::<Session>(&id).await.map_err(unavailable)?;
+    let held = held.filter(|h| h.document.expires_at > now);
+    held.map(|h| h.document.wallet).ok_or_else(|| ApiError::sign_in("the session has ended"))
+}
+
+/// End a session.
+///
+/// # Errors
+/// If the database does not answer.
+pub async fn sign_out(store: &dyn Store, token: &str) -> Result<(), ApiError> {
+    let mut batch = Batch::new();
+    batch.delete::<Session>(hex::encode(session_id(token)));
+    store.apply(&batch).await.map_err(unavailable)
+}
+
+/// Delete challenges and sessions that have expired.
+///
+/// # Errors
+/// If the database does not answer.
+pub async fn expire(store: &dyn Store, now: u64) -> Result<(), StoreError> {
+    let mut batch = Batch::new();
+    for row in store.list(&Query::of(Kind::Nonce).due_by(now)).await? {
+        batch.delete::<Nonce>(row.id);
+    }
+    for row in store.list(&Query::of(Kind::Session).due_by(now)).await? {
+        batch.delete::<Session>(row.id);
+    }
+    if batch.0.is_empty() { Ok(()) } else { store.apply(&batch).await }
+}
