@@ -155,7 +155,7 @@ impl Refusal {
         if let Some(name) = Self::name_of(data) {
             return Self::named(name);
         }
-        if let Some(reason) = alloy_sol_types::decode_revert_reason(data) {
+        if let Some(reason) = plain_reason(data) {
             return Self {
                 error: "unknown".into(),
                 meaning: reason,

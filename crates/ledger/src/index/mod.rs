@@ -175,10 +175,10 @@ impl Indexer {
         let endpoint = self.chain.endpoint().as_ref();
         let head = self.chain.head().await?;
         let progress = self.store.progress().await?;
-        if let Some(progress) = &progress {
-            if let Some(change) = self.rewind_if_reorganised(&progress.tip, &head).await? {
-                return Ok(change);
-            }
+        if let Some(progress) = &progress
+            && let Some(change) = self.rewind_if_reorganised(&progress.tip, &head).await?
+        {
+            return Ok(change);
         }
         let last_final = self.settings.finality.height(endpoint, &head).await?;
         let after = progress.map(|progress| progress.tip);

@@ -99,3 +99,132 @@ impl FraudProof {
         Ok(first.origin.institution)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Origin;
+    use super::super::merkle::{leaf_hash, node_hash};
+    use super::*;
+    use crate::typed::{Signer, WalletKey, wallet};
+
+    fn key(byte: u8) -> WalletKey {
+        wallet(&[byte; 32]).unwrap()
+    }
+
+    fn signed(size: u64, root: B256) -> SignedCheckpoint {
+        let key = key(7);
+        let origin = Origin {
+            chain_id: 1,
+            contract: Address::repeat_byte(1),
+            institution: Signer::address(&key),
+        };
+        SignedCheckpoint::sign(origin, size, root, &key).unwrap()
+    }
+
+    #[test]
+    fn two_roots_for_one_size_are_fraud() {
+        let (one, two) = (
+            signed(5, B256::repeat_byte(1)),
+            signed(5, B256::repeat_byte(2)),
+        );
+        let proof = FraudProof::between(&one, &two).unwrap();
+        assert_eq!(proof.verify().unwrap(), one.origin.institution);
+        let text = serde_json::to_string(&proof).unwrap();
+        assert_eq!(serde_json::from_str::<FraudProof>(&text).unwrap(), proof);
+
+        assert_eq!(FraudProof::between(&one, &one), None);
+        assert_eq!(
+            FraudProof::between(&one, &signed(6, B256::repeat_byte(2))),
+            None
+        );
+    }
+
+    #[test]
+    fn nobody_can_be_framed() {
+        let (one, two) = (
+            signed(5, B256::repeat_byte(1)),
+            signed(5, B256::repeat_byte(2)),
+        );
+        // A checkpoint that the institution did not sign.
+        let forged = SignedCheckpoint {
+            root: B256::repeat_byte(3),
+            ..one.clone()
+        };
+        assert_eq!(FraudProof::between(&one, &forged), None);
+        let proof = FraudProof::TwoRoots {
+            first: one.clone(),
+            second: forged,
+        };
+        assert!(matches!(proof.verify(), Err(Error::WrongSigner { .. })));
+        // Another log of the same institution, another size, the same root.
+        let mut elsewhere = two.clone();
+        elsewhere.origin.chain_id = 2;
+        for second in [elsewhere, signed(6, two.root), one.clone()] {
+            let proof = FraudProof::TwoRoots {
+                first: one.clone(),
+                second,
+            };
+            assert!(
+                matches!(proof.verify(), Err(Error::BadProof { .. })),
+                "{proof:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_rewritten_entry_is_fraud() {
+        let [a, b, c, other] = [b"a", b"b", b"c", b"x"].map(|entry| leaf_hash(entry));
+        let old = signed(2, node_hash(&a, &b));
+        let honest = signed(3, node_hash(&node_hash(&a, &b), &c));
+        let rewritten = signed(3, node_hash(&node_hash(&a, &other), &c));
+        let proof = |new: &SignedCheckpoint, new_leaf: B256| FraudProof::Rewritten {
+            old: old.clone(),
+            new: new.clone(),
+            old_leaf: b,
+            old_proof: InclusionProof {
+                index: 1,
+                size: 2,
+                path: vec![a],
+            },
+            new_leaf,
+            new_proof: InclusionProof {
+                index: 1,
+                size: 3,
+                path: vec![a, c],
+            },
+        };
+        assert_eq!(
+            proof(&rewritten, other).verify().unwrap(),
+            old.origin.institution
+        );
+        // An honest log cannot be shown to be rewritten.
+        assert!(proof(&honest, b).verify().is_err(), "the same entry");
+        assert!(
+            proof(&honest, other).verify().is_err(),
+            "an entry that is not there"
+        );
+        let FraudProof::Rewritten {
+            old,
+            new,
+            old_leaf,
+            old_proof,
+            ..
+        } = proof(&honest, b)
+        else {
+            unreachable!()
+        };
+        let moved = FraudProof::Rewritten {
+            old,
+            new,
+            old_leaf,
+            old_proof,
+            new_leaf: c,
+            new_proof: InclusionProof {
+                index: 2,
+                size: 3,
+                path: vec![node_hash(&a, &b)],
+            },
+        };
+        assert!(moved.verify().is_err(), "another place");
+    }
+}

@@ -90,3 +90,78 @@ impl EntryProof {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use alloy_primitives::Address;
+    use proptest::prelude::*;
+
+    use super::super::Origin;
+    use super::super::merkle::node_hash;
+    use super::*;
+    use crate::typed::{Signer, wallet};
+
+    fn sample() -> (B256, EntryProof) {
+        let key = wallet(&[7; 32]).unwrap();
+        let origin = Origin {
+            chain_id: 1,
+            contract: Address::repeat_byte(1),
+            institution: Signer::address(&key),
+        };
+        let digest = B256::repeat_byte(5);
+        let beside = leaf_hash(b"beside");
+        let root = node_hash(&leaf_hash(digest.as_slice()), &beside);
+        let checkpoint = SignedCheckpoint::sign(origin, 2, root, &key).unwrap();
+        (
+            digest,
+            EntryProof {
+                index: 0,
+                path: vec![beside],
+                checkpoint,
+            },
+        )
+    }
+
+    #[test]
+    fn files_round_trip_and_verify() {
+        let (digest, proof) = sample();
+        let text = proof.to_text();
+        assert!(text.starts_with("c2sp.org/tlog-proof@v1\nindex 0\n"));
+        let read = EntryProof::from_text(&text).unwrap();
+        assert_eq!(read, proof);
+        read.verify(&digest).unwrap();
+        assert!(read.verify(&B256::repeat_byte(6)).is_err());
+
+        let extra = text.replacen('\n', "\nextra YWdl\n", 1);
+        assert_eq!(EntryProof::from_text(&extra).unwrap(), proof);
+    }
+
+    #[test]
+    fn bad_files_are_refused() {
+        let text = sample().1.to_text();
+        for (from, to) in [
+            ("@v1", "@v2"),
+            ("index 0", "index 00"),
+            ("index 0", "index -1"),
+            ("index 0\n", ""),
+            ("index 0\n", "index 0\nAAAA\n"),
+            ("\n\n", "\n"),
+            ("stele/1/", "stele/2/"),
+        ] {
+            let other = text.replacen(from, to, 1);
+            assert_ne!(other, text);
+            assert!(EntryProof::from_text(&other).is_err(), "{from} -> {to}");
+        }
+        let hash = print_hash(&B256::ZERO) + "\n";
+        let long = text.replacen("index 0\n", &format!("index 0\n{}", hash.repeat(66)), 1);
+        assert!(EntryProof::from_text(&long).is_err());
+        assert!(EntryProof::from_text(&" ".repeat(1 << 20)).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_taken_without_panic(text in "(c2sp.org/tlog-proof@v1\n)?(index [0-9]{1,25}\n)?.{0,99}") {
+            let _ = EntryProof::from_text(&text);
+        }
+    }
+}

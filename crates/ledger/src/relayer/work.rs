@@ -162,6 +162,10 @@ impl<'a> Round<'a> {
             if state != item.state {
                 if matches!(state, State::Signed) {
                     tracing::warn!(key = item.key, "a reorganisation took the transaction back");
+                    // Ask at once whether it waits again, or has to be sent again.
+                    if let Some(nonce) = item.nonce {
+                        self.memory.sent_at.remove(&nonce);
+                    }
                 }
                 item.trouble = None;
                 item.state = state;

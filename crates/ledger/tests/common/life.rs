@@ -412,10 +412,10 @@ async fn consents(net: &Net) {
                 id: word(&format!("g{n}")),
                 expiry: net.far,
             };
-            let controllerSignature = typed::sign(&act, &domain, &controller).unwrap();
+            let signature = typed::sign(&act, &domain, &controller).unwrap();
             SignedGrant {
                 act,
-                controllerSignature,
+                controllerSignature: signature,
             }
         })
         .collect();
@@ -423,10 +423,10 @@ async fn consents(net: &Net) {
     assert!(net.send("grants", call).await.skipped.is_empty());
     let items: Vec<SignedRevoke> = (0..2)
         .map(|n| {
-            let (act, controllerSignature) = revoke(word(&format!("g{n}")));
+            let (act, signature) = revoke(word(&format!("g{n}")));
             SignedRevoke {
                 act,
-                controllerSignature,
+                controllerSignature: signature,
             }
         })
         .collect();
