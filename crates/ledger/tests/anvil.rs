@@ -1,4 +1,6 @@
 //! The crate on a real Anvil.
+// Helpers of tests fail like tests do.
+#![allow(clippy::unwrap_used)]
 
 mod common {
     pub(crate) mod life;

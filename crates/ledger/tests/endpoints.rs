@@ -1,4 +1,6 @@
 //! Endpoints that stall, babble, flood or lie: each is told apart and believed in nothing.
+// Helpers of tests fail like tests do.
+#![allow(clippy::unwrap_used)]
 
 use std::io::{Read, Write};
 use std::net::TcpListener;

@@ -1,4 +1,6 @@
 //! The crate on `geth --dev`: the same contracts, acts, relayer and index, unchanged.
+// Helpers of tests fail like tests do.
+#![allow(clippy::unwrap_used)]
 
 mod common {
     pub(crate) mod life;

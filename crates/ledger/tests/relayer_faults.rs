@@ -1,6 +1,8 @@
 //! Whatever fails, each act that was asked for is done once: a process that dies at any step, an
 //! endpoint that forgets, reorganisations, rising fees, strangers who use the account, two
 //! processes on one account.
+// Helpers of tests fail like tests do.
+#![allow(clippy::unwrap_used)]
 
 mod common {
     pub(crate) mod sim;

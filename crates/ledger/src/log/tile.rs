@@ -417,6 +417,7 @@ mod tests {
                 );
             }
         }
-        assert_eq!(tiles.len(), 257 + 2 + 1 - 0);
+        // Full tiles of level 0, a full and a partial one of level 1, one of level 2.
+        assert_eq!(tiles.len(), 257 + 2 + 1);
     }
 }
