@@ -182,7 +182,7 @@ fn jpeg_size(bytes: &[u8]) -> Result<(u32, u32)> {
                 let width = u32::from(u16::from_be_bytes(take(bytes, at + 7)?));
                 return Ok((width, height));
             }
-            0xd8 | 0xd9 | 0xda => return Err(bad("its JPEG frame header is missing")),
+            0xd8..=0xda => return Err(bad("its JPEG frame header is missing")),
             _ => {
                 let length = usize::from(u16::from_be_bytes(take(bytes, at + 2)?));
                 if length < 2 {

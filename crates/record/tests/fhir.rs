@@ -1,4 +1,5 @@
 //! The FHIR document of a radiograph, and patients out of Synthea's Bundles.
+#![allow(clippy::unwrap_used, clippy::print_stdout)] // A test may panic, and says why it skips.
 mod support;
 
 use std::collections::BTreeSet;
