@@ -137,9 +137,6 @@ fn read(bytes: &[u8], limit: u64) -> Result<Header> {
     if ImageKind::of(bytes).map_err(bad)? == ImageKind::Dicom {
         let limits = DicomLimits { file_bytes, ..DicomLimits::default() };
         let summary = dicom::read(bytes, &limits).map_err(bad)?;
-        if !summary.has_pixels {
-            return Err(Error::BadFile("the DICOM file holds no image".to_owned()));
-        }
         return Ok(Header::Dicom(Box::new(summary)));
     }
     let limits = ImageLimits { file_bytes, ..ImageLimits::default() };
