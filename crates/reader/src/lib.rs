@@ -1,8 +1,10 @@
 //! Reading radiographs: preprocessing, models, training, evaluation, heatmaps.
 
+pub mod data;
 pub mod error;
 pub mod input;
 pub mod model;
 pub mod rng;
+pub mod train;
 
 pub use error::Error;

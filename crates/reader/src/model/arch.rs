@@ -54,6 +54,14 @@ impl Arch {
         })
     }
 
+    /// Side of the squares that the published weights were trained on, as a multiple of 32.
+    pub fn native_size(self) -> usize {
+        match self {
+            Self::Lite1 | Self::Lite2 => 256,
+            _ => 224,
+        }
+    }
+
     /// The published network with a head of `classes` outputs.
     pub fn graph(self, classes: usize) -> Graph {
         match self {
@@ -103,6 +111,34 @@ pub fn initialise(graph: &Graph, seed: u64) -> Weights {
         weights.insert(&name, Array::new(shape, data));
     }
     weights
+}
+
+/// Sets the fresh evidence branch so that it starts quiet: few places are marked, so its map begins
+/// near "nothing", and the head begins with a little trust in it.
+///
+/// # Errors
+/// When the weights have no such branch.
+pub fn settle_evidence(weights: &mut Weights) -> Result<(), Error> {
+    let mut change = |name: &str, how: &dyn Fn(usize, &mut f32)| -> Result<(), Error> {
+        let mut array = weights.get(name)?.clone();
+        array.data.iter_mut().enumerate().for_each(|(i, v)| how(i, v));
+        weights.insert(name, array);
+        Ok(())
+    };
+    change("evidence.map.bias", &|_, v| *v = -4.0)?;
+    change("evidence.map.weight", &|_, v| *v *= 0.1)?;
+    // He initialisation by fan in: these layers are narrower than what they read.
+    change("evidence.near.weight", &|_, v| *v *= (EVIDENCE as f32 / 112.0).sqrt())?;
+    change("evidence.far.weight", &|_, v| *v *= (EVIDENCE as f32 / 1280.0).sqrt())?;
+    let width = 1281;
+    let classes = weights.get("head.bias")?.data.len();
+    let mut head = weights.get("head.weight")?.clone();
+    for (c, row) in head.data.chunks_exact_mut(width).enumerate() {
+        row.iter_mut().for_each(|v| *v *= 0.1);
+        row[width - 1] = if c + 1 == classes { 0.4 } else { -0.4 / (classes - 1).max(1) as f32 };
+    }
+    weights.insert("head.weight", head);
+    Ok(())
 }
 
 /// Appends nodes one after the other.

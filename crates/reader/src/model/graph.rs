@@ -290,7 +290,25 @@ impl Graph {
     /// # Errors
     /// When a weight is missing, or a normalisation does not follow a convolution.
     pub fn fold(&self, weights: &Weights) -> Result<(Self, Weights), Error> {
+        let (graph, merges) = self.folded()?;
         let mut out = Weights::default();
+        for (name, ..) in self.tensors() {
+            if !merges.iter().any(|m| name.strip_prefix(&m.norm).is_some_and(|rest| rest.starts_with('.'))) {
+                out.insert(&name, weights.get(&name)?.clone());
+            }
+        }
+        for m in &merges {
+            merge(m, weights, &mut out)?;
+        }
+        Ok((graph, out))
+    }
+
+    /// The shape of the folded network, and which normalisation went into which convolution.
+    ///
+    /// # Errors
+    /// When a normalisation does not follow a convolution.
+    pub fn folded(&self) -> Result<(Self, Vec<Merge>), Error> {
+        let mut merges = Vec::new();
         let mut nodes: Vec<Node> = Vec::new();
         let mut map = vec![0; self.nodes.len()];
         for (i, node) in self.nodes.iter().enumerate() {
@@ -299,18 +317,14 @@ impl Graph {
                 let Op::Conv(conv) = &mut nodes[target].op else {
                     return Err(Error::Network(format!("{name} does not follow a convolution")));
                 };
-                merge(conv, name, *eps, weights, &mut out)?;
+                conv.bias = true;
+                merges.push(Merge { conv: conv.name.clone(), channels: conv.cout, norm: name.clone(), eps: *eps });
                 map[i] = target;
                 continue;
             }
-            for (name, ..) in (Graph { nodes: vec![node.clone()], ..self.clone() }).tensors() {
-                out.insert(&name, weights.get(&name)?.clone());
-            }
             map[i] = nodes.len();
-            nodes.push(Node {
-                op: node.op.clone(),
-                inputs: node.inputs.iter().map(|&j| map[j]).collect(),
-            });
+            let inputs = node.inputs.iter().map(|&j| map[j]).collect();
+            nodes.push(Node { op: node.op.clone(), inputs });
         }
         let graph = Self {
             nodes,
@@ -320,7 +334,23 @@ impl Graph {
             evidence: self.evidence.map(|e| map[e]),
             stages: self.stages.iter().map(|&s| map[s]).collect(),
         };
-        Ok((graph, out))
+        Ok((graph, merges))
+    }
+
+    /// The shape of the network for one grey channel.
+    pub fn grey(&self) -> Self {
+        let mut graph = self.clone();
+        for node in &mut graph.nodes {
+            match &mut node.op {
+                Op::Input { channels } => *channels = 1,
+                Op::Conv(c) => {
+                    c.cin = 1;
+                    break;
+                }
+                _ => {}
+            }
+        }
+        graph
     }
 
     /// The same function for one grey channel instead of three equal ones: the first
@@ -329,56 +359,77 @@ impl Graph {
     /// # Errors
     /// When the first convolution's weights are missing.
     pub fn greyscale(&self, weights: &Weights) -> Result<(Self, Weights), Error> {
-        let mut graph = self.clone();
         let mut weights = weights.clone();
-        if graph.channels() == 1 {
-            return Ok((graph, weights));
-        }
-        for node in &mut graph.nodes {
-            match &mut node.op {
-                Op::Input { channels } => *channels = 1,
-                Op::Conv(c) => {
-                    let name = format!("{}.weight", c.name);
-                    let old = weights.get(&name)?;
-                    let area = c.kernel * c.kernel;
-                    let mut sum = vec![0.0; c.cout * area];
-                    for (o, kernel) in old.data.chunks_exact(c.cin * area).enumerate() {
-                        for plane in kernel.chunks_exact(area) {
-                            for (s, x) in sum[o * area..][..area].iter_mut().zip(plane) {
-                                *s += x;
-                            }
-                        }
-                    }
-                    weights.insert(&name, Array::new(vec![c.cout, 1, c.kernel, c.kernel], sum));
-                    c.cin = 1;
-                    break;
+        let first = self.nodes.iter().find_map(|n| match &n.op {
+            Op::Conv(c) if c.cin > 1 && self.channels() == c.cin => Some(c),
+            _ => None,
+        });
+        if let Some(c) = first {
+            let name = format!("{}.weight", c.name);
+            let old = weights.get(&name)?;
+            let area = c.kernel * c.kernel;
+            let mut sum = vec![0.0; c.cout * area];
+            for (o, kernel) in old.data.chunks_exact(c.cin * area).enumerate() {
+                for plane in kernel.chunks_exact(area) {
+                    sum[o * area..][..area].iter_mut().zip(plane).for_each(|(s, x)| *s += x);
                 }
-                _ => {}
             }
+            weights.insert(&name, Array::new(vec![c.cout, 1, c.kernel, c.kernel], sum));
         }
-        Ok((graph, weights))
+        Ok((self.grey(), weights))
+    }
+
+    /// The part behind the last spatial features, as a network that reads those.
+    ///
+    /// # Errors
+    /// When that part reads anything else (an evidence map does).
+    pub fn head(&self) -> Result<Self, Error> {
+        let channels = self.shapes(224)?[self.features][0];
+        let mut nodes = vec![Node { op: Op::Input { channels }, inputs: vec![] }];
+        for node in &self.nodes[self.features + 1..] {
+            let inputs: Option<Vec<usize>> = node.inputs.iter().map(|i| i.checked_sub(self.features)).collect();
+            let inputs = inputs.ok_or_else(|| Error::Network("the head reads more than the last features".into()))?;
+            nodes.push(Node { op: node.op.clone(), inputs });
+        }
+        Ok(Self {
+            nodes,
+            logits: self.logits - self.features,
+            features: 0,
+            pooled: self.pooled - self.features,
+            evidence: None,
+            stages: vec![0],
+        })
     }
 }
 
+/// A normalisation that went into a convolution.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Merge {
+    /// The convolution.
+    pub conv: String,
+    /// Its output channels.
+    pub channels: usize,
+    /// The normalisation.
+    pub norm: String,
+    /// Added to the variance.
+    pub eps: f32,
+}
+
 /// Merges one batch normalisation into a convolution's weights.
-fn merge(conv: &mut Conv, bn: &str, eps: f32, weights: &Weights, out: &mut Weights) -> Result<(), Error> {
-    let part = |p: &str| weights.get(&format!("{bn}.{p}")).map(|a| &a.data);
+fn merge(m: &Merge, weights: &Weights, out: &mut Weights) -> Result<(), Error> {
+    let part = |p: &str| weights.get(&format!("{}.{p}", m.norm)).map(|a| &a.data);
     let (gamma, beta, mean, var) = (part("weight")?, part("bias")?, part("running_mean")?, part("running_var")?);
-    let name = format!("{}.weight", conv.name);
+    let (name, bias_name) = (format!("{}.weight", m.conv), format!("{}.bias", m.conv));
     let mut kernel = out.get(&name)?.clone();
-    let bias_name = format!("{}.bias", conv.name);
-    let old_bias = if conv.bias { out.get(&bias_name)?.data.clone() } else { vec![0.0; conv.cout] };
-    let per = kernel.data.len() / conv.cout;
-    let mut bias = vec![0.0; conv.cout];
-    for o in 0..conv.cout {
-        let scale = gamma[o] / (var[o] + eps).sqrt();
-        for x in &mut kernel.data[o * per..][..per] {
-            *x *= scale;
-        }
-        bias[o] = (old_bias[o] - mean[o]) * scale + beta[o];
+    let old = if out.has(&bias_name) { out.get(&bias_name)?.data.clone() } else { vec![0.0; m.channels] };
+    let per = kernel.data.len() / m.channels;
+    let mut bias = vec![0.0; m.channels];
+    for o in 0..m.channels {
+        let scale = gamma[o] / (var[o] + m.eps).sqrt();
+        kernel.data[o * per..][..per].iter_mut().for_each(|x| *x *= scale);
+        bias[o] = (old[o] - mean[o]) * scale + beta[o];
     }
-    conv.bias = true;
     out.insert(&name, kernel);
-    out.insert(&bias_name, Array::new(vec![conv.cout], bias));
+    out.insert(&bias_name, Array::new(vec![m.channels], bias));
     Ok(())
 }

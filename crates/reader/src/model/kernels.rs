@@ -3,7 +3,7 @@
 //! Each kernel is plain Rust that the compiler vectorises; `pulp` picks the widest instruction set
 //! of the processor at run time. Matrix products are `gemm`'s.
 
-use pulp::Arch;
+use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 /// Channels that the depthwise kernels keep in registers at a time.
@@ -85,70 +85,123 @@ pub enum Activation {
     Relu6,
 }
 
+/// Work that is compiled once for each instruction set.
+///
+/// Its `run` must be `#[inline(always)]`, as must all that it calls: only then is it compiled with
+/// the wide instructions (a closure would be a call out of them).
+trait Kernel {
+    fn run(self);
+}
+
+struct Wide<K>(K);
+
+impl<K: Kernel> WithSimd for Wide<K> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        self.0.run();
+    }
+}
+
+fn wide(kernel: impl Kernel) {
+    Arch::new().dispatch(Wide(kernel));
+}
+
+struct BiasActivation<'a> {
+    y: &'a mut [f32],
+    bias: &'a [f32],
+    act: Activation,
+}
+
+impl Kernel for BiasActivation<'_> {
+    #[inline(always)]
+    fn run(self) {
+        for row in self.y.chunks_exact_mut(self.bias.len()) {
+            match self.act {
+                Activation::None => row.iter_mut().zip(self.bias).for_each(|(y, b)| *y += b),
+                Activation::Relu => {
+                    row.iter_mut().zip(self.bias).for_each(|(y, b)| *y = (*y + b).max(0.0));
+                }
+                Activation::Relu6 => row
+                    .iter_mut()
+                    .zip(self.bias)
+                    .for_each(|(y, b)| *y = (*y + b).max(0.0).min(6.0)),
+            }
+        }
+    }
+}
+
 /// Adds the bias of each channel and applies the activation.
 pub fn bias_activation(y: &mut [f32], bias: &[f32], act: Activation, parallel: bool) {
     let c = bias.len();
-    let rows = |y: &mut [f32]| {
-        Arch::new().dispatch(
-            #[inline(always)]
-            || {
-                for row in y.chunks_exact_mut(c) {
-                    match act {
-                        Activation::None => row.iter_mut().zip(bias).for_each(|(y, b)| *y += b),
-                        Activation::Relu => {
-                            row.iter_mut().zip(bias).for_each(|(y, b)| *y = (*y + b).max(0.0));
-                        }
-                        Activation::Relu6 => row
-                            .iter_mut()
-                            .zip(bias)
-                            .for_each(|(y, b)| *y = (*y + b).max(0.0).min(6.0)),
-                    }
-                }
-            },
-        );
-    };
     if parallel && y.len() > 1 << 16 {
-        y.par_chunks_mut((y.len() / c).div_ceil(16) * c).for_each(rows);
+        let part = (y.len() / c).div_ceil(16) * c;
+        y.par_chunks_mut(part).for_each(|y| wide(BiasActivation { y, bias, act }));
     } else {
-        rows(y);
+        wide(BiasActivation { y, bias, act });
+    }
+}
+
+struct ActivationGradient<'a> {
+    dy: &'a mut [f32],
+    y: &'a [f32],
+    act: Activation,
+}
+
+impl Kernel for ActivationGradient<'_> {
+    #[inline(always)]
+    fn run(self) {
+        let pairs = self.dy.iter_mut().zip(self.y);
+        match self.act {
+            Activation::None => {}
+            Activation::Relu => pairs.for_each(|(d, y)| *d = if *y > 0.0 { *d } else { 0.0 }),
+            Activation::Relu6 => {
+                pairs.for_each(|(d, y)| *d = if *y > 0.0 && *y < 6.0 { *d } else { 0.0 });
+            }
+        }
     }
 }
 
 /// Sets the gradient to zero where the activation was flat.
 pub fn activation_gradient(dy: &mut [f32], y: &[f32], act: Activation) {
-    Arch::new().dispatch(
-        #[inline(always)]
-        || match act {
-            Activation::None => {}
-            Activation::Relu => {
-                dy.iter_mut().zip(y).for_each(|(d, y)| *d = if *y > 0.0 { *d } else { 0.0 });
-            }
-            Activation::Relu6 => dy
-                .iter_mut()
-                .zip(y)
-                .for_each(|(d, y)| *d = if *y > 0.0 && *y < 6.0 { *d } else { 0.0 }),
-        },
-    );
+    wide(ActivationGradient { dy, y, act });
+}
+
+struct ColumnSums<'a> {
+    sums: &'a mut [f32],
+    dy: &'a [f32],
+}
+
+impl Kernel for ColumnSums<'_> {
+    #[inline(always)]
+    fn run(self) {
+        for row in self.dy.chunks_exact(self.sums.len()) {
+            self.sums.iter_mut().zip(row).for_each(|(s, d)| *s += d);
+        }
+    }
 }
 
 /// `sums[c] += sum over rows of dy[., c]`.
 pub fn column_sums(sums: &mut [f32], dy: &[f32]) {
-    Arch::new().dispatch(
-        #[inline(always)]
-        || {
-            for row in dy.chunks_exact(sums.len()) {
-                sums.iter_mut().zip(row).for_each(|(s, d)| *s += d);
-            }
-        },
-    );
+    wide(ColumnSums { sums, dy });
+}
+
+struct AddTo<'a> {
+    a: &'a mut [f32],
+    b: &'a [f32],
+}
+
+impl Kernel for AddTo<'_> {
+    #[inline(always)]
+    fn run(self) {
+        self.a.iter_mut().zip(self.b).for_each(|(a, b)| *a += b);
+    }
 }
 
 /// `a += b`.
 pub fn add_to(a: &mut [f32], b: &[f32]) {
-    Arch::new().dispatch(
-        #[inline(always)]
-        || a.iter_mut().zip(b).for_each(|(a, b)| *a += b),
-    );
+    wide(AddTo { a, b });
 }
 
 /// A window slid over one image: the sizes that every spatial kernel needs.
@@ -182,42 +235,49 @@ impl Window {
     }
 }
 
+struct DepthwiseRow<'a> {
+    x: &'a [f32],
+    kernel: &'a [f32],
+    out: &'a mut [f32],
+    c: usize,
+    win: Window,
+    oy: usize,
+}
+
+impl Kernel for DepthwiseRow<'_> {
+    #[inline(always)]
+    fn run(self) {
+        let Self { x, kernel, out, c, win, oy } = self;
+        let (h, w) = win.input;
+        for ox in 0..win.output.1 {
+            let mut from = 0;
+            while from < c {
+                let n = BLOCK.min(c - from);
+                let mut sum = [0.0f32; BLOCK];
+                for ky in 0..win.kernel {
+                    let Some(iy) = win.at(oy, ky, win.before.0, h) else { continue };
+                    for kx in 0..win.kernel {
+                        let Some(ix) = win.at(ox, kx, win.before.1, w) else { continue };
+                        let a = &x[(iy * w + ix) * c + from..][..n];
+                        let b = &kernel[(ky * win.kernel + kx) * c + from..][..n];
+                        multiply_add(&mut sum, a, b);
+                    }
+                }
+                out[ox * c + from..][..n].copy_from_slice(&sum[..n]);
+                from += n;
+            }
+        }
+    }
+}
+
 /// Depthwise convolution of one image: `x` is `[h, w, c]`, `kernel` `[k, k, c]`, `y` `[oh, ow, c]`.
 pub fn depthwise(x: &[f32], kernel: &[f32], y: &mut [f32], c: usize, win: Window, parallel: bool) {
-    let row = |(oy, out): (usize, &mut [f32])| {
-        Arch::new().dispatch(
-            #[inline(always)]
-            || depthwise_row(x, kernel, out, c, win, oy),
-        );
-    };
+    let row = |(oy, out): (usize, &mut [f32])| wide(DepthwiseRow { x, kernel, out, c, win, oy });
     let width = win.output.1 * c;
     if parallel {
         y.par_chunks_mut(width).enumerate().for_each(row);
     } else {
         y.chunks_mut(width).enumerate().for_each(row);
-    }
-}
-
-#[inline(always)]
-fn depthwise_row(x: &[f32], kernel: &[f32], out: &mut [f32], c: usize, win: Window, oy: usize) {
-    let (h, w) = win.input;
-    for ox in 0..win.output.1 {
-        let mut from = 0;
-        while from < c {
-            let n = BLOCK.min(c - from);
-            let mut sum = [0.0f32; BLOCK];
-            for ky in 0..win.kernel {
-                let Some(iy) = win.at(oy, ky, win.before.0, h) else { continue };
-                for kx in 0..win.kernel {
-                    let Some(ix) = win.at(ox, kx, win.before.1, w) else { continue };
-                    let a = &x[(iy * w + ix) * c + from..][..n];
-                    let b = &kernel[(ky * win.kernel + kx) * c + from..][..n];
-                    multiply_add(&mut sum, a, b);
-                }
-            }
-            out[ox * c + from..][..n].copy_from_slice(&sum[..n]);
-            from += n;
-        }
     }
 }
 
@@ -235,67 +295,89 @@ fn multiply_add(sum: &mut [f32; BLOCK], a: &[f32], b: &[f32]) {
     }
 }
 
-/// Gradient of a depthwise convolution with respect to its input (overwrites `dx`).
-pub fn depthwise_input_gradient(dy: &[f32], kernel: &[f32], dx: &mut [f32], c: usize, win: Window) {
-    let (h, w) = win.input;
-    let (oh, ow) = win.output;
-    Arch::new().dispatch(
-        #[inline(always)]
-        || {
-            for iy in 0..h {
-                for ix in 0..w {
-                    let mut from = 0;
-                    while from < c {
-                        let n = BLOCK.min(c - from);
-                        let mut sum = [0.0f32; BLOCK];
-                        for ky in 0..win.kernel {
-                            let Some(oy) = win.from(iy, ky, win.before.0, oh) else { continue };
-                            for kx in 0..win.kernel {
-                                let Some(ox) = win.from(ix, kx, win.before.1, ow) else { continue };
-                                let a = &dy[(oy * ow + ox) * c + from..][..n];
-                                let b = &kernel[(ky * win.kernel + kx) * c + from..][..n];
-                                multiply_add(&mut sum, a, b);
-                            }
+struct DepthwiseInput<'a> {
+    dy: &'a [f32],
+    kernel: &'a [f32],
+    dx: &'a mut [f32],
+    c: usize,
+    win: Window,
+}
+
+impl Kernel for DepthwiseInput<'_> {
+    #[inline(always)]
+    fn run(self) {
+        let Self { dy, kernel, dx, c, win } = self;
+        let (h, w) = win.input;
+        let (oh, ow) = win.output;
+        for iy in 0..h {
+            for ix in 0..w {
+                let mut from = 0;
+                while from < c {
+                    let n = BLOCK.min(c - from);
+                    let mut sum = [0.0f32; BLOCK];
+                    for ky in 0..win.kernel {
+                        let Some(oy) = win.from(iy, ky, win.before.0, oh) else { continue };
+                        for kx in 0..win.kernel {
+                            let Some(ox) = win.from(ix, kx, win.before.1, ow) else { continue };
+                            let a = &dy[(oy * ow + ox) * c + from..][..n];
+                            let b = &kernel[(ky * win.kernel + kx) * c + from..][..n];
+                            multiply_add(&mut sum, a, b);
                         }
-                        dx[(iy * w + ix) * c + from..][..n].copy_from_slice(&sum[..n]);
-                        from += n;
                     }
+                    dx[(iy * w + ix) * c + from..][..n].copy_from_slice(&sum[..n]);
+                    from += n;
                 }
             }
-        },
-    );
+        }
+    }
+}
+
+/// Gradient of a depthwise convolution with respect to its input (overwrites `dx`).
+pub fn depthwise_input_gradient(dy: &[f32], kernel: &[f32], dx: &mut [f32], c: usize, win: Window) {
+    wide(DepthwiseInput { dy, kernel, dx, c, win });
+}
+
+struct DepthwiseKernel<'a> {
+    x: &'a [f32],
+    dy: &'a [f32],
+    dk: &'a mut [f32],
+    c: usize,
+    win: Window,
+}
+
+impl Kernel for DepthwiseKernel<'_> {
+    #[inline(always)]
+    fn run(self) {
+        let Self { x, dy, dk, c, win } = self;
+        let (h, w) = win.input;
+        let (oh, ow) = win.output;
+        for ky in 0..win.kernel {
+            for kx in 0..win.kernel {
+                let mut from = 0;
+                while from < c {
+                    let n = BLOCK.min(c - from);
+                    let mut sum = [0.0f32; BLOCK];
+                    for oy in 0..oh {
+                        let Some(iy) = win.at(oy, ky, win.before.0, h) else { continue };
+                        for ox in 0..ow {
+                            let Some(ix) = win.at(ox, kx, win.before.1, w) else { continue };
+                            let a = &x[(iy * w + ix) * c + from..][..n];
+                            let b = &dy[(oy * ow + ox) * c + from..][..n];
+                            multiply_add(&mut sum, a, b);
+                        }
+                    }
+                    let out = &mut dk[(ky * win.kernel + kx) * c + from..][..n];
+                    out.iter_mut().zip(&sum).for_each(|(o, s)| *o += s);
+                    from += n;
+                }
+            }
+        }
+    }
 }
 
 /// Gradient of a depthwise convolution with respect to its kernel (adds to `dk`).
 pub fn depthwise_kernel_gradient(x: &[f32], dy: &[f32], dk: &mut [f32], c: usize, win: Window) {
-    let (h, w) = win.input;
-    let (oh, ow) = win.output;
-    Arch::new().dispatch(
-        #[inline(always)]
-        || {
-            for ky in 0..win.kernel {
-                for kx in 0..win.kernel {
-                    let mut from = 0;
-                    while from < c {
-                        let n = BLOCK.min(c - from);
-                        let mut sum = [0.0f32; BLOCK];
-                        for oy in 0..oh {
-                            let Some(iy) = win.at(oy, ky, win.before.0, h) else { continue };
-                            for ox in 0..ow {
-                                let Some(ix) = win.at(ox, kx, win.before.1, w) else { continue };
-                                let a = &x[(iy * w + ix) * c + from..][..n];
-                                let b = &dy[(oy * ow + ox) * c + from..][..n];
-                                multiply_add(&mut sum, a, b);
-                            }
-                        }
-                        let out = &mut dk[(ky * win.kernel + kx) * c + from..][..n];
-                        out.iter_mut().zip(&sum).for_each(|(o, s)| *o += s);
-                        from += n;
-                    }
-                }
-            }
-        },
-    );
+    wide(DepthwiseKernel { x, dy, dk, c, win });
 }
 
 /// Lays out the windows of output rows `rows` as the rows of a matrix `[rows * ow, k * k * c]`.
@@ -352,6 +434,29 @@ pub fn max_pool(x: &[f32], y: &mut [f32], c: usize, win: Window) {
                     let Some(ix) = win.at(ox, kx, win.before.1, w) else { continue };
                     let row = &x[(iy * w + ix) * c..][..c];
                     out.iter_mut().zip(row).for_each(|(o, x)| *o = o.max(*x));
+                }
+            }
+        }
+    }
+}
+
+/// Gradient of [`max_pool`]: it goes to the first place that was the maximum (adds to `dx`).
+pub fn max_pool_gradient(x: &[f32], y: &[f32], dy: &[f32], dx: &mut [f32], c: usize, win: Window) {
+    let (h, w) = win.input;
+    for oy in 0..win.output.0 {
+        for ox in 0..win.output.1 {
+            let at = (oy * win.output.1 + ox) * c;
+            for ch in 0..c {
+                'taps: for ky in 0..win.kernel {
+                    let Some(iy) = win.at(oy, ky, win.before.0, h) else { continue };
+                    for kx in 0..win.kernel {
+                        let Some(ix) = win.at(ox, kx, win.before.1, w) else { continue };
+                        let place = (iy * w + ix) * c + ch;
+                        if x[place] == y[at + ch] {
+                            dx[place] += dy[at + ch];
+                            break 'taps;
+                        }
+                    }
                 }
             }
         }

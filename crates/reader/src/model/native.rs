@@ -31,6 +31,8 @@ pub struct Segment {
     pub stage: usize,
     /// Whether weight decay applies: kernels and matrices, not biases.
     pub decays: bool,
+    /// Whether gradients change it: not the running statistics of a normalisation.
+    pub trained: bool,
 }
 
 impl Segment {
@@ -56,7 +58,7 @@ enum Kind {
     Pointwise,
     Depthwise,
     Dense,
-    Add(Activation),
+    Add,
     Scale, // a stand-alone activation
     MaxPool,
     Adaptive(usize),
@@ -167,13 +169,22 @@ pub struct Mode {
     pub dropout: Option<u64>,
     /// Use all threads inside each operation (for a single image) rather than the caller's one.
     pub parallel: bool,
-    /// Stages below this one are frozen: their values are not kept.
-    pub first_stage: usize,
+    /// Where the backward pass ends: values before it are not kept.
+    pub until: Until,
+}
+
+/// Where a backward pass ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Until {
+    /// Stages below this one are frozen.
+    Stage(usize),
+    /// The last spatial features, for a heatmap.
+    Features,
 }
 
 impl Mode {
     /// Inference on the calling thread.
-    pub const INFER: Self = Self { keep: false, dropout: None, parallel: false, first_stage: 0 };
+    pub const INFER: Self = Self { keep: false, dropout: None, parallel: false, until: Until::Stage(0) };
 }
 
 impl Native {
@@ -202,7 +213,7 @@ impl Native {
                 let sole = readers[node.inputs[0]] == 1;
                 let fits = matches!(
                     steps[before].kind,
-                    Kind::Pointwise | Kind::Depthwise | Kind::Dense | Kind::Linear | Kind::Add(_)
+                    Kind::Pointwise | Kind::Depthwise | Kind::Dense | Kind::Linear | Kind::Add
                 );
                 if sole && fits {
                     steps[before].act = act;
@@ -248,7 +259,7 @@ impl Native {
                     return Err(Error::Network(format!("{name} is not folded")));
                 }
                 Op::Relu | Op::Relu6 => Kind::Scale,
-                Op::Add => Kind::Add(Activation::None),
+                Op::Add => Kind::Add,
                 Op::MaxPool { kernel, stride, pad } => {
                     step.kernel = (*kernel, *stride, Padding::Each(*pad));
                     Kind::MaxPool
@@ -263,11 +274,11 @@ impl Native {
             };
             if let Op::Conv(_) | Op::Linear { .. } = node.op {
                 let single = Graph { nodes: vec![node.clone()], ..graph.clone() };
-                for (name, shape, _) in single.tensors() {
+                for (name, shape, trained) in single.tensors() {
                     let offset = parameters.len();
                     parameters.extend(to_native(weights.get(&name)?));
                     let decays = shape.len() > 1;
-                    segments.push(Segment { name, offset, shape, stage: step.stage, decays });
+                    segments.push(Segment { name, offset, shape, stage: step.stage, decays, trained });
                 }
             }
             map[i] = steps.len();
@@ -336,6 +347,7 @@ impl Native {
             ws.give(value.data);
         }
         ws.n = n;
+        let first = self.first(mode.until);
         ws.values = vec![Value::default(); self.steps.len()];
         ws.masks = vec![Vec::new(); self.steps.len()];
         for (i, step) in self.steps.iter().enumerate() {
@@ -348,7 +360,7 @@ impl Native {
             };
             ws.values[i] = value;
             for &j in &step.inputs {
-                let needed = mode.keep && i >= self.first_of(mode.first_stage);
+                let needed = mode.keep && i >= first;
                 if self.last_use[j] == i && !needed {
                     let freed = std::mem::take(&mut ws.values[j].data);
                     ws.give(freed);
@@ -367,9 +379,14 @@ impl Native {
         })
     }
 
-    /// First step of a stage.
-    fn first_of(&self, stage: usize) -> usize {
-        self.steps.iter().position(|s| s.stage >= stage).unwrap_or(self.steps.len())
+    /// First step of a backward pass.
+    fn first(&self, until: Until) -> usize {
+        match until {
+            Until::Stage(stage) => {
+                self.steps.iter().position(|s| s.stage >= stage).unwrap_or(self.steps.len())
+            }
+            Until::Features => self.at.features + 1,
+        }
     }
 
     fn window(&self, step: &Step, x: &Value) -> Window {
@@ -429,7 +446,7 @@ impl Native {
                 kernels::bias_activation(&mut y, bias, step.act, parallel);
                 Value { data: y, h: oh, w: ow, c: cout }
             }
-            Kind::Add(_) => {
+            Kind::Add => {
                 let mut y = ws.take(x.data.len());
                 y.copy_from_slice(&x.data);
                 let other = if step.inputs[1] == step.inputs[0] { &x.data } else { &ws.values[step.inputs[1]].data };
@@ -514,17 +531,29 @@ impl Native {
     /// Adds the gradients of the weights to `gradients`, given the gradients of the loss with
     /// respect to the logits `[N, classes]` and, where there is one, to the evidence map `[N, h, w]`,
     /// for the last [`Self::forward`] with `keep`. Frozen stages get none.
-    ///
-    /// # Errors
-    /// When the network has an operation that is only run, not trained, here.
-    pub fn backward(&self, parameters: &[f32], d_logits: &[f32], d_evidence: Option<&[f32]>, mode: Mode, gradients: &mut [f32], ws: &mut Workspace) -> Result<(), Error> {
-        let n = ws.n;
-        let first = self.first_of(mode.first_stage);
+    pub fn backward(&self, parameters: &[f32], d_logits: &[f32], d_evidence: Option<&[f32]>, mode: Mode, gradients: &mut [f32], ws: &mut Workspace) {
         let mut grads: Vec<Vec<f32>> = vec![Vec::new(); self.steps.len()];
         grads[self.at.logits] = d_logits.to_vec();
         if let (Some(e), Some(d)) = (self.at.evidence, d_evidence) {
             grads[e] = d.to_vec();
         }
+        self.back(parameters, &mut grads, self.first(mode.until), Some(gradients), ws);
+        grads.into_iter().for_each(|g| ws.give(g));
+    }
+
+    /// Gradient of the sum of `d_logits` times the logits with respect to the last spatial
+    /// features, `[N, h, w, c]`, for the last [`Self::forward`] with `keep` and
+    /// [`Until::Features`].
+    pub fn feature_gradient(&self, parameters: &[f32], d_logits: &[f32], ws: &mut Workspace) -> Vec<f32> {
+        let mut grads: Vec<Vec<f32>> = vec![Vec::new(); self.steps.len()];
+        grads[self.at.logits] = d_logits.to_vec();
+        self.back(parameters, &mut grads, self.first(Until::Features), None, ws);
+        let wanted = std::mem::take(&mut grads[self.at.features]);
+        grads.into_iter().for_each(|g| ws.give(g));
+        wanted
+    }
+
+    fn back(&self, parameters: &[f32], grads: &mut [Vec<f32>], first: usize, mut gradients: Option<&mut [f32]>, ws: &mut Workspace) {
         for i in (first..self.steps.len()).rev() {
             let mut dy = std::mem::take(&mut grads[i]);
             if dy.is_empty() {
@@ -532,20 +561,18 @@ impl Native {
             }
             let step = &self.steps[i];
             kernels::activation_gradient(&mut dy, &ws.values[i].data, step.act);
-            self.back_one(i, step, parameters, &dy, n, first, gradients, &mut grads, ws)?;
+            self.back_one(i, step, parameters, &dy, first, gradients.as_deref_mut(), grads, ws);
             ws.give(dy);
         }
-        for g in grads {
-            ws.give(g);
-        }
-        Ok(())
     }
 
     #[allow(clippy::too_many_arguments)] // the state of one backward pass
-    fn back_one(&self, i: usize, step: &Step, parameters: &[f32], dy: &[f32], n: usize, first: usize, gradients: &mut [f32], grads: &mut [Vec<f32>], ws: &mut Workspace) -> Result<(), Error> {
+    fn back_one(&self, i: usize, step: &Step, parameters: &[f32], dy: &[f32], first: usize, gradients: Option<&mut [f32]>, grads: &mut [Vec<f32>], ws: &mut Workspace) {
+        let n = ws.n;
         let (cin, cout) = step.channels;
-        let Some(&from) = step.inputs.first() else { return Ok(()) };
-        let wanted = from >= first && !matches!(self.steps[from].kind, Kind::Input);
+        let Some(&from) = step.inputs.first() else { return };
+        let features = gradients.is_none() && from == self.at.features;
+        let wanted = features || (from >= first && !matches!(self.steps[from].kind, Kind::Input));
         let x = std::mem::take(&mut ws.values[from]);
         let y = std::mem::take(&mut ws.values[i]);
         let (w_range, b_range) = if matches!(step.kind, Kind::Pointwise | Kind::Linear | Kind::Dense | Kind::Depthwise) {
@@ -553,16 +580,24 @@ impl Native {
         } else {
             (0..0, 0..0)
         };
-        if !b_range.is_empty() {
-            kernels::column_sums(&mut gradients[b_range], dy);
-        }
         let weight = &parameters[w_range.clone()];
+        let mut d_weight: Option<&mut [f32]> = None;
+        if let Some(all) = gradients
+            && !b_range.is_empty()
+        {
+            // The bias lies right behind its weight.
+            let (kernel, bias) = all[w_range.start..b_range.end].split_at_mut(w_range.len());
+            kernels::column_sums(bias, dy);
+            d_weight = Some(kernel);
+        }
         let mut dx = Vec::new();
         match step.kind {
             Kind::Pointwise | Kind::Linear => {
                 let rows = dy.len() / cout;
                 let (dym, xm) = (Matrix::new(dy, rows, cout), Matrix::new(&x.data, rows, cin));
-                kernels::product(&mut gradients[w_range], xm.t(), dym, true, false);
+                if let Some(d) = d_weight {
+                    kernels::product(d, xm.t(), dym, true, false);
+                }
                 if wanted {
                     dx = ws.take(rows * cin);
                     kernels::product(&mut dx, dym, Matrix::new(weight, cin, cout).t(), false, false);
@@ -571,8 +606,10 @@ impl Native {
             Kind::Depthwise => {
                 let win = self.window(step, &x);
                 let (inner, outer) = (x.h * x.w * cin, win.output.0 * win.output.1 * cout);
-                for (x, dy) in x.data.chunks_exact(inner).zip(dy.chunks_exact(outer)) {
-                    kernels::depthwise_kernel_gradient(x, dy, &mut gradients[w_range.clone()], cin, win);
+                if let Some(d) = d_weight {
+                    for (x, dy) in x.data.chunks_exact(inner).zip(dy.chunks_exact(outer)) {
+                        kernels::depthwise_kernel_gradient(x, dy, d, cin, win);
+                    }
                 }
                 if wanted {
                     dx = ws.take(x.data.len());
@@ -582,11 +619,11 @@ impl Native {
                 }
             }
             Kind::Dense => {
-                dx = self.back_dense(step, weight, &x, dy, wanted, &mut gradients[w_range], ws);
+                dx = self.back_dense(step, weight, &x, dy, wanted, d_weight, ws);
             }
-            Kind::Add(_) => {
+            Kind::Add => {
                 let second = step.inputs[1];
-                if second >= first {
+                if second >= first || (features && second == self.at.features) {
                     let mut copy = ws.take(dy.len());
                     copy.copy_from_slice(dy);
                     accumulate(&mut grads[second], copy, ws);
@@ -646,10 +683,24 @@ impl Native {
                     dx.iter_mut().zip(&ws.masks[i]).for_each(|(d, m)| *d *= m);
                 }
             }
-            Kind::MaxPool | Kind::Adaptive(_) | Kind::Flatten => {
-                return Err(Error::Training(
-                    "this network is trained by the burn engine; the native one only runs it".into(),
-                ));
+            Kind::MaxPool => {
+                let win = self.window(step, &x);
+                dx = ws.zeros(x.data.len());
+                let (inner, outer) = (x.h * x.w * x.c, y.h * y.w * y.c);
+                for k in 0..n {
+                    let part = (&x.data[k * inner..][..inner], &y.data[k * outer..][..outer]);
+                    kernels::max_pool_gradient(part.0, part.1, &dy[k * outer..][..outer], &mut dx[k * inner..][..inner], x.c, win);
+                }
+            }
+            Kind::Adaptive(side) => dx = adaptive_gradient(&x, dy, n, side, ws),
+            Kind::Flatten => {
+                let area = x.h * x.w;
+                dx = ws.take(dy.len());
+                for (to, from) in dx.chunks_exact_mut(area * x.c).zip(dy.chunks_exact(area * x.c)) {
+                    for (p, row) in to.chunks_exact_mut(x.c).enumerate() {
+                        row.iter_mut().enumerate().for_each(|(c, v)| *v = from[c * area + p]);
+                    }
+                }
             }
         }
         ws.values[from] = x;
@@ -659,11 +710,10 @@ impl Native {
         } else {
             ws.give(dx);
         }
-        Ok(())
     }
 
     #[allow(clippy::too_many_arguments)] // the state of one backward pass
-    fn back_dense(&self, step: &Step, weight: &[f32], x: &Value, dy: &[f32], wanted: bool, dw: &mut [f32], ws: &mut Workspace) -> Vec<f32> {
+    fn back_dense(&self, step: &Step, weight: &[f32], x: &Value, dy: &[f32], wanted: bool, mut dw: Option<&mut [f32]>, ws: &mut Workspace) -> Vec<f32> {
         let (cin, cout) = step.channels;
         let win = self.window(step, x);
         let (oh, ow) = win.output;
@@ -676,8 +726,10 @@ impl Native {
             for (j, dy) in dy.chunks(rows * ow * cout).enumerate() {
                 let m = dy.len() / cout;
                 let dym = Matrix::new(dy, m, cout);
-                kernels::unfold(&x.data[image * inner..][..inner], &mut cols[..m * depth], cin, win, j * rows..oh);
-                kernels::product(dw, Matrix::new(&cols, m, depth).t(), dym, true, false);
+                if let Some(dw) = dw.as_deref_mut() {
+                    kernels::unfold(&x.data[image * inner..][..inner], &mut cols[..m * depth], cin, win, j * rows..oh);
+                    kernels::product(dw, Matrix::new(&cols, m, depth).t(), dym, true, false);
+                }
                 if wanted {
                     kernels::product(&mut cols, dym, Matrix::new(weight, depth, cout).t(), false, false);
                     kernels::fold(&cols[..m * depth], &mut dx[image * inner..][..inner], cin, win, j * rows..oh);
@@ -732,6 +784,28 @@ fn adaptive(x: &Value, n: usize, side: usize, ws: &mut Workspace) -> Value {
         }
     }
     Value { data: y, h: side, w: side, c: x.c }
+}
+
+/// Gradient of [`adaptive`]: each bin's goes to its places in equal parts.
+fn adaptive_gradient(x: &Value, dy: &[f32], n: usize, side: usize, ws: &mut Workspace) -> Vec<f32> {
+    let mut dx = ws.zeros(x.data.len());
+    for image in 0..n {
+        for by in 0..side {
+            let (y0, y1) = (by * x.h / side, ((by + 1) * x.h).div_ceil(side));
+            for bx in 0..side {
+                let (x0, x1) = (bx * x.w / side, ((bx + 1) * x.w).div_ceil(side));
+                let share = 1.0 / ((y1 - y0) * (x1 - x0)) as f32;
+                let from = &dy[((image * side + by) * side + bx) * x.c..][..x.c];
+                for iy in y0..y1 {
+                    for ix in x0..x1 {
+                        let to = &mut dx[((image * x.h + iy) * x.w + ix) * x.c..][..x.c];
+                        to.iter_mut().zip(from).for_each(|(t, f)| *t += f * share);
+                    }
+                }
+            }
+        }
+    }
+    dx
 }
 
 /// Channels first, as PyTorch flattens.

@@ -174,16 +174,15 @@ impl Weights {
     /// Reads a PyTorch state dict.
     fn from_pytorch(path: &Path) -> Result<Self, Error> {
         let bad = |e: String| Error::Weights(format!("{}: {e}", path.display()));
-        let reader = burn_store::pytorch::PytorchReader::new(path).map_err(|e| bad(e.to_string()))?;
+        let reader = pytorch_reader::PytorchReader::new(path).map_err(|e| bad(e.to_string()))?;
         let mut map = BTreeMap::new();
-        for (name, snapshot) in reader.tensors() {
-            let data = snapshot.to_data().map_err(|e| bad(format!("{name}: {e:?}")))?;
-            if !data.dtype.is_float() {
+        for (name, tensor) in reader.tensors() {
+            if tensor.dtype() != pytorch_reader::DType::F32 {
                 continue; // counters such as num_batches_tracked
             }
-            let shape: Vec<usize> = data.shape.iter().copied().collect();
-            let values: Vec<f32> = data.iter::<f32>().collect();
-            map.insert(name.clone(), Array::new(shape, values));
+            let bytes = tensor.read().map_err(|e| bad(format!("{name}: {e}")))?;
+            let data = bytes.as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect();
+            map.insert(name.clone(), Array::new(tensor.shape().to_vec(), data));
         }
         Ok(Self { map })
     }

@@ -71,11 +71,11 @@ impl Loader<'_> {
     ///
     /// # Errors
     /// When a file cannot be read.
-    pub fn batch(&self, indices: &[usize], how: &Augment, seed: u64, epoch: u64) -> Result<Batch, Error> {
+    pub fn batch(&self, indices: &[usize], how: &Augment, seed: u64, stream: u64) -> Result<Batch, Error> {
         let one = |&index: &usize| -> Result<(Vec<f32>, Target), Error> {
             let sample = self.samples[index];
             let image = input::open(&sample.path)?.image;
-            let seed = Rng::at(seed, epoch, index as u64).next();
+            let seed = Rng::at(seed, stream, index as u64).next();
             let (square, affine) = input::augment(&image, self.size, how, seed);
             let pixels = square.pixels.iter().map(|v| (v - self.norm.mean) / self.norm.std).collect();
             let boxes = self.has_boxes.then(|| sample.boxes.iter().map(|b| carry(b, &affine)).collect());

@@ -21,6 +21,11 @@ use super::optim::{self, AdamW, Schedule};
 pub struct TrainConfig {
     /// Passes over the training images.
     pub epochs: usize,
+    /// Most images of one class in an epoch, drawn anew for each; 0 is all. Smaller classes are
+    /// repeated up to [`Self::repeat`] times to reach it.
+    pub per_class: usize,
+    /// Most times that an image may stand in one epoch.
+    pub repeat: usize,
     /// Images per step.
     pub batch: usize,
     /// Peak learning rate of the head.
@@ -63,6 +68,8 @@ impl Default for TrainConfig {
     fn default() -> Self {
         Self {
             epochs: 10,
+            per_class: 0,
+            repeat: 1,
             batch: 16,
             rate: 2e-3,
             backbone: 0.25,
@@ -149,6 +156,7 @@ pub struct Fit<'a, L: Learner> {
     best: Vec<f32>,
     optimiser: AdamW,
     state: State,
+    by_class: Vec<Vec<usize>>,
 }
 
 /// What a checkpoint holds besides the vectors.
@@ -166,6 +174,9 @@ struct State {
 
 impl<'a, L: Learner> Fit<'a, L> {
     /// A run from first weights.
+    ///
+    /// # Errors
+    /// When there is nothing to train on, or a label is none of the classes.
     pub fn new(learner: L, parameters: Vec<f32>, config: TrainConfig, train: Loader<'a>, val: Loader<'a>, folder: &Path) -> Result<Self, Error> {
         if train.samples.is_empty() || val.samples.is_empty() {
             return Err(Error::Training("the training and the validation split both need images".into()));
@@ -186,12 +197,21 @@ impl<'a, L: Learner> Fit<'a, L> {
             config: config.clone(),
         };
         let (ema, best) = (parameters.clone(), parameters.clone());
-        Ok(Self { learner, config, train, val, folder: folder.to_owned(), parameters, ema, best, optimiser, state })
+        let mut by_class = vec![Vec::new(); train.classes.len()];
+        for i in 0..train.samples.len() {
+            by_class[train.label(i)?].push(i);
+        }
+        Ok(Self { by_class, learner, config, train, val, folder: folder.to_owned(), parameters, ema, best, optimiser, state })
     }
 
     /// Steps of one epoch.
     pub fn steps_per_epoch(&self) -> usize {
-        self.train.samples.len().div_ceil(self.config.batch)
+        self.by_class.iter().map(|c| self.drawn(c.len())).sum::<usize>().div_ceil(self.config.batch)
+    }
+
+    /// Images of a class of `n` in one epoch.
+    fn drawn(&self, n: usize) -> usize {
+        if self.config.per_class == 0 { n } else { self.config.per_class.min(n * self.config.repeat.max(1)) }
     }
 
     /// Figures of the epochs so far.
@@ -321,14 +341,27 @@ impl<'a, L: Learner> Fit<'a, L> {
 
     /// The images of an epoch in their order: a function of seed and epoch alone.
     fn order(&self, epoch: usize) -> Vec<usize> {
-        let mut order: Vec<usize> = (0..self.train.samples.len()).collect();
-        Rng::at(self.config.seed, epoch as u64, 1).shuffle(&mut order);
+        let mut rng = Rng::at(self.config.seed, epoch as u64, 1);
+        let mut order = Vec::new();
+        for class in &self.by_class {
+            let wanted = self.drawn(class.len());
+            let start = order.len();
+            while order.len() < start + wanted {
+                let mut round = class.clone();
+                rng.shuffle(&mut round);
+                round.truncate(start + wanted - order.len());
+                order.extend(round);
+            }
+        }
+        rng.shuffle(&mut order);
         order
     }
 
     fn step(&mut self, epoch: usize, indices: &[usize], total: usize) -> Result<(Outcome, f32, f32), Error> {
         let config = &self.config;
-        let batch = self.train.batch(indices, &config.augment, config.seed, epoch as u64)?;
+        // The step is in the seed, so that a repeated image is changed in another way each time.
+        let stream = (epoch as u64) << 32 | self.state.step as u64;
+        let batch = self.train.batch(indices, &config.augment, config.seed, stream)?;
         let last = self.learner.stages() - 1;
         let first_stage = if epoch < config.head_epochs { last } else { config.first_stage };
         let losses = Losses { class: config.loss.clone(), evidence: config.evidence };

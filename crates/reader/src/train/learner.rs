@@ -1,7 +1,7 @@
 //! What the training loop needs of a network: gradients of a batch, and answers.
 
 use crate::error::Error;
-use crate::model::native::{Answer, Mode, Native, Segment, Workspace};
+use crate::model::native::{Answer, Mode, Native, Segment, Until, Workspace};
 
 use super::batch::{Batch, evidence_target};
 use super::loss::{self, ClassLoss};
@@ -167,12 +167,12 @@ impl Lane {
         let mut start = range.start;
         while start < range.end {
             let n = chunk.min(range.end - start);
-            let mode = Mode { keep: true, dropout: Some(seed ^ start as u64), parallel: false, first_stage };
+            let mode = Mode { keep: true, dropout: Some(seed ^ start as u64), parallel: false, until: Until::Stage(first_stage) };
             let pixels = &batch.pixels[start * area..][..n * area];
             let answer = network.forward(parameters, pixels, n, batch.size, mode, &mut self.workspace)?;
             let targets = &batch.targets[start..start + n];
             let (d_logits, d_evidence) = output_gradients(&answer, targets, losses, batch.len(), &mut self.outcome);
-            network.backward(parameters, &d_logits, d_evidence.as_deref(), mode, &mut self.gradients, &mut self.workspace)?;
+            network.backward(parameters, &d_logits, d_evidence.as_deref(), mode, &mut self.gradients, &mut self.workspace);
             start += n;
         }
         Ok(())
@@ -205,4 +205,90 @@ pub(crate) fn output_gradients(answer: &Answer, targets: &[super::Target], losse
         all
     });
     (d_logits, d_evidence)
+}
+
+/// Training by the burn engine, in small parts of a batch so that memory stays bounded.
+#[derive(Debug)]
+pub struct BurnLearner {
+    network: crate::model::burn_net::BurnNet,
+    stages: usize,
+    /// Whether normalisations use (and learn) the statistics of the batch: training from scratch.
+    live_statistics: bool,
+}
+
+impl BurnLearner {
+    /// A learner. Networks that start from fresh weights need `live_statistics`.
+    pub fn new(network: crate::model::burn_net::BurnNet, live_statistics: bool) -> Self {
+        let stages = network.segments().iter().map(|s| s.stage).max().unwrap_or(0) + 1;
+        Self { network, stages, live_statistics }
+    }
+
+    /// The network.
+    pub fn network(&self) -> &crate::model::burn_net::BurnNet {
+        &self.network
+    }
+
+    fn pixels(&self, batch: &Batch) -> Vec<f32> {
+        let channels = self.network.graph().channels();
+        batch.pixels.iter().flat_map(|&p| std::iter::repeat_n(p, channels)).collect()
+    }
+}
+
+impl Learner for BurnLearner {
+    fn segments(&self) -> &[Segment] {
+        self.network.segments()
+    }
+
+    fn stages(&self) -> usize {
+        self.stages
+    }
+
+    fn gradients(&mut self, parameters: &mut [f32], batch: &Batch, losses: &Losses, first_stage: usize, seed: u64, gradients: &mut [f32]) -> Result<Outcome, Error> {
+        use crate::model::burn_net::{Phase, Weight, values};
+        use burn::tensor::{Tensor, TensorData};
+        self.network.device().seed(seed);
+        let weights = self.network.tensors(parameters, true, first_stage);
+        let x = self.network.input(&self.pixels(batch), batch.len(), batch.size, true)?;
+        let phase = if self.live_statistics { Phase::Training } else { Phase::FixedStatistics };
+        let out = self.network.forward(&weights, x, phase)?;
+        let evidence = match &out.evidence {
+            Some(e) => {
+                let [_, _, h, w] = e.dims();
+                Some((values(e.clone().inner())?, h, w))
+            }
+            None => None,
+        };
+        let answer = Answer { logits: values(out.logits.clone().inner())?, pooled: Vec::new(), evidence, features: (Vec::new(), 0, 0, 0) };
+        let mut outcome = Outcome::default();
+        let (d_logits, d_evidence) = output_gradients(&answer, &batch.targets, losses, batch.len(), &mut outcome);
+        // The loss's gradients are known; a product with them carries them back into the network.
+        let device = self.network.device().clone().autodiff();
+        let shape = out.logits.dims();
+        let mut total = (out.logits * Tensor::<2>::from_data(TensorData::new(d_logits, shape), &device)).sum();
+        if let (Some(map), Some(d)) = (out.evidence, d_evidence) {
+            let shape = map.dims();
+            total = total + (map * Tensor::<4>::from_data(TensorData::new(d, shape), &device)).sum();
+        }
+        let mut found = total.backward();
+        for (segment, weight) in self.network.segments().iter().zip(&weights) {
+            let gradient = match weight {
+                Weight::One(t) => t.grad_remove(&mut found).map(values).transpose()?,
+                Weight::Two(t) => t.grad_remove(&mut found).map(values).transpose()?,
+                Weight::Four(t) => t.grad_remove(&mut found).map(values).transpose()?,
+            };
+            if let Some(g) = gradient {
+                crate::model::kernels::add_to(&mut gradients[segment.range()], &g);
+            }
+        }
+        for (name, statistic) in out.statistics {
+            if let Some(s) = self.network.segments().iter().find(|s| s.name == name && s.stage >= first_stage) {
+                parameters[s.range()].copy_from_slice(&values(statistic.inner())?);
+            }
+        }
+        Ok(outcome)
+    }
+
+    fn answers(&mut self, parameters: &[f32], batch: &Batch) -> Result<Answer, Error> {
+        self.network.infer(parameters, &self.pixels(batch), batch.len(), batch.size)
+    }
 }

@@ -57,7 +57,7 @@ impl AdamW {
         let (c1, c2) = (1.0 - BETA.0.powi(t), 1.0 - BETA.1.powi(t));
         for segment in segments {
             let lr = rate(segment);
-            if lr == 0.0 {
+            if lr == 0.0 || !segment.trained {
                 continue;
             }
             let shrink = if segment.decays { 1.0 - lr * self.decay } else { 1.0 };
