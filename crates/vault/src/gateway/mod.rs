@@ -10,6 +10,7 @@
 mod params;
 mod replicas;
 mod respond;
+mod routing;
 mod select;
 
 use std::sync::Arc;
@@ -23,6 +24,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 
 pub use params::{ByteRange, CAR_TYPE, RAW_TYPE, Scope};
+pub use routing::{Reachable, routing};
 
 pub(crate) use select::dag_car;
 

@@ -7,6 +7,7 @@ use std::str::FromStr;
 
 use alloy_primitives::Address;
 use async_trait::async_trait;
+use cid::multibase::Base;
 use k256::ecdsa::{RecoveryId, Signature, SigningKey, VerifyingKey};
 use sha2::{Digest, Sha256};
 
@@ -24,11 +25,29 @@ impl WalletSigner {
         Self { key }
     }
 
+    /// The wallet's public key.
+    #[must_use]
+    pub fn public_key(&self) -> &VerifyingKey {
+        self.key.verifying_key()
+    }
+
     /// The wallet's address.
     #[must_use]
     pub fn address(&self) -> Address {
         address_of(self.key.verifying_key())
     }
+}
+
+/// The libp2p peer id of a secp256k1 key: base58 of the identity multihash of its protobuf form
+/// ([peer ids]). It names a node to IPFS software, as in [`crate::gateway::Reachable`].
+///
+/// [peer ids]: https://github.com/libp2p/specs/blob/master/peer-ids/peer-ids.md
+#[must_use]
+pub fn peer_id(key: &VerifyingKey) -> String {
+    // Identity multihash of 37 bytes; key type 2 (secp256k1), then 33 bytes of key.
+    let mut bytes = vec![0x00, 37, 0x08, 2, 0x12, 33];
+    bytes.extend_from_slice(key.to_sec1_point(true).as_bytes());
+    Base::Base58Btc.encode(bytes)
 }
 
 impl Signer for WalletSigner {
@@ -126,6 +145,13 @@ mod tests {
         assert_eq!(recover(b"message", &signature), Ok(signer.address()));
         assert_ne!(recover(b"another", &signature), Ok(signer.address()));
         assert!(verify(&signer.key_id(), b"message", &signature[..64]).is_err());
+    }
+
+    #[test]
+    fn the_peer_id_starts_as_libp2p_says() {
+        let signer = WalletSigner::new(SigningKey::from_slice(&[1; 32]).unwrap());
+        let id = peer_id(signer.public_key());
+        assert!(id.starts_with("16Uiu2HA") && id.len() == 53, "{id}");
     }
 
     #[test]
