@@ -9,12 +9,13 @@ use rand_core::UnwrapErr;
 use record::Secret32;
 use tokio::sync::{Mutex, Notify};
 use cid::Cid;
-use vault::Vault;
+use vault::{ByteStream, Vault};
 use vault::replicate::Replicator;
 
 use crate::act::{Act, Deployment, Errand, Progress, SignedAct};
 use crate::caller::{Caller, Staff};
-use crate::chain::{Chain, ChainError};
+use crate::approve::IndexPage;
+use crate::chain::{Chain, ChainError, RecordFacts};
 use crate::error::{Error, Result};
 use crate::journal::Journaled;
 use crate::keys::KeyRing;
@@ -22,6 +23,7 @@ use crate::log::{self, Leaves};
 use crate::peers::{Peers, hex_id};
 use crate::store::{Batch, Documents, Held, Kind, Query, Store, StoreError};
 use crate::touch::{Entry, Touch};
+use crate::upload::{Stage, Version};
 use crate::{Clock, SIGNATURE_TTL};
 
 /// The system's generator, as a `CryptoRng`. It panics where the system has no randomness left,
@@ -326,18 +328,22 @@ impl Hospital {
             None => match self.chain.submit(errand.id, &errand.signed).await {
                 Ok(()) => errand.progress = Progress::Pending,
                 Err(ChainError::Refused(reason)) => {
-                    errand.progress = Progress::Failed;
                     errand.error = Some(reason);
+                    errand.progress = self.or_done(Progress::Failed, &errand.signed.act).await?;
                 }
                 Err(silent) => return Err(silent.into()),
             },
             Some(carried) => {
                 errand.progress = carried.progress;
+                errand.progress = self.or_done(errand.progress, &errand.signed.act).await?;
                 errand.tx = carried.tx;
                 errand.gas = carried.gas;
                 errand.block = carried.block;
                 errand.error = carried.error;
             }
+        }
+        if errand.progress != Progress::Failed {
+            errand.error = None;
         }
         let done = matches!(errand.progress, Progress::Final | Progress::Failed);
         if *errand == before {
@@ -347,6 +353,104 @@ impl Hospital {
         batch.replace(&held)?;
         self.store.write(&batch).await?;
         Ok(done)
+    }
+}
+
+impl Hospital {
+    /// A failed act whose effect stands was carried by somebody else, or before a rebuild: it is
+    /// done all the same.
+    async fn or_done(&self, progress: Progress, act: &Act) -> Result<Progress> {
+        if progress != Progress::Failed || !self.stands(act).await? {
+            return Ok(progress);
+        }
+        Ok(Progress::Final)
+    }
+
+    /// Whether the chain holds what an act would do.
+    async fn stands(&self, act: &Act) -> Result<bool> {
+        let chain = &self.chain;
+        Ok(match *act {
+            Act::SetInstitution { institution, nonce, .. } => {
+                chain.institution(institution).await?.nonce > nonce
+            }
+            Act::AdmitStaff { staff, nonce, .. } | Act::SetStaff { staff, nonce, .. } => {
+                chain.staff(staff).await?.is_some_and(|s| s.nonce > nonce)
+            }
+            Act::PublishKey { wallet, digest, .. } => chain.key(wallet).await?.digest == digest,
+            Act::EnrolPatient { institution, patient, .. } => {
+                chain.enrolled(institution, patient).await?
+            }
+            Act::Commit { controller, version, commitment, .. } => {
+                match chain.record(controller).await? {
+                    RecordFacts::At { version: standing, commitment: current } => {
+                        standing > version || current == commitment
+                    }
+                    RecordFacts::None | RecordFacts::Erased => false,
+                }
+            }
+            Act::Erase { controller, .. } => {
+                chain.record(controller).await? == RecordFacts::Erased
+            }
+            Act::Grant { controller, id, .. } => chain.grant(controller, id).await?.expiry != 0,
+            Act::Revoke { controller, id } => chain.grant(controller, id).await?.revoked,
+            Act::Checkpoint { institution, size, .. } => {
+                chain.anchored(institution).await? >= size
+            }
+            // A request leaves nothing but its event.
+            Act::Request { .. } => false,
+        })
+    }
+
+    /// Sealed bytes of a patient's own record.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if the blob is not of that record.
+    pub async fn own_blob(&self, patient: B256, record: B256, cid: &str) -> Result<ByteStream> {
+        let version = self.version_of(patient, record).await?.document;
+        let cid = crate::blobs::parse_cid(cid)?;
+        if cid != version.manifest && !version.parts.contains(&cid) {
+            return Err(Error::NotFound("part"));
+        }
+        Ok(self.vault.get_file(&cid))
+    }
+
+    /// After a rebuild: have every blob of every record and index watched over again.
+    ///
+    /// # Errors
+    /// If the database does not answer; too few replicas are no error here.
+    pub async fn watch_again(&self) -> Result<u64> {
+        let mut cids = Vec::new();
+        let mut query = Query::of(Kind::Record);
+        loop {
+            let held = self.store.all::<Version>(query.clone()).await?;
+            let Some(last) = held.last() else { break };
+            query = query.after(hex_id(last.document.record));
+            let alive = held.iter().filter(|h| h.document.stage != Stage::Erased);
+            cids.extend(alive.flat_map(|h| h.document.blobs()));
+        }
+        for held in self.store.all::<IndexPage>(Query::of(Kind::Index)).await? {
+            cids.push(held.document.cid);
+        }
+        for cid in &cids {
+            if let Err(error) = self.replicate(std::slice::from_ref(cid)).await {
+                tracing::warn!(%error, "a blob lacks copies");
+            }
+        }
+        Ok(cids.len() as u64)
+    }
+
+    /// Check that the log is the one whose checkpoint the chain holds.
+    ///
+    /// # Errors
+    /// [`Error::Log`] if entries are missing.
+    pub async fn agrees_with_chain(&self) -> Result<()> {
+        let anchored = self.chain.anchored(self.address()).await?;
+        let size = self.log.size().await.map_err(log_failed)?;
+        if anchored > size {
+            let lost = format!("the chain knows {anchored} entries, here are {size}");
+            return Err(Error::Log(lost));
+        }
+        Ok(())
     }
 }
 

@@ -233,6 +233,19 @@ impl Journaled {
         Ok(rows)
     }
 
+    /// Whether the vault holds pages of this journal.
+    ///
+    /// # Errors
+    /// If the vault does not answer.
+    pub async fn has_pages(&self) -> Result<bool> {
+        for cid in blobs::kept(self.vault.as_ref()).await? {
+            if self.page(&cid).await?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// Restore an empty database from the pages among the vault's pins.
     ///
     /// # Errors

@@ -230,9 +230,13 @@ pub struct UploadForm {
     report: String,
     /// The version that this one corrects.
     corrects: Option<String>,
+    /// The DICOM modality code of a PNG or JPEG, for example `DX`.
+    modality: Option<String>,
+    /// The body part of a PNG or JPEG.
+    body_part: Option<String>,
     /// The radiograph: DICOM, PNG or JPEG.
-    #[schema(value_type = Option<String>, format = Binary)]
-    file: Option<Vec<u8>>,
+    #[schema(value_type = String, format = Binary)]
+    file: Vec<u8>,
 }
 
 /// A patient's sealed index.

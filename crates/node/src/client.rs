@@ -510,14 +510,12 @@ impl Session {
         if let Some(corrects) = new.corrects {
             form = form.text("corrects", corrects.to_string());
         }
-        if let Some(file) = &new.file {
-            let length = file.bytes.len() as u64;
-            let part = reqwest::multipart::Part::stream_with_length(file.bytes.clone(), length)
-                .file_name("file")
-                .mime_str(&file.media_type)
-                .map_err(|e| self.client.lost(&e))?;
-            form = form.part("file", part);
-        }
+        let file = &new.file;
+        form = form.text("modality", file.modality.clone()).text("body_part", file.body_part.clone());
+        let length = file.bytes.len() as u64;
+        let part = reqwest::multipart::Part::stream_with_length(file.bytes.clone(), length)
+            .file_name("file");
+        form = form.part("file", part);
         let request = self.request(Method::POST, "/api/v1/uploads").header("idempotency-key", key);
         self.client.read(request.multipart(form)).await
     }
@@ -881,8 +879,13 @@ fn line(entry: &record::IndexEntry) -> RecordLine {
     }
 }
 
-/// The bytes of an upload's file.
+/// An upload's file. A PNG or JPEG says neither modality nor body part by itself; a DICOM file
+/// does, and both may be empty for it.
 #[must_use]
-pub fn file(media_type: &str, bytes: impl Into<Body>) -> upload::UploadFile {
-    upload::UploadFile { media_type: media_type.to_owned(), bytes: bytes.into() }
+pub fn file(modality: &str, body_part: &str, bytes: impl Into<Body>) -> upload::UploadFile {
+    upload::UploadFile {
+        modality: modality.to_owned(),
+        body_part: body_part.to_owned(),
+        bytes: bytes.into(),
+    }
 }

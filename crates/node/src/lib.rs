@@ -1,3 +1,29 @@
 //! The hospital's server: HTTP API, sign-in, jobs, database.
+//!
+//! [`run`] is the whole program: it reads nothing but its [`Config`] and the institution's keys,
+//! and stops within five seconds of SIGTERM with nothing lost. [`client`] is the other side of the
+//! same API.
 
+pub mod api;
+pub mod chain;
+pub mod client;
+pub mod config;
 pub mod db;
+pub mod http;
+mod jobs;
+mod metrics;
+mod outbox;
+mod peers;
+mod server;
+mod session;
+
+pub use config::Config;
+pub use http::openapi_json;
+pub use server::{Node, NodeError, RebuildReport, init_logging, rebuild, run};
+
+/// Now, unix seconds.
+#[must_use]
+pub fn now() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.map_or(0, |d| d.as_secs())
+}

@@ -4,7 +4,7 @@
 //! database knows the hash alone. What a wallet may do is not written into the session: it is asked
 //! of the chain for every request, so that a suspension takes effect at once.
 
-use alloy_primitives::{Address, B256, Bytes};
+use alloy_primitives::{Address, B256};
 use axum::http::StatusCode;
 use custody::act::Deployment;
 use custody::chain::Chain;
@@ -14,8 +14,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use siwe::Message;
 use time::OffsetDateTime;
-use utoipa::ToSchema;
 
+use crate::api::{Challenge, SignIn};
 use crate::http::error::ApiError;
 
 /// How long a challenge is good, seconds.
@@ -25,72 +25,24 @@ const SKEW_S: u64 = 60;
 /// The longest message, bytes.
 const MESSAGE_BYTES: usize = 4096;
 
-/// What a sign-in message has to say.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Challenge {
-    /// The domain.
-    pub domain: String,
-    /// The URI.
-    pub uri: String,
-    /// The chain's id.
-    pub chain_id: u64,
-    /// The nonce, good once.
-    pub nonce: String,
-    /// When the challenge was made, unix seconds.
-    pub issued_at: u64,
-    /// Until when it is good, unix seconds.
-    pub expires_at: u64,
-}
-
-impl Challenge {
-    /// The message (EIP-4361) for `wallet` to sign.
-    #[must_use]
-    pub fn message(&self, wallet: Address) -> String {
-        let time = |at: u64| {
-            let at = i64::try_from(at).unwrap_or_default();
-            let at = OffsetDateTime::from_unix_timestamp(at).unwrap_or(OffsetDateTime::UNIX_EPOCH);
-            let (date, time) = (at.date(), at.time());
-            format!(
-                "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z",
-                date.year(),
-                u8::from(date.month()),
-                date.day(),
-                time.hour(),
-                time.minute(),
-                time.second()
-            )
-        };
-        format!(
-            "{} wants you to sign in with your Ethereum account:\n{wallet}\n\n\
-             Sign in to this hospital's records. This costs nothing and moves nothing.\n\n\
-             URI: {}\nVersion: 1\nChain ID: {}\nNonce: {}\nIssued At: {}\nExpiration Time: {}",
-            self.domain,
-            self.uri,
-            self.chain_id,
-            self.nonce,
-            time(self.issued_at),
-            time(self.expires_at)
-        )
-    }
-}
-
-/// A signed sign-in message.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct SignIn {
-    /// The message, as it was signed.
-    pub message: String,
-    /// The wallet's signature (EIP-191, or what a contract wallet takes).
-    #[schema(value_type = String)]
-    pub signature: Bytes,
-}
-
 /// A new session.
-#[derive(Clone, Serialize, Deserialize, ToSchema)]
-pub struct Token {
-    /// Send it as `Authorization: Bearer …`.
+pub struct Opened {
+    /// The token.
     pub token: String,
     /// Until when it is good, unix seconds.
     pub expires_at: u64,
+    /// The wallet that signed in.
+    pub wallet: Address,
+}
+
+/// A time as RFC 3339 writes it, in UTC.
+fn rfc3339(at: u64) -> String {
+    let at = i64::try_from(at).unwrap_or_default();
+    let at = OffsetDateTime::from_unix_timestamp(at).unwrap_or(OffsetDateTime::UNIX_EPOCH);
+    let (date, time) = (at.date(), at.time());
+    let (hour, minute, second) = (time.hour(), time.minute(), time.second());
+    let (year, month, day) = (date.year(), u8::from(date.month()), date.day());
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -180,8 +132,14 @@ pub async fn challenge(
     let document = Nonce { nonce: nonce.clone(), expires_at, used: false };
     batch.create(&document).map_err(unavailable)?;
     store.apply(&batch).await.map_err(unavailable)?;
-    let (domain, uri) = (place.domain.clone(), place.uri.clone());
-    Ok(Challenge { domain, uri, chain_id: at.chain_id, nonce, issued_at: now, expires_at })
+    Ok(Challenge {
+        nonce,
+        domain: place.domain.clone(),
+        uri: place.uri.clone(),
+        chain_id: at.chain_id,
+        issued_at: rfc3339(now),
+        expires_at: rfc3339(expires_at),
+    })
 }
 
 fn refuse(why: &str) -> ApiError {
@@ -205,7 +163,7 @@ pub async fn sign_in(
     request: &SignIn,
     now: u64,
     ttl: u64,
-) -> Result<Token, ApiError> {
+) -> Result<Opened, ApiError> {
     if request.message.len() > MESSAGE_BYTES {
         return Err(ApiError::unreadable("the message is too long"));
     }
@@ -278,14 +236,14 @@ async fn open_session(
     wallet: Address,
     now: u64,
     ttl: u64,
-) -> Result<Token, ApiError> {
+) -> Result<Opened, ApiError> {
     let token = random_hex()?;
     let expires_at = now + ttl;
     let mut batch = Batch::new();
     let session = Session { id: session_id(&token), wallet, expires_at };
     batch.create(&session).map_err(unavailable)?;
     store.apply(&batch).await.map_err(unavailable)?;
-    Ok(Token { token, expires_at })
+    Ok(Opened { token, expires_at, wallet })
 }
 
 /// The wallet of a session.

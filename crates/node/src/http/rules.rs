@@ -28,8 +28,6 @@ pub enum Rule {
     Patient,
     /// Another institution's node: the request carries its RFC 9421 signature.
     Peer,
-    /// Other institutions' nodes, and everybody where the node serves publicly.
-    Gateway,
 }
 
 /// Those who care for patients.
@@ -51,7 +49,7 @@ pub const RULES: &[(Method, &str, Rule)] = &[
     (GET, "/api/openapi.json", Rule::Public),
     (GET, "/api/v1/node", Rule::Public),
     (GET, "/api/v1/log/checkpoint", Rule::Public),
-    (GET, "/api/v1/log/entries", Rule::Public),
+    (GET, "/api/v1/log/tile/{*path}", Rule::Public),
     (GET, "/api/v1/log/consistency", Rule::Public),
     (POST, "/api/v1/log/anchor", Rule::StaffOrInstitution(AUDIT)),
     (POST, "/api/v1/session/nonce", Rule::Public),
@@ -105,8 +103,8 @@ pub fn rule_of(method: &Method, path: &str) -> Option<Rule> {
 }
 
 impl Rule {
-    /// Whether `caller` may call a route with this rule. [`Rule::Peer`] and [`Rule::Gateway`] are
-    /// decided by the request's signature and admit no signed-in caller as such.
+    /// Whether `caller` may call a route with this rule. [`Rule::Peer`] is decided by the
+    /// request's signature and admits no signed-in caller as such.
     #[must_use]
     pub fn admits(self, caller: &Caller, here: alloy_primitives::Address) -> bool {
         let staff_here = |roles: &[Role]| {
@@ -120,7 +118,7 @@ impl Rule {
             Self::StaffOrInstitution(roles) => caller.institution || staff_here(roles),
             Self::AnyStaff => caller.staff.is_some(),
             Self::Patient => caller.patient.is_some(),
-            Self::Peer | Self::Gateway => false,
+            Self::Peer => false,
         }
     }
 
@@ -141,7 +139,6 @@ impl Rule {
             Self::AnyStaff => "active staff of an institution".to_owned(),
             Self::Patient => "patients enrolled here".to_owned(),
             Self::Peer => "other institutions' nodes".to_owned(),
-            Self::Gateway => "institutions' nodes".to_owned(),
         }
     }
 }

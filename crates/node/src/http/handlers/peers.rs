@@ -1,0 +1,80 @@
+//! Between institutions' nodes.
+
+use alloy_primitives::Address;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::{Extension, Json};
+use custody::admit::Person;
+use custody::grant::GrantMessage;
+use custody::peers::ErasureMessage;
+use custody::request::RequestMessage;
+use custody::revoke::RevokeMessage;
+
+use super::Answer;
+use crate::http::App;
+use crate::http::error::{ApiError, ErrorBody};
+use crate::http::extract::{At, Json as Body};
+use crate::http::gate::Institution;
+
+/// The directory entry of a wallet that this node keeps.
+#[utoipa::path(get, path = "/peer/v1/directory/{wallet}", tag = "peers", params(("wallet" = String, Path)), responses(
+    (status = 200, body = Person), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody)
+))]
+pub(crate) async fn person(State(app): State<App>, At(wallet): At<Address>) -> Answer<Person> {
+    let person = app.hospital().person_here(wallet).await?;
+    Ok(Json(person.ok_or(custody::Error::NotFound("person"))?))
+}
+
+/// Bring a request to a patient of this hospital.
+#[utoipa::path(post, path = "/peer/v1/requests", tag = "peers", request_body = RequestMessage, responses(
+    (status = 204), (status = 401, body = ErrorBody), (status = 422, body = ErrorBody)
+))]
+pub(crate) async fn request(
+    State(app): State<App>,
+    Body(message): Body<RequestMessage>,
+) -> Result<StatusCode, ApiError> {
+    app.hospital().receive_request(message).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Bring a grant to its recipient's hospital.
+#[utoipa::path(post, path = "/peer/v1/grants", tag = "peers", request_body = GrantMessage, responses(
+    (status = 204), (status = 401, body = ErrorBody), (status = 422, body = ErrorBody)
+))]
+pub(crate) async fn grant(
+    State(app): State<App>,
+    Extension(Institution(from)): Extension<Institution>,
+    Body(message): Body<GrantMessage>,
+) -> Result<StatusCode, ApiError> {
+    if message.home != from {
+        return Err(ApiError::forbidden("the patient's own institution"));
+    }
+    app.hospital().receive_grant(message).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Bring a revocation to the recipient's hospital.
+#[utoipa::path(post, path = "/peer/v1/revocations", tag = "peers", request_body = RevokeMessage, responses(
+    (status = 204), (status = 401, body = ErrorBody), (status = 422, body = ErrorBody)
+))]
+pub(crate) async fn revocation(
+    State(app): State<App>,
+    Extension(Institution(from)): Extension<Institution>,
+    Body(message): Body<RevokeMessage>,
+) -> Result<StatusCode, ApiError> {
+    app.hospital().receive_revocation(from, message).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Tell that a record was erased.
+#[utoipa::path(post, path = "/peer/v1/erasures", tag = "peers", request_body = ErasureMessage, responses(
+    (status = 204), (status = 401, body = ErrorBody), (status = 422, body = ErrorBody)
+))]
+pub(crate) async fn erasure(
+    State(app): State<App>,
+    Extension(Institution(from)): Extension<Institution>,
+    Body(message): Body<ErasureMessage>,
+) -> Result<StatusCode, ApiError> {
+    app.hospital().receive_erasure(from, message).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

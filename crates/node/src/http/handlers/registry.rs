@@ -1,0 +1,125 @@
+//! Institutions, staff, keys, patients.
+
+use alloy_primitives::Address;
+use axum::extract::State;
+use axum::{Extension, Json};
+use custody::act::SignedAct;
+use custody::admit::{Invitation, KeySubmission};
+use custody::caller::Caller;
+use custody::enrol::NewPatient;
+
+use super::Answer;
+use crate::api::{ActView, DirectoryView, PatientView, Signature};
+use crate::http::App;
+use crate::http::error::ErrorBody;
+use crate::http::extract::{At, Json as Body};
+
+/// What directory and chain know of a wallet.
+#[utoipa::path(get, path = "/api/v1/directory/{wallet}", tag = "registry", params(("wallet" = String, Path)), responses(
+    (status = 200, body = DirectoryView)
+), security(("session" = [])))]
+pub(crate) async fn directory(
+    State(app): State<App>,
+    At(wallet): At<Address>,
+) -> Answer<DirectoryView> {
+    let facts = app.facts();
+    let person = match app.hospital().person(wallet).await {
+        Ok(person) => Some(person),
+        Err(custody::Error::NotFound(_)) => None,
+        Err(other) => return Err(other.into()),
+    };
+    let institution = facts.institution(wallet).await.map_err(custody::Error::from)?;
+    let staff = facts.staff(wallet).await.map_err(custody::Error::from)?;
+    let key = facts.key(wallet).await.map_err(custody::Error::from)?;
+    Ok(Json(DirectoryView::new(person, institution, staff, key)))
+}
+
+/// Carry the registrar's act about an institution.
+#[utoipa::path(post, path = "/api/v1/registry/institutions", tag = "registry", request_body(content = Object, description = "A signed set_institution act"), responses(
+    (status = 200, body = ActView), (status = 422, body = ErrorBody)
+), security(("session" = [])))]
+pub(crate) async fn set_institution(
+    State(app): State<App>,
+    Body(signed): Body<SignedAct>,
+) -> Answer<ActView> {
+    Ok(Json(app.hospital().set_institution(signed).await?.into()))
+}
+
+/// Invite a person to the staff.
+#[utoipa::path(post, path = "/api/v1/registry/staff", tag = "registry", request_body = Invitation, responses(
+    (status = 200, body = Invitation), (status = 422, body = ErrorBody)
+), security(("session" = [])))]
+pub(crate) async fn invite(
+    State(app): State<App>,
+    Body(offer): Body<Invitation>,
+) -> Answer<Invitation> {
+    Ok(Json(app.hospital().invite(offer).await?))
+}
+
+/// Carry the institution's act about a person: another role, suspended, reinstated.
+#[utoipa::path(post, path = "/api/v1/registry/staff/{wallet}", tag = "registry", params(("wallet" = String, Path)), request_body(content = Object, description = "A signed set_staff act"), responses(
+    (status = 200, body = ActView), (status = 422, body = ErrorBody)
+), security(("session" = [])))]
+pub(crate) async fn set_staff(
+    State(app): State<App>,
+    At(wallet): At<Address>,
+    Body(signed): Body<SignedAct>,
+) -> Answer<ActView> {
+    Ok(Json(app.hospital().set_staff(wallet, signed).await?.into()))
+}
+
+/// The invitation that waits for the caller.
+#[utoipa::path(get, path = "/api/v1/registry/invitation", tag = "registry", responses(
+    (status = 200, body = Invitation), (status = 404, body = ErrorBody)
+), security(("session" = [])))]
+pub(crate) async fn invitation(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+) -> Answer<Invitation> {
+    Ok(Json(app.hospital().invitation(caller.wallet).await?))
+}
+
+/// Accept it: the caller's half of the act.
+#[utoipa::path(post, path = "/api/v1/registry/invitation", tag = "registry", request_body = Signature, responses(
+    (status = 200, body = ActView), (status = 422, body = ErrorBody)
+), security(("session" = [])))]
+pub(crate) async fn accept(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Body(half): Body<Signature>,
+) -> Answer<ActView> {
+    let errand = app.hospital().accept_invitation(caller.wallet, half.signature).await?;
+    Ok(Json(errand.into()))
+}
+
+/// State the caller's sealing key.
+#[utoipa::path(post, path = "/api/v1/keys", tag = "registry", request_body = KeySubmission, responses(
+    (status = 200, body = Option<ActView>), (status = 422, body = ErrorBody)
+), security(("session" = [])))]
+pub(crate) async fn state_key(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Body(submission): Body<KeySubmission>,
+) -> Answer<Option<ActView>> {
+    let errand = app.hospital().publish_key(caller.wallet, submission).await?;
+    Ok(Json(errand.map(Into::into)))
+}
+
+/// The patients of this hospital.
+#[utoipa::path(get, path = "/api/v1/patients", tag = "registry", responses((status = 200, body = [PatientView])), security(("session" = [])))]
+pub(crate) async fn patients(State(app): State<App>) -> Answer<Vec<PatientView>> {
+    let patients = app.hospital().patients().await?;
+    Ok(Json(patients.into_iter().map(Into::into).collect()))
+}
+
+/// Enrol a patient.
+#[utoipa::path(post, path = "/api/v1/patients", tag = "registry", request_body = NewPatient, responses(
+    (status = 200, body = PatientView), (status = 422, body = ErrorBody)
+), security(("session" = [])))]
+pub(crate) async fn enrol(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Body(new): Body<NewPatient>,
+) -> Answer<PatientView> {
+    Ok(Json(app.hospital().enrol(caller.wallet, new).await?.document.into()))
+}

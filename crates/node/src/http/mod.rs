@@ -1,0 +1,228 @@
+//! The HTTP API: one router, made from the handlers' own OpenAPI descriptions, behind one gate that
+//! asks [`rules`] for every request.
+
+pub mod error;
+mod extract;
+mod gate;
+mod handlers;
+pub mod rules;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::DefaultBodyLimit;
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::{Router, routing::get};
+use custody::Hospital;
+use custody::chain::Chain;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::set_header::SetResponseHeaderLayer;
+use utoipa::OpenApi;
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use vault::gateway::Gateway;
+use vault::sign::Guard;
+
+use crate::Config;
+use crate::api::NodeCard;
+use crate::chain::LedgerChain;
+use crate::db::Database;
+use crate::metrics::Metrics;
+use crate::session::Place;
+use error::ApiError;
+
+/// What an upload's form may hold besides the file, bytes.
+const FORM: usize = 1 << 20;
+/// How much longer uploads and downloads may take than other requests.
+const LONG: u32 = 10;
+
+/// What every handler works with.
+#[derive(Clone)]
+pub(crate) struct App(Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) hospital: Arc<Hospital>,
+    pub(crate) database: Database,
+    pub(crate) chain: Arc<LedgerChain>,
+    pub(crate) config: Config,
+    pub(crate) place: Place,
+    pub(crate) card: NodeCard,
+    pub(crate) guard: Arc<Guard>,
+    pub(crate) metrics: Metrics,
+}
+
+impl App {
+    pub(crate) fn new(inner: Inner) -> Self {
+        Self(Arc::new(inner))
+    }
+
+    pub(crate) fn hospital(&self) -> &Arc<Hospital> {
+        &self.0.hospital
+    }
+
+    pub(crate) fn database(&self) -> &Database {
+        &self.0.database
+    }
+
+    pub(crate) fn chain(&self) -> &LedgerChain {
+        &self.0.chain
+    }
+
+    pub(crate) fn facts(&self) -> &dyn Chain {
+        self.0.chain.as_ref()
+    }
+
+    pub(crate) fn config(&self) -> &Config {
+        &self.0.config
+    }
+
+    pub(crate) fn place(&self) -> &Place {
+        &self.0.place
+    }
+
+    pub(crate) fn card(&self) -> &NodeCard {
+        &self.0.card
+    }
+
+    pub(crate) fn guard(&self) -> &Guard {
+        &self.0.guard
+    }
+
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.0.metrics
+    }
+}
+
+/// The API's description.
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Stele",
+        description = "A hospital's node: patient-owned medical records, sealed for the patient and committed to Ethereum. Errors are JSON with a stable `error`, a `message` and a `hint`.",
+        license(name = "Apache-2.0", identifier = "Apache-2.0")
+    ),
+    tags(
+        (name = "node", description = "The node itself"),
+        (name = "session", description = "Signing in with an Ethereum wallet (EIP-4361)"),
+        (name = "registry", description = "Institutions, staff, keys, patients"),
+        (name = "records", description = "Making, approving, keeping and erasing records"),
+        (name = "consent", description = "Requests, grants, opening, revoking"),
+        (name = "log", description = "The institution's log and a patient's trail"),
+        (name = "peers", description = "Between institutions' nodes; requests carry RFC 9421 signatures")
+    )
+)]
+struct Description;
+
+fn described() -> OpenApiRouter<App> {
+    use handlers::{consent, log, node, peers, records, registry, session};
+    OpenApiRouter::with_openapi(Description::openapi())
+        .routes(routes!(node::healthz))
+        .routes(routes!(node::readyz))
+        .routes(routes!(node::metrics))
+        .routes(routes!(node::card))
+        .routes(routes!(node::act))
+        .routes(routes!(session::challenge))
+        .routes(routes!(session::who, session::sign_in, session::sign_out))
+        .routes(routes!(registry::directory))
+        .routes(routes!(registry::set_institution))
+        .routes(routes!(registry::invite))
+        .routes(routes!(registry::set_staff))
+        .routes(routes!(registry::invitation, registry::accept))
+        .routes(routes!(registry::state_key))
+        .routes(routes!(registry::patients, registry::enrol))
+        .routes(routes!(records::drafts, records::upload))
+        .routes(routes!(records::draft))
+        .routes(routes!(records::sign))
+        .routes(routes!(records::authored))
+        .routes(routes!(records::pending))
+        .routes(routes!(records::approve))
+        .routes(routes!(records::refuse))
+        .routes(routes!(records::records))
+        .routes(routes!(records::sealed))
+        .routes(routes!(records::evidence))
+        .routes(routes!(records::erase))
+        .routes(routes!(records::index))
+        .routes(routes!(consent::requests, consent::request))
+        .routes(routes!(consent::grants, consent::give))
+        .routes(routes!(consent::open))
+        .routes(routes!(consent::serve))
+        .routes(routes!(consent::revoke))
+        .routes(routes!(log::checkpoint))
+        .routes(routes!(log::tile))
+        .routes(routes!(log::consistency))
+        .routes(routes!(log::anchor))
+        .routes(routes!(log::trail))
+        .routes(routes!(peers::person))
+        .routes(routes!(peers::request))
+        .routes(routes!(peers::grant))
+        .routes(routes!(peers::revocation))
+        .routes(routes!(peers::erasure))
+}
+
+fn openapi() -> utoipa::openapi::OpenApi {
+    let mut api = described().into_openapi();
+    let bearer = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
+    api.components.get_or_insert_default().add_security_scheme("session", bearer);
+    // A path parameter that takes the rest of the path is written without its star in OpenAPI.
+    api
+}
+
+/// The OpenAPI document, as it is served at `/api/openapi.json`.
+///
+/// # Errors
+/// If it cannot be written as JSON, which a test excludes.
+pub fn openapi_json() -> Result<String, serde_json::Error> {
+    openapi().to_pretty_json()
+}
+
+/// The whole router.
+pub(crate) fn router(app: App, gateway: Gateway) -> Router {
+    let limits = &app.config().limits;
+    let usual = usize::try_from(limits.json_bytes).unwrap_or(usize::MAX);
+    let upload = usize::try_from(limits.upload_bytes).unwrap_or(usize::MAX).saturating_add(FORM);
+    let usual_time = Duration::from_secs(limits.request_s);
+    let times = gate::Times { usual: usual_time, long: usual_time * LONG };
+    let limiter = gate::Limiter::per_minute(limits.requests_per_minute);
+    let api: Arc<str> = openapi_json().unwrap_or_default().into();
+    let serve_api = move || {
+        let api = api.clone();
+        async move { ([(header::CONTENT_TYPE, "application/json")], api.to_string()) }
+    };
+    let (described, _) = described().split_for_parts();
+    described
+        .route("/api/openapi.json", get(serve_api))
+        .layer(DefaultBodyLimit::max(upload))
+        .route_layer(from_fn_with_state((app.clone(), usual), gate::gate))
+        .merge(vault::gateway::router(gateway))
+        .fallback(nowhere)
+        .method_not_allowed_fallback(not_so)
+        .layer(from_fn_with_state(times, gate::in_time))
+        .layer(from_fn_with_state(limiter, gate::not_too_often))
+        .layer(CatchPanicLayer::new())
+        .layer(from_fn_with_state(app.clone(), gate::observe))
+        .layer(from_fn(gate::number))
+        .layer(fixed(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .layer(fixed(header::REFERRER_POLICY, "no-referrer"))
+        .layer(fixed(header::X_FRAME_OPTIONS, "DENY"))
+        .with_state(app)
+}
+
+fn fixed(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {
+    SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
+}
+
+async fn nowhere() -> ApiError {
+    let status = StatusCode::NOT_FOUND;
+    ApiError::new(status, "no_route", "there is nothing here", "see /api/openapi.json")
+}
+
+async fn not_so() -> ApiError {
+    let status = StatusCode::METHOD_NOT_ALLOWED;
+    let message = "this address does not take that method";
+    ApiError::new(status, "method", message, "see /api/openapi.json")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,64 @@
+//! What the node counts, in the Prometheus text format. Labels are routes and statuses, never ids.
+
+use std::time::Duration;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::Registry;
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Route {
+    method: String,
+    route: String,
+    status: u16,
+}
+
+/// The node's metrics.
+pub(crate) struct Metrics {
+    registry: Registry,
+    requests: Family<Route, Counter>,
+    seconds: Histogram,
+    /// Acts that are not final yet.
+    pub(crate) errands: Gauge,
+    /// Blocks that were found lost or altered.
+    pub(crate) damaged: Counter,
+    /// Blocks that were restored from a replica.
+    pub(crate) repaired: Counter,
+    /// Opens that were refused.
+    pub(crate) refused: Counter,
+}
+
+impl Metrics {
+    pub(crate) fn new() -> Self {
+        let mut registry = Registry::with_prefix("stele");
+        let requests = Family::<Route, Counter>::default();
+        let seconds = Histogram::new(exponential_buckets(0.001, 4.0, 9));
+        let errands = Gauge::default();
+        let (damaged, repaired, refused) =
+            (Counter::default(), Counter::default(), Counter::default());
+        registry.register("http_requests", "Requests answered", requests.clone());
+        registry.register("http_request_seconds", "Time to answer", seconds.clone());
+        registry.register("acts_open", "Acts that are not final yet", errands.clone());
+        registry.register("blocks_damaged", "Blocks found lost or altered", damaged.clone());
+        registry.register("blocks_repaired", "Blocks restored", repaired.clone());
+        registry.register("opens_refused", "Opens refused", refused.clone());
+        Self { registry, requests, seconds, errands, damaged, repaired, refused }
+    }
+
+    pub(crate) fn answered(&self, method: &str, route: &str, status: u16, took: Duration) {
+        let (method, route) = (method.to_owned(), route.to_owned());
+        self.requests.get_or_create(&Route { method, route, status }).inc();
+        self.seconds.observe(took.as_secs_f64());
+    }
+
+    pub(crate) fn text(&self) -> String {
+        let mut text = String::new();
+        // Writing to a string fails only if memory does.
+        let _ = encode(&mut text, &self.registry);
+        text
+    }
+}

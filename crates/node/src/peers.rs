@@ -1,0 +1,145 @@
+//! The other institutions' nodes over HTTP, each request signed (RFC 9421).
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use alloy_primitives::{Address, hex};
+use async_trait::async_trait;
+use custody::admit::Person;
+use custody::error::{Error, Result};
+use custody::grant::GrantMessage;
+use custody::peers::{ErasureMessage, Peers};
+use custody::request::RequestMessage;
+use custody::revoke::RevokeMessage;
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+use reqwest::{Method, StatusCode, Url};
+use serde::Serialize;
+use vault::sign::{Clock, Request, Signer, content_digest, sign_request};
+
+/// How long another node may take to answer.
+const PATIENCE: Duration = Duration::from_secs(15);
+/// The largest answer that is read, bytes.
+const ANSWER: usize = 1 << 20;
+
+/// The nodes of the configuration.
+pub(crate) struct HttpPeers {
+    http: reqwest::Client,
+    signer: Arc<dyn Signer>,
+    clock: Clock,
+    urls: BTreeMap<Address, Url>,
+}
+
+impl HttpPeers {
+    pub(crate) fn new(
+        peers: &[crate::config::Peer],
+        signer: Arc<dyn Signer>,
+        clock: Clock,
+    ) -> std::result::Result<Self, String> {
+        let http = reqwest::Client::builder()
+            .timeout(PATIENCE)
+            .connect_timeout(Duration::from_secs(5))
+            .redirect(reqwest::redirect::Policy::none())
+            .build()
+            .map_err(|e| e.to_string())?;
+        let url = |peer: &crate::config::Peer| {
+            let url = Url::parse(&peer.url).map_err(|e| format!("{}: {e}", peer.url))?;
+            Ok::<_, String>((peer.address, url))
+        };
+        let urls = peers.iter().map(url).collect::<std::result::Result<_, _>>()?;
+        Ok(Self { http, signer, clock, urls })
+    }
+
+    async fn ask(
+        &self,
+        institution: Address,
+        method: Method,
+        path: &str,
+        body: Option<Vec<u8>>,
+    ) -> Result<(StatusCode, Vec<u8>)> {
+        let failed = |reason: String| Error::Peer { institution, reason };
+        let base = self.urls.get(&institution).ok_or(Error::NotFound("peer"))?;
+        let url = base.join(path).map_err(|e| failed(e.to_string()))?;
+        let mut headers = HeaderMap::new();
+        if let Some(body) = &body {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            let digest = HeaderValue::from_str(&content_digest(body));
+            headers.insert("content-digest", digest.map_err(|e| failed(e.to_string()))?);
+        }
+        let mut nonce = [0u8; 16];
+        getrandom::fill(&mut nonce).map_err(|e| failed(e.to_string()))?;
+        let host = url.host_str().unwrap_or_default();
+        let authority = url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
+        let uri = axum::http::Uri::try_from(url.as_str()).map_err(|e| failed(e.to_string()))?;
+        let request =
+            Request { method: &method, authority: &authority, uri: &uri, headers: &headers };
+        let signed = sign_request(&request, self.signer.as_ref(), (self.clock)(), nonce);
+        for (name, value) in signed.map_err(failed)? {
+            headers.insert(name, value);
+        }
+        let mut request = self.http.request(method, url).headers(headers);
+        if let Some(body) = body {
+            request = request.body(body);
+        }
+        let mut response = request.send().await.map_err(|e| failed(e.without_url().to_string()))?;
+        let status = response.status();
+        let mut answer = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(|e| failed(e.to_string()))? {
+            if answer.len() + chunk.len() > ANSWER {
+                return Err(failed("its answer is too large".to_owned()));
+            }
+            answer.extend_from_slice(&chunk);
+        }
+        Ok((status, answer))
+    }
+
+    async fn tell(&self, to: Address, path: &str, message: &(impl Serialize + Sync)) -> Result<()> {
+        let body = serde_json::to_vec(message).map_err(|e| Error::Internal(e.to_string()))?;
+        let (status, answer) = self.ask(to, Method::POST, path, Some(body)).await?;
+        if status.is_success() {
+            return Ok(());
+        }
+        let answer = String::from_utf8_lossy(&answer[..answer.len().min(300)]).into_owned();
+        Err(Error::Peer { institution: to, reason: format!("{status}: {answer}") })
+    }
+}
+
+#[async_trait]
+impl Peers for HttpPeers {
+    async fn person(&self, wallet: Address) -> Result<Option<Person>> {
+        for institution in self.urls.keys().copied() {
+            let path = format!("/peer/v1/directory/0x{}", hex::encode(wallet));
+            match self.ask(institution, Method::GET, &path, None).await {
+                Ok((status, answer)) if status.is_success() => {
+                    let person = serde_json::from_slice(&answer);
+                    if let Ok(person) = person {
+                        return Ok(Some(person));
+                    }
+                }
+                Ok(_) => {}
+                Err(error) => tracing::warn!(%error, "a peer could not be asked for a key"),
+            }
+        }
+        Ok(None)
+    }
+
+    async fn send_request(&self, to: Address, message: &RequestMessage) -> Result<()> {
+        self.tell(to, "/peer/v1/requests", message).await
+    }
+
+    async fn send_grant(&self, to: Address, message: &GrantMessage) -> Result<()> {
+        self.tell(to, "/peer/v1/grants", message).await
+    }
+
+    async fn send_revocation(&self, to: Address, message: &RevokeMessage) -> Result<()> {
+        self.tell(to, "/peer/v1/revocations", message).await
+    }
+
+    async fn send_erasure(&self, to: Address, controller: Address) -> Result<()> {
+        self.tell(to, "/peer/v1/erasures", &ErasureMessage { controller }).await
+    }
+
+    fn knows(&self, institution: Address) -> bool {
+        self.urls.contains_key(&institution)
+    }
+}

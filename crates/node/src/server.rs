@@ -1,0 +1,368 @@
+//! A node from configuration to graceful stop.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::connect_info::IntoMakeServiceWithConnectInfo;
+use custody::chain::Chain as _;
+use custody::holding::{ActiveInstitutions, InstitutionSigner, StoreBook, key_id};
+use custody::journal::{Journaled, Rebuilt};
+use custody::store::Store;
+use custody::{Hospital, KeyRing, Settings};
+use ledger::relayer::{Relayer, Settings as RelayerSettings};
+use ledger::{Finality, SystemClock};
+use tokio::net::TcpListener;
+use tokio::task::{JoinHandle, JoinSet};
+use tokio_util::sync::CancellationToken;
+use vault::gateway::Gateway;
+use vault::replicate::{Holder, Peer, Policy, Replicator};
+use vault::sign::{Guard, Signer, Verifier};
+use vault::{EmbeddedVault, GatewayClient, HttpPeer, KuboVault, S3Config, S3Vault, Vault};
+
+use crate::api::NodeCard;
+use crate::chain::LedgerChain;
+use crate::config::{Config, VaultConfig};
+use crate::db::Database;
+use crate::http::{App, Inner, router};
+use crate::metrics::Metrics;
+use crate::outbox::Outbox;
+use crate::peers::HttpPeers;
+use crate::session::Place;
+
+/// How long a stopping node waits for requests under way.
+const GRACE: Duration = Duration::from_secs(3);
+/// How long it then waits for jobs to finish their step.
+const JOBS_GRACE: Duration = Duration::from_secs(1);
+/// Rest between two looks at transactions under way.
+const RELAYER_POLL: Duration = Duration::from_millis(100);
+
+/// Why a node does not start, or stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum NodeError {
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}: {source}; choose another address with `listen`")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The data directory cannot be made.
+    #[error("cannot use the data directory: {0}")]
+    DataDir(#[source] std::io::Error),
+    /// The chain, its endpoint or the deployment.
+    #[error(transparent)]
+    Ledger(#[from] ledger::Error),
+    /// The block store.
+    #[error(transparent)]
+    Vault(#[from] vault::Error),
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] custody::store::StoreError),
+    /// Anything of the use cases.
+    #[error(transparent)]
+    Custody(#[from] custody::Error),
+    /// The database is empty, but the block store holds this institution's journal.
+    #[error("the database is empty, but the block store holds this institution's journal; restore the database with `stele rebuild`")]
+    NeedsRebuild,
+    /// A rebuild was asked for over a database that holds something.
+    #[error("the database is not empty; a rebuild starts from an empty one: move it away first")]
+    NotEmpty,
+    /// A setting cannot be used.
+    #[error("{0}")]
+    Setting(String),
+    /// The server failed.
+    #[error("the server stopped: {0}")]
+    Server(#[source] std::io::Error),
+}
+
+/// What a rebuild restored.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct RebuildReport {
+    /// Journal pages found in the block store.
+    pub pages: u64,
+    /// Batches replayed.
+    pub batches: u64,
+    /// Documents in the database.
+    pub documents: u64,
+    /// Entries in the log, whose root agrees with the last checkpoint on chain.
+    pub log_entries: u64,
+    /// Blobs whose replication is watched again.
+    pub blobs: u64,
+}
+
+/// A running node.
+pub struct Node {
+    address: SocketAddr,
+    url: String,
+    app: App,
+    stop: CancellationToken,
+    server: JoinHandle<std::io::Result<()>>,
+    jobs: JoinSet<()>,
+}
+
+/// Everything below HTTP.
+struct Parts {
+    hospital: Arc<Hospital>,
+    database: Database,
+    chain: Arc<LedgerChain>,
+    relayer: Relayer,
+    holder: Arc<Holder>,
+    guard: Arc<Guard>,
+}
+
+/// Log to standard error as JSON lines. Does nothing if logging is set up already.
+pub fn init_logging(filter: &str) {
+    let filter = tracing_subscriber::EnvFilter::try_new(filter)
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    let format = tracing_subscriber::fmt().json().with_env_filter(filter);
+    let _ = format.with_writer(std::io::stderr).try_init();
+}
+
+/// Run a node until SIGTERM or SIGINT; it stops within five seconds with nothing lost.
+///
+/// # Errors
+/// If it cannot start, or the server fails.
+pub async fn run(config: Config, keys: Arc<KeyRing>) -> Result<(), NodeError> {
+    init_logging(&config.log);
+    let node = Node::start(config, keys).await?;
+    tracing::info!(address = %node.address, "the node listens");
+    stop_signal().await;
+    tracing::info!("the node stops");
+    node.stop().await
+}
+
+async fn stop_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut term), Ok(mut int)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        // Without signals the node runs until it is killed, which loses nothing either.
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = term.recv() => {}
+        _ = int.recv() => {}
+    }
+}
+
+impl Node {
+    /// Start a node and return when it listens.
+    ///
+    /// # Errors
+    /// If a part of it cannot be used.
+    pub async fn start(mut config: Config, keys: Arc<KeyRing>) -> Result<Self, NodeError> {
+        let listener = TcpListener::bind(config.listen)
+            .await
+            .map_err(|source| NodeError::Listen { address: config.listen, source })?;
+        let address = listener.local_addr().map_err(NodeError::Server)?;
+        if config.public_url.is_empty() {
+            config.public_url = format!("http://{address}");
+        }
+        let url = config.public_url.trim_end_matches('/').to_owned();
+        let parts = assemble(&config, keys.clone()).await?;
+        if parts.database.is_empty().await? && parts.hospital.store.has_pages().await? {
+            return Err(NodeError::NeedsRebuild);
+        }
+        if let Err(error) = parts.hospital.state_own_key().await {
+            tracing::warn!(%error, "the institution's key is not on chain yet");
+        }
+        let gateway = Gateway {
+            holder: parts.holder,
+            guard: parts.guard.clone(),
+            public: config.serve_public,
+        };
+        let card = NodeCard {
+            institution: keys.address(),
+            name: config.name.clone(),
+            url: url.clone(),
+            ipfs_peer: format!("{url}/ipfs/"),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            deployment: *parts.chain.deployment(),
+        };
+        let app = App::new(Inner {
+            hospital: parts.hospital,
+            database: parts.database,
+            chain: parts.chain,
+            place: Place::of(&url),
+            card,
+            guard: parts.guard,
+            metrics: Metrics::new(),
+            config,
+        });
+        let stop = CancellationToken::new();
+        let jobs = crate::jobs::start(&app, parts.relayer, &stop);
+        let service: IntoMakeServiceWithConnectInfo<axum::Router, SocketAddr> =
+            router(app.clone(), gateway).into_make_service_with_connect_info();
+        let stopping = stop.clone();
+        let server = tokio::spawn(async move {
+            axum::serve(listener, service)
+                .with_graceful_shutdown(async move { stopping.cancelled().await })
+                .await
+        });
+        Ok(Self { address, url, app, stop, server, jobs })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Its public URL.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The use cases behind the API, for tests that look at what a node holds.
+    #[must_use]
+    pub fn hospital(&self) -> &Arc<Hospital> {
+        self.app.hospital()
+    }
+
+    /// One round of challenges and repairs, now.
+    ///
+    /// # Errors
+    /// If the vault or the database refuses.
+    pub async fn guard(&self) -> Result<(), NodeError> {
+        Ok(crate::jobs::guard(self.app.clone()).await?)
+    }
+
+    /// Stop: take no more requests, finish those under way, end the jobs, close the database.
+    /// Takes less than five seconds; what is cut off then is resumed at the next start.
+    ///
+    /// # Errors
+    /// If the server had failed.
+    pub async fn stop(mut self) -> Result<(), NodeError> {
+        self.stop.cancel();
+        let served = tokio::time::timeout(GRACE, &mut self.server).await;
+        if served.is_err() {
+            self.server.abort();
+        }
+        let jobs = async { while self.jobs.join_next().await.is_some() {} };
+        let _ = tokio::time::timeout(JOBS_GRACE, jobs).await;
+        self.jobs.abort_all();
+        self.app.database().close().await;
+        match served {
+            Ok(Ok(Err(error))) => Err(NodeError::Server(error)),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Restore an empty database from the block store and check it against the chain.
+///
+/// # Errors
+/// If the database is not empty, the journal is damaged, or the restored log contradicts the chain.
+pub async fn rebuild(config: Config, keys: Arc<KeyRing>) -> Result<RebuildReport, NodeError> {
+    let database = open_database(&config).await?;
+    if !database.is_empty().await? {
+        return Err(NodeError::NotEmpty);
+    }
+    database.close().await;
+    let parts = assemble(&config, keys.clone()).await?;
+    let Rebuilt { pages, batches, documents } = parts.hospital.store.rebuild().await?;
+    // What was opened over the empty database is stale: the log has to be read anew.
+    parts.database.close().await;
+    drop(parts);
+    let parts = assemble(&config, keys).await?;
+    let hospital = &parts.hospital;
+    let blobs = hospital.watch_again().await?;
+    hospital.agrees_with_chain().await?;
+    let entry = custody::touch::Entry::new(
+        custody::touch::Deed::Rebuild,
+        hospital.now(),
+        hospital.address(),
+    );
+    let log_entries = hospital.touch(entry).await? + 1;
+    parts.database.close().await;
+    Ok(RebuildReport { pages, batches, documents, log_entries, blobs })
+}
+
+async fn open_database(config: &Config) -> Result<Database, NodeError> {
+    std::fs::create_dir_all(&config.data_dir).map_err(NodeError::DataDir)?;
+    Ok(Database::open(&config.database_url()).await?)
+}
+
+async fn open_vault(config: &Config) -> Result<Arc<dyn Vault>, NodeError> {
+    Ok(match &config.vault {
+        VaultConfig::Embedded => {
+            Arc::new(EmbeddedVault::open(config.data_dir.join("blocks")).await?)
+        }
+        VaultConfig::Kubo { rpc } => Arc::new(KuboVault::new(rpc)?),
+        VaultConfig::S3 { endpoint, bucket, region, access_key_id, secret_access_key } => {
+            Arc::new(S3Vault::new(&S3Config {
+                endpoint: Some(endpoint.clone()),
+                region: region.clone(),
+                bucket: bucket.clone(),
+                prefix: String::new(),
+                access_key: access_key_id.clone(),
+                secret_key: secret_access_key.clone().into(),
+                // Longer than the longest upload may take.
+                grace: Duration::from_secs(3600),
+            })?)
+        }
+    })
+}
+
+async fn assemble(config: &Config, keys: Arc<KeyRing>) -> Result<Parts, NodeError> {
+    let database = open_database(config).await?;
+    let vault = open_vault(config).await?;
+    let clock: custody::Clock = Arc::new(crate::now);
+    let plain: Arc<dyn Store> = Arc::new(database.clone());
+    let (chain, relayer) = open_chain(config, &keys, plain.clone()).await?;
+    let key = seal::derive::subkey(keys.root(), "journal");
+    let key = seal::PartKey::from_bytes(&key);
+    let store = Arc::new(Journaled::new(plain, vault.clone(), key, clock.clone()));
+    let signer: Arc<dyn Signer> = Arc::new(InstitutionSigner::new(&keys)?);
+    let verifier: Arc<dyn Verifier> = Arc::new(ActiveInstitutions::new(chain.clone()));
+    let book = Arc::new(StoreBook::new(store.clone()));
+    let holder = Arc::new(Holder::new(vault.clone(), signer.clone(), book, clock.clone()));
+    let mut others: Vec<Arc<dyn Peer>> = Vec::new();
+    for peer in &config.peers {
+        let client = GatewayClient::new(&peer.url)?.signed_by(signer.clone(), clock.clone());
+        others.push(Arc::new(HttpPeer::new(client, key_id(&peer.address))));
+    }
+    let policy = Policy { copies: config.replicas, quorum: config.quorum };
+    let replicator = Replicator::new(holder.clone(), others, policy, verifier.clone());
+    let authority = Place::of(&config.public_url).domain;
+    let authorities = if authority.is_empty() { Vec::new() } else { vec![authority] };
+    let guard = Arc::new(Guard::new(verifier, clock.clone(), authorities));
+    let peers = HttpPeers::new(&config.peers, signer, clock.clone()).map_err(NodeError::Setting)?;
+    let settings = Settings {
+        name: config.name.clone(),
+        draft_ttl: config.draft_ttl_s,
+        upload_bytes: config.limits.upload_bytes,
+    };
+    let hospital = Hospital::open(
+        keys,
+        store,
+        vault,
+        replicator,
+        chain.clone(),
+        Arc::new(peers),
+        clock,
+        settings,
+    )
+    .await?;
+    Ok(Parts { hospital: Arc::new(hospital), database, chain, relayer, holder, guard })
+}
+
+async fn open_chain(
+    config: &Config,
+    keys: &KeyRing,
+    store: Arc<dyn Store>,
+) -> Result<(Arc<LedgerChain>, Relayer), NodeError> {
+    let file = ledger::Deployment::load(&config.deployment)?;
+    let mut settings = RelayerSettings::new(file.chain_id);
+    settings.poll = RELAYER_POLL;
+    settings.finality = Finality::Tag { or_depth: config.final_blocks };
+    let (chain, endpoint) = crate::chain::connect(config, file).await?;
+    let signer = Arc::new(ledger::wallet(&keys.wallet().expose())?);
+    let outbox = Arc::new(Outbox::new(store));
+    let relayer = Relayer::new(endpoint, outbox, signer, Arc::new(SystemClock), settings);
+    let stale = config.limits.stale_block_s;
+    Ok((Arc::new(LedgerChain::new(chain, relayer.clone(), stale)), relayer))
+}
