@@ -21,7 +21,7 @@ use crate::journal::Journaled;
 use crate::keys::KeyRing;
 use crate::log::{self, Leaves};
 use crate::peers::{Peers, hex_id};
-use crate::store::{Batch, Documents, Held, Kind, Query, Store, StoreError};
+use crate::store::{Batch, Documents, Held, Kind, Query, StoreError};
 use crate::touch::{Entry, Touch};
 use crate::upload::{Stage, Version};
 use crate::{Clock, SIGNATURE_TTL};

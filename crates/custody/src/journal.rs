@@ -292,7 +292,7 @@ impl Journaled {
             }
         };
         // The header commits to the key: most pins are others' and need not be read further.
-        if seal::file::StreamOpener::new(start.as_ref(), &self.key).is_err() {
+        if seal::file::StreamOpener::new(start.as_slice(), &self.key).is_err() {
             return Ok(None);
         }
         let sealed = blobs::read(self.vault.as_ref(), cid, BLOB_LIMIT).await?;

@@ -41,7 +41,7 @@ impl KeyRing {
             let mut scalar = Zeroizing::new([0u8; 32]);
             rng.fill_bytes(scalar.as_mut());
             // Fails for zero and for numbers above the group's order: about once in 2^128.
-            if let Ok(wallet) = WalletKey::from_bytes(&scalar) {
+            if let Ok(wallet) = WalletKey::from_bytes(scalar.as_ref()) {
                 let sealing = SealingSecret::generate(rng);
                 return Self { wallet, sealing, root: RootSecret::generate(rng) };
             }
@@ -152,11 +152,7 @@ impl WalletKey {
     /// Sign a 32-byte digest: 65 bytes, `r ‖ s ‖ v` with low `s` and `v` 27 or 28.
     #[must_use]
     pub fn sign(&self, digest: B256) -> [u8; 65] {
-        // Fails for a digest of another length than the field's only; this one is 32 bytes.
-        let (signature, recovery) = self
-            .key
-            .sign_prehash_recoverable(digest.as_slice())
-            .expect("a 32-byte digest can be signed");
+        let (signature, recovery) = self.key.sign_prehash_recoverable(digest.as_slice());
         let mut bytes = [0u8; 65];
         bytes[..64].copy_from_slice(&signature.to_bytes());
         bytes[64] = 27 + u8::from(recovery.is_y_odd());

@@ -334,7 +334,7 @@ impl Hospital {
         let (name, media_type) = (content.name, content.media_type);
         // Sealing a large file takes many milliseconds of computing.
         let sealed = tokio::task::spawn_blocking(move || {
-            seal::file::seal_parallel(&content.bytes, &part_key, SEALING_THREADS, &mut rng())
+            seal::file::seal_parallel(&content.bytes, &part_key, &mut rng(), SEALING_THREADS)
         })
         .await
         .map_err(|e| Error::Internal(e.to_string()))?;
