@@ -14,12 +14,13 @@ use common::life::{Net, WAIT, address, relayer, whole_life, word};
 use ledger::anvil::{Anvil, Options};
 use ledger::contracts::Registry;
 use ledger::index::{self, Kind, Standing};
+use ledger::log::{Entry, MemoryLog, Origin};
 use ledger::relayer::{self as outbox, MemoryOutbox, OutboxStore, State, Until};
 use ledger::testing::{fund, key, mine, revert, snapshot};
 use ledger::typed;
 use ledger::{
-    Call, Chain, Deployment, Endpoint, Error, FeePolicy, Finality, Relayer, Role, Rpc, Signer,
-    Status,
+    Anchor, Call, Chain, Deployment, Endpoint, Error, FeePolicy, Finality, Log, Relayer, Role, Rpc,
+    Signer, Status,
 };
 use serde_json::json;
 
@@ -619,4 +620,53 @@ async fn wrong_calls_are_refused_by_name() {
     };
     let call = Call::new(it.net.at().registry, &call);
     assert_eq!(it.net.refused("too late", call).await, "DeadlinePassed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_is_anchored_at_its_interval() {
+    let Some(it) = start("anchored_at_its_interval", &Options::default()).await else {
+        return;
+    };
+    let net = &it.net;
+    net.send(
+        "admit",
+        net.set_institution(Status::Active, 0, &net.registrar),
+    )
+    .await;
+    let origin = Origin {
+        chain_id: net.at().chain_id,
+        contract: net.at().log,
+        institution: address(&net.hospital),
+    };
+    let log = Arc::new(
+        Log::open(Arc::new(MemoryLog::default()), origin)
+            .await
+            .unwrap(),
+    );
+    let signer = Arc::new(net.hospital.clone());
+    let anchor = Anchor::new(log.clone(), net.chain.clone(), net.relayer.clone(), signer);
+    let anchoring = tokio::spawn(async move { anchor.run(Duration::from_secs(1)).await });
+    for size in 1..=2u64 {
+        let digest = word(&format!("entry {size}"));
+        log.append(Entry {
+            digest,
+            payload: Bytes::new(),
+        })
+        .await
+        .unwrap();
+        let mut turns = 0;
+        while net
+            .chain
+            .checkpoint_of(origin.institution)
+            .await
+            .unwrap()
+            .size
+            < size
+        {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            turns += 1;
+            assert!(turns < 600, "never anchored");
+        }
+    }
+    anchoring.abort();
 }

@@ -163,6 +163,9 @@ struct Memory {
     chain_checked_at: Option<u64>,
     /// When each nonce was last sent, in Unix seconds.
     sent_at: BTreeMap<u64, u64>,
+    /// Head and last final height for which the included items were looked at: until one of the
+    /// two changes, nothing can have happened to them.
+    followed: Option<(alloy_primitives::B256, Option<u64>)>,
 }
 
 impl std::fmt::Debug for Relayer {

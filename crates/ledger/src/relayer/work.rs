@@ -134,11 +134,13 @@ impl<'a> Round<'a> {
 
     /// Brings the items that were sent up to what the chain says of them.
     async fn follow(&mut self, open: &mut [Item], standing: &Standing) -> Result<()> {
+        let here = Some((standing.head.hash, standing.last_final));
+        let unchanged = self.memory.followed == here;
         for item in open.iter_mut() {
             let known = match &item.state {
                 State::Included(inclusion) => {
                     // The endpoint is behind what it told before: wait for it.
-                    if inclusion.block > standing.head.number {
+                    if unchanged || inclusion.block > standing.head.number {
                         continue;
                     }
                     let block = self.block(inclusion.block).await?;
@@ -172,6 +174,7 @@ impl<'a> Round<'a> {
                 self.save(item).await?;
             }
         }
+        self.memory.followed = here;
         Ok(())
     }
 
