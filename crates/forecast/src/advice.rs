@@ -1,13 +1,13 @@
 //! When to send: from a forecast to an instruction, and what following it would have saved.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::HORIZON;
 use crate::backtest::Backtest;
 use crate::features::{Series, count};
 
 /// What to do today.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "do")]
 pub enum Advice {
     /// Send now: nothing within the deadline is forecast to be cheaper.
@@ -32,11 +32,15 @@ const WORTH_WAITING: f64 = 0.01;
 pub fn advise(now: f64, forecasts: &[f64], left: usize) -> Advice {
     let ahead = &forecasts[..left.min(forecasts.len())];
     let lowest = ahead.iter().enumerate().min_by(|a, b| a.1.total_cmp(b.1));
-    let spread = ahead.iter().map(|price| (price / now - 1.0).abs()).fold(0.0, f64::max);
+    let spread = ahead
+        .iter()
+        .map(|price| (price / now - 1.0).abs())
+        .fold(0.0, f64::max);
     match lowest {
-        Some((step, price)) if *price < now * (1.0 - WORTH_WAITING) => {
-            Advice::Wait { days: step + 1, saves: 1.0 - price / now }
-        }
+        Some((step, price)) if *price < now * (1.0 - WORTH_WAITING) => Advice::Wait {
+            days: step + 1,
+            saves: 1.0 - price / now,
+        },
         Some(_) if spread < WORTH_WAITING => Advice::Flat,
         _ => Advice::SendNow,
     }
@@ -60,13 +64,20 @@ pub fn savings(backtest: &Backtest, series: &Series, from: usize, to: usize) -> 
     let paths = paths(backtest, to);
     let (mut n, mut at_once, mut followed, mut best) = (0, 0.0, 0.0, 0.0);
     for start in from..to.saturating_sub(HORIZON) {
-        let prices: Option<Vec<f64>> =
-            (start..=start + HORIZON).map(|day| series.price(day)).collect();
+        let prices: Option<Vec<f64>> = (start..=start + HORIZON)
+            .map(|day| series.price(day))
+            .collect();
         let Some(prices) = prices else { continue };
         let stop = (0..HORIZON).find(|&waited| {
-            paths.get(start + waited).and_then(Option::as_ref).is_none_or(|path| {
-                !matches!(advise(prices[waited], path, HORIZON - waited), Advice::Wait { .. })
-            })
+            paths
+                .get(start + waited)
+                .and_then(Option::as_ref)
+                .is_none_or(|path| {
+                    !matches!(
+                        advise(prices[waited], path, HORIZON - waited),
+                        Advice::Wait { .. }
+                    )
+                })
         });
         n += 1;
         at_once += prices[0];
@@ -76,13 +87,21 @@ pub fn savings(backtest: &Backtest, series: &Series, from: usize, to: usize) -> 
     if n == 0 {
         return Savings::default();
     }
-    Savings { n, saved_share: 1.0 - followed / at_once, hindsight_share: 1.0 - best / at_once }
+    Savings {
+        n,
+        saved_share: 1.0 - followed / at_once,
+        hindsight_share: 1.0 - best / at_once,
+    }
 }
 
 /// The forecasts made on each day.
 fn paths(backtest: &Backtest, to: usize) -> Vec<Option<[f64; HORIZON]>> {
     let mut paths = vec![None; to];
-    for forecast in backtest.forecasts.iter().filter(|forecast| forecast.origin < to) {
+    for forecast in backtest
+        .forecasts
+        .iter()
+        .filter(|forecast| forecast.origin < to)
+    {
         paths[forecast.origin].get_or_insert([0.0; HORIZON])[forecast.horizon - 1] = forecast.price;
     }
     paths
@@ -102,7 +121,10 @@ pub struct Cost {
 pub fn cost(gas: u64, wei_per_gas: f64, l1_part_wei: f64, ether_price: Option<f64>) -> Cost {
     let gas = count(usize::try_from(gas).unwrap_or(usize::MAX));
     let ether = (gas * wei_per_gas + l1_part_wei) / 1e18;
-    Cost { ether, money: ether_price.map(|price| ether * price) }
+    Cost {
+        ether,
+        money: ether_price.map(|price| ether * price),
+    }
 }
 
 #[cfg(test)]

@@ -47,9 +47,25 @@ pub fn run(
     series: &Series,
     from: usize,
     to: usize,
-    mut progress: impl FnMut(usize, usize),
+    progress: impl FnMut(usize, usize),
 ) -> Result<Backtest, Error> {
     let start = from.saturating_sub(WARM_UP_DAYS);
+    roll(model, series, start, from, to, progress).map(|(backtest, _)| backtest)
+}
+
+/// Run a model over the origins `start..to`, keep the forecasts of `from..to`, and give the
+/// intervals' state at the end, one for each horizon.
+///
+/// # Errors
+/// What the model says, [`Error::TooShort`] most likely.
+pub fn roll(
+    model: &mut dyn Model,
+    series: &Series,
+    start: usize,
+    from: usize,
+    to: usize,
+    mut progress: impl FnMut(usize, usize),
+) -> Result<(Backtest, Vec<Conformal>), Error> {
     let mut conformal: Vec<Conformal> = (0..HORIZON).map(|_| Conformal::new(COVERAGE)).collect();
     let mut made: Vec<[f64; HORIZON]> = Vec::with_capacity(to - start);
     let mut forecasts = Vec::with_capacity((to - from) * HORIZON);
@@ -85,10 +101,8 @@ pub fn run(
         }
         progress(at + 1 - start, to - start);
     }
-    Ok(Backtest {
-        model: model.name(),
-        forecasts,
-    })
+    let model = model.name();
+    Ok((Backtest { model, forecasts }, conformal))
 }
 
 /// How good forecasts were over the days `from..to` (targets, not origins).

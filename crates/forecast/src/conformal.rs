@@ -7,13 +7,16 @@
 
 use std::collections::VecDeque;
 
+use serde::{Deserialize, Serialize};
+
 /// Errors that are remembered.
-const MEMORY: usize = 250;
+pub(crate) const MEMORY: usize = 250;
 /// Step of the correction.
 const STEP: f64 = 0.02;
 
 /// One horizon's errors and the level that covers what it should.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Conformal {
     errors: VecDeque<f64>,
     miss: f64,
@@ -30,6 +33,15 @@ impl Conformal {
             miss: nominal_miss,
             nominal_miss,
         }
+    }
+
+    /// Whether its numbers are in range. A state from a file must be asked before it is used.
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        self.errors.len() <= MEMORY
+            && self.errors.iter().all(|error| error.abs() < 50.0)
+            && self.miss.abs() < 50.0
+            && (0.01..=0.99).contains(&self.nominal_miss)
     }
 
     /// Low and high error around a forecast, in logarithms; `None` with fewer than 30 errors.

@@ -62,4 +62,48 @@ pub enum Error {
         /// Name of the model.
         model: &'static str,
     },
+    /// A model file that cannot be used.
+    #[error("not a usable model file: {problem}; make one with `stele forecast train`")]
+    Model {
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The endpoint does not answer.
+    #[error(
+        "the endpoint does not answer {method}: {problem}; check the URL and try again, what was fetched is kept"
+    )]
+    Down {
+        /// What was asked.
+        method: &'static str,
+        /// What happened instead.
+        problem: String,
+    },
+    /// The endpoint answers what cannot be true, or not what was asked.
+    #[error("the endpoint's answer to {method} cannot be right: {problem}; use another endpoint")]
+    Lying {
+        /// What was asked.
+        method: &'static str,
+        /// Why it cannot be right.
+        problem: String,
+    },
+    /// The file of hours belongs to another chain, or is damaged.
+    #[error("the file of hours cannot be continued: {problem}; choose another --out or remove it")]
+    Resume {
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A plot could not be drawn.
+    #[error("the plot cannot be drawn: {problem}")]
+    Plot {
+        /// What happened.
+        problem: String,
+    },
+    /// A file cannot be read or written.
+    #[error("{path}: {source}")]
+    File {
+        /// Which file.
+        path: String,
+        /// What the system says.
+        source: std::io::Error,
+    },
 }

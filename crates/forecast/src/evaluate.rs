@@ -60,15 +60,25 @@ impl Span {
             Self::Dates(from, to) => {
                 let inside = history.position(from).zip(history.position(to));
                 let (first, last) = (history.first(), history.last());
-                let (start, end) = inside
-                    .filter(|(start, end)| start <= end)
-                    .ok_or(Error::Span { from, to, first, last })?;
+                let (start, end) =
+                    inside
+                        .filter(|(start, end)| start <= end)
+                        .ok_or(Error::Span {
+                            from,
+                            to,
+                            first,
+                            last,
+                        })?;
                 (start, end + 1)
             }
         };
         let need = LOOKBACK + backtest::WARM_UP_DAYS + 2 * backtest::REFIT_DAYS + HORIZON;
         if from < need {
-            return Err(Error::TooShort { have: from, need, purpose: "learning before the span" });
+            return Err(Error::TooShort {
+                have: from,
+                need,
+                purpose: "learning before the span",
+            });
         }
         Ok((from, to))
     }
@@ -93,21 +103,48 @@ pub fn evaluate(
     let mut models = BTreeMap::new();
     for backtest in &backtests {
         let score = |horizon| backtest.score(&series, from, to, horizon);
-        let none = Error::TooShort { have: 0, need: 1, purpose: "a score over the span" };
+        let none = Error::TooShort {
+            have: 0,
+            need: 1,
+            purpose: "a score over the span",
+        };
         let all = score(None).ok_or(none)?;
-        let by_horizon = (1..=HORIZON).filter_map(|h| Some((h, score(Some(h))?))).collect();
+        let by_horizon = (1..=HORIZON)
+            .filter_map(|h| Some((h, score(Some(h))?)))
+            .collect();
         // A transaction for every day of the span, or as many as the history's end allows.
         let end = (to + HORIZON).min(series.len());
         let savings = advice::savings(backtest, &series, from, end);
-        models.insert(backtest.model, Judged { all, by_horizon, savings });
+        models.insert(
+            backtest.model,
+            Judged {
+                all,
+                by_horizon,
+                savings,
+            },
+        );
     }
     let best = models
         .iter()
         .min_by(|a, b| a.1.all.relative_mae.total_cmp(&b.1.all.relative_mae))
         .map_or(model::BEST, |(name, _)| *name);
-    let Savings { saved_share, hindsight_share, .. } = models[best].savings;
+    let Savings {
+        saved_share,
+        hindsight_share,
+        ..
+    } = models[best].savings;
     let (from, to) = (history.date(from), history.date(to - 1));
-    Ok((Evaluation { from, to, models, best, saved_share, hindsight_share }, backtests))
+    Ok((
+        Evaluation {
+            from,
+            to,
+            models,
+            best,
+            saved_share,
+            hindsight_share,
+        },
+        backtests,
+    ))
 }
 
 fn run_all(
@@ -125,7 +162,9 @@ fn run_all(
         let mut mine = Vec::new();
         loop {
             let next = queue.lock().unwrap_or_else(PoisonError::into_inner).pop();
-            let Some(mut model) = next else { return Ok(mine) };
+            let Some(mut model) = next else {
+                return Ok(mine);
+            };
             mine.push(backtest::run(&mut *model, series, first, to, |_, _| {
                 progress(done.fetch_add(1, Ordering::Relaxed) + 1, days);
             })?);
@@ -136,7 +175,11 @@ fn run_all(
         let mut all = Vec::new();
         for worker in workers {
             // A panic in a worker is a bug and goes on here.
-            all.extend(worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?);
+            all.extend(
+                worker
+                    .join()
+                    .unwrap_or_else(|panic| std::panic::resume_unwind(panic))?,
+            );
         }
         Ok(all)
     })

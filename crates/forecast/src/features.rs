@@ -6,6 +6,9 @@ use crate::history::{History, weekday};
 /// Days of history that a feature row looks back over; earlier days cannot be origins.
 pub const LOOKBACK: usize = 120;
 
+/// Numbers in a row of features.
+pub const WIDTH: usize = 13 + 6 + 4 + 3 + 1 + 4 + 2 + 7;
+
 /// A history prepared for models: logarithms, weekdays, running means.
 #[derive(Clone, Debug)]
 pub struct Series {
@@ -132,6 +135,7 @@ impl Series {
         row.extend([level.max(0.0), level * level]);
         let target = self.weekday(at + horizon);
         row.extend((0..7).map(|day| f64::from(u8::from(day == target))));
+        debug_assert_eq!(row.len(), WIDTH);
     }
 
     /// How far the price stands above its last 90 days, in logarithms.

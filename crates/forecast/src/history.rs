@@ -1,6 +1,6 @@
 //! The history of daily prices: reading it, and saying what is wrong with it.
 
-use std::io::Read;
+use std::io::{Read, Write};
 
 use jiff::ToSpan as _;
 use jiff::civil::{Date, Weekday};
@@ -55,8 +55,8 @@ pub struct History {
 }
 
 impl History {
-    /// Read a table: our own columns (`date`, `gas_price_wei`, and where known `gas_used`,
-    /// `gas_limit`, `ether_price_usd`) or an Etherscan chart export (`Date(UTC)`, `Value (Wei)`).
+    /// Read a table: our own columns (`date`, `gas_price_wei`, and where known `fullness`
+    /// or `gas_used` and `gas_limit`, and `ether_price_usd`) or an Etherscan chart export (`Date(UTC)`, `Value (Wei)`).
     ///
     /// Days without a price at the beginning are dropped; the chain had no prices then.
     ///
@@ -89,6 +89,22 @@ impl History {
             rows.push(day);
         }
         Self::from_days(rows)
+    }
+
+    /// Write the days as a table that [`History::read_csv`] reads. Days without a price stay in it,
+    /// their price empty.
+    ///
+    /// # Errors
+    /// What the writer says.
+    pub fn write_csv(&self, writer: impl Write) -> std::io::Result<()> {
+        let mut table = csv::Writer::from_writer(writer);
+        table.write_record(["date", "gas_price_wei", "fullness", "ether_price_usd"])?;
+        let text = |value: Option<f64>| value.map_or_else(String::new, |value| value.to_string());
+        for day in &self.days {
+            let numbers = [day.gas_price, day.fullness, day.ether_usd].map(text);
+            table.write_record([day.date.to_string()].iter().chain(&numbers))?;
+        }
+        table.flush()
     }
 
     /// A history from days in increasing order; days that are missing between them become entries
@@ -272,6 +288,7 @@ struct Columns {
     used: Option<usize>,
     limit: Option<usize>,
     usd: Option<usize>,
+    fullness: Option<usize>,
 }
 
 impl Columns {
@@ -296,6 +313,7 @@ impl Columns {
             used: position(&["gas_used"]),
             limit: position(&["gas_limit"]),
             usd: position(&["ether_price_usd"]),
+            fullness: position(&["fullness"]),
         })
     }
 
@@ -327,12 +345,12 @@ impl Columns {
         }
         let used = number(self.used, "gas used")?;
         let limit = number(self.limit, "gas limit")?;
+        let fullness =
+            number(self.fullness, "fullness")?.filter(|share| (0.0..=1.5).contains(share));
         Ok(Day {
             date,
             gas_price: price.filter(|price| (1.0..ABSURD_WEI).contains(price)),
-            fullness: used
-                .zip(limit)
-                .and_then(|(used, limit)| per_block_fullness(used, limit)),
+            fullness: fullness.or_else(|| per_block_fullness(used?, limit?)),
             ether_usd: number(self.usd, "ether price")?.filter(|usd| *usd > 0.0),
         })
     }
@@ -386,6 +404,16 @@ mod tests {
         let day = |text: &str| text.parse::<Date>().unwrap();
         assert_eq!(findings.gaps, [(day("2024-01-04"), day("2024-01-05"))]);
         assert_eq!(history.log_prices().1, [true, false, false, false, true]);
+    }
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        let text = "date,gas_price_wei,fullness,ether_price_usd\n2024-01-01,10.25,0.5,2000\n\
+                    2024-01-02,,,\n2024-01-03,0.1e12,0.75,\n";
+        let (history, _) = read(text).unwrap();
+        let mut written = Vec::new();
+        history.write_csv(&mut written).unwrap();
+        assert_eq!(History::read_csv(&*written).unwrap().0, history);
     }
 
     #[test]

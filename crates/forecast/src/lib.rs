@@ -4,7 +4,9 @@
 //! next seven days, and when to send it. This crate learns that from the history of daily prices
 //! ([`history`]), with several models behind one trait ([`model`]), says how sure it is
 //! ([`conformal`]), measures itself by rolling-origin backtests ([`backtest`]) and turns a forecast
-//! into advice ([`advice`]).
+//! into advice ([`advice`]). A model that was trained lives in a file ([`trained`]); with it, a
+//! history becomes an [`outlook`], which is what a node serves. The history itself comes from a
+//! table or from the chain ([`fetch`]).
 //!
 //! Units: prices in wei per gas; logarithms are natural; a horizon of `h` days means the daily mean
 //! price `h` days after the last known day, 1 to [`HORIZON`].
@@ -14,8 +16,13 @@ pub mod backtest;
 pub mod conformal;
 pub mod evaluate;
 pub mod features;
+pub mod fetch;
 pub mod history;
 pub mod model;
+pub mod outlook;
+#[cfg(feature = "plot")]
+pub mod plot;
+pub mod trained;
 
 mod error;
 

@@ -1,18 +1,22 @@
 //! Linear models on lags, means and the calendar, one set of weights per horizon.
 
 use nalgebra::{DMatrix, DVector};
+use serde::{Deserialize, Serialize};
 
 use super::{Model, Path};
-use crate::features::{LOOKBACK, Series, count};
+use crate::features::{LOOKBACK, Series, WIDTH, count};
 use crate::{Error, HORIZON};
 
-/// Rounds of reweighting for the quantile loss; the weights move by less than 1e-3 after that.
+/// Rounds of reweighting for the quantile loss, at most.
 const ROUNDS: usize = 30;
+/// Rounds end when no weight moves by more than this, on standardised features.
+const SETTLED: f64 = 1e-4;
 /// Below this residual the absolute loss is treated as quadratic, in logarithms.
 const SMOOTH: f64 = 0.05;
 
 /// How a linear model learns.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct LinearSettings {
     /// Days it learns from.
     pub window: usize,
@@ -26,12 +30,21 @@ pub struct LinearSettings {
 }
 
 /// A linear model of the change of the logarithm of the price.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Linear {
+    #[serde(skip, default = "unnamed")]
     name: &'static str,
     settings: LinearSettings,
     fitted: Vec<Fitted>,
 }
 
+fn unnamed() -> &'static str {
+    "linear"
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Fitted {
     mean: Vec<f64>,
     scale: Vec<f64>,
@@ -47,6 +60,21 @@ impl Linear {
             settings,
             fitted: Vec::new(),
         }
+    }
+
+    /// Whether there is a set of weights for each horizon, each as wide as a row of features and
+    /// finite. A model from a file must be asked before it is used.
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        let all =
+            |values: &[f64], width| values.len() == width && values.iter().all(|v| v.is_finite());
+        self.fitted.len() == HORIZON
+            && self.fitted.iter().all(|fitted| {
+                all(&fitted.mean, WIDTH)
+                    && all(&fitted.scale, WIDTH)
+                    && fitted.scale.iter().all(|scale| *scale > 0.0)
+                    && all(&fitted.weights, WIDTH + 1)
+            })
     }
 
     fn fit_horizon(&self, series: &Series, end: usize, horizon: usize) -> Result<Fitted, Error> {
@@ -128,10 +156,14 @@ impl Linear {
                 normal[(j, j)] += self.settings.ridge;
             }
             let right = weighted.transpose() * target;
+            let before = solution;
             solution = normal
                 .cholesky()
                 .ok_or(Error::Unsolvable { model: self.name })?
                 .solve(&right);
+            if (&solution - before).amax() < SETTLED {
+                break;
+            }
             let Some(quantile) = self.settings.quantile else {
                 break;
             };

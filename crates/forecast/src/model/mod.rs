@@ -8,6 +8,8 @@ pub use linear::{Linear, LinearSettings};
 pub use net::{Network, PAPER_PARAMETERS, Paper, PaperSettings};
 pub use simple::{Persistence, SeasonalNaive, Smoothing};
 
+use serde::{Deserialize, Serialize};
+
 use crate::features::Series;
 use crate::{Error, HORIZON};
 
@@ -52,44 +54,69 @@ pub fn all() -> Vec<Box<dyn Model>> {
 /// Ridge regression on lags, means and the calendar.
 #[must_use]
 pub fn ridge() -> Linear {
-    let settings = LinearSettings { window: 1460, quantile: None, ridge: 10.0, dear: 0.0 };
+    let settings = LinearSettings {
+        window: 1460,
+        quantile: None,
+        ridge: 10.0,
+        dear: 0.0,
+    };
     Linear::new("ridge", settings)
 }
 
 /// The model that the program ships: quantile regressions over four spans of the past, so that
 /// the newest days speak in each of them and no single span decides.
 #[must_use]
-pub fn blend() -> Mean {
-    let member = |window, ridge, dear| -> Box<dyn Model> {
-        let settings = LinearSettings { window, quantile: Some(0.4), ridge, dear };
-        Box::new(Linear::new("quantile", settings))
-    };
-    let members = vec![
-        member(365, 30.0, 0.0),
-        member(730, 30.0, 0.0),
-        member(1460, 3.0, 0.5),
-        member(2500, 3.0, 1.0),
-    ];
-    Mean::new(BEST, members)
+pub fn blend() -> Blend {
+    Blend::new(BLEND)
 }
 
-/// The geometric mean of several models.
-pub struct Mean {
-    name: &'static str,
-    members: Vec<Box<dyn Model>>,
-}
+/// Days, ridge penalty and weight of dear days of each member of [`blend`], chosen on the two years
+/// before the last (docs/forecast.md).
+pub const BLEND: [LinearSettings; 4] = [
+    member(365, 30.0, 0.0),
+    member(730, 30.0, 0.0),
+    member(1460, 3.0, 0.5),
+    member(2500, 3.0, 1.0),
+];
 
-impl Mean {
-    /// Combine models under a name.
-    #[must_use]
-    pub fn new(name: &'static str, members: Vec<Box<dyn Model>>) -> Self {
-        Self { name, members }
+const fn member(window: usize, ridge: f64, dear: f64) -> LinearSettings {
+    LinearSettings {
+        window,
+        quantile: Some(0.4),
+        ridge,
+        dear,
     }
 }
 
-impl Model for Mean {
+/// The geometric mean of several linear models.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Blend {
+    members: Vec<Linear>,
+}
+
+impl Blend {
+    /// Unfitted models with these settings.
+    #[must_use]
+    pub fn new(settings: impl IntoIterator<Item = LinearSettings>) -> Self {
+        let members = settings
+            .into_iter()
+            .map(|settings| Linear::new("quantile", settings));
+        Self {
+            members: members.collect(),
+        }
+    }
+
+    /// Whether there are members and all of them can forecast ([`Linear::is_sound`]).
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        !self.members.is_empty() && self.members.iter().all(Linear::is_sound)
+    }
+}
+
+impl Model for Blend {
     fn name(&self) -> &'static str {
-        self.name
+        BEST
     }
 
     fn fit(&mut self, series: &Series, end: usize) -> Result<(), Error> {

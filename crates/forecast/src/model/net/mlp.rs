@@ -1,6 +1,8 @@
 //! A small feed-forward network on the same features as the linear models.
 
-use super::{Adam, LANES, Lane, affine, affine_back, cosine, generator, glorot, narrow, shuffle};
+use super::{
+    Adam, LANES, Lane, affine, affine_back, cosine, generator, glorot, narrow, shuffle, tanh,
+};
 use crate::features::{LOOKBACK, Series, count};
 use crate::model::{Model, Path};
 use crate::{Error, HORIZON};
@@ -126,7 +128,7 @@ impl Shape {
 
 fn squash(lanes: &mut [Lane]) {
     for value in lanes.as_flattened_mut() {
-        *value = value.tanh();
+        *value = tanh(*value);
     }
 }
 

@@ -87,6 +87,23 @@ pub(crate) fn affine_back(
     }
 }
 
+/// Hyperbolic tangent to within 1e-6: the continued fraction of Lambert (1768) on half the
+/// argument, doubled. Only exact operations, so that every machine gets the same bits, and no
+/// branches, so that neighbouring numbers share a vector register.
+pub(crate) fn tanh(x: f32) -> f32 {
+    let x = (x * 0.5).clamp(-4.6, 4.6);
+    let s = x * x;
+    let above = x * (135_135.0 + s * (17_325.0 + s * (378.0 + s)));
+    let below = 135_135.0 + s * (62_370.0 + s * (3_150.0 + s * 28.0));
+    // 2t / (1 + t²) with t = above / below.
+    2.0 * above * below / (below * below + above * above)
+}
+
+/// The logistic function, by [`tanh`].
+pub(crate) fn sigmoid(x: f32) -> f32 {
+    0.5 + 0.5 * tanh(0.5 * x)
+}
+
 /// Eight partial sums, so that the compiler may use vector registers without changing the order
 /// of additions between two builds.
 fn dot(a: &Lane, b: &Lane) -> f32 {
@@ -147,4 +164,22 @@ pub(crate) fn shuffle<T>(rng: &mut Pcg64Mcg, items: &mut [T]) {
 /// Half a cosine from 1 to 0 over `total` steps.
 pub(crate) fn cosine(step: usize, total: usize) -> f32 {
     narrow((1.0 + (std::f64::consts::PI * count(step) / count(total.max(1))).cos()) / 2.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tanh_is_close_to_the_true_one_everywhere() {
+        for step in -4_000..=4_000i16 {
+            let x = f32::from(step) * 0.005;
+            assert!(
+                (f64::from(tanh(x)) - f64::from(x).tanh()).abs() < 1e-6,
+                "{x}"
+            );
+            let logistic = 1.0 / (1.0 + (-f64::from(x)).exp());
+            assert!((f64::from(sigmoid(x)) - logistic).abs() < 1e-6, "{x}");
+        }
+    }
 }

@@ -10,7 +10,10 @@
 use rand::RngExt as _;
 use rand_pcg::Pcg64Mcg;
 
-use super::{Adam, LANES, Lane, affine, affine_back, cosine, generator, glorot, narrow, shuffle};
+use super::{
+    Adam, LANES, Lane, affine, affine_back, cosine, generator, glorot, narrow, shuffle, sigmoid,
+    tanh,
+};
 use crate::features::{LOOKBACK, Series, count};
 use crate::model::{Model, Path};
 use crate::{Error, HORIZON};
@@ -65,7 +68,7 @@ impl Default for PaperSettings {
     fn default() -> Self {
         Self {
             epochs: 30,
-            refit_epochs: 3,
+            refit_epochs: 1,
             seed: 1,
         }
     }
@@ -89,6 +92,25 @@ impl Paper {
             fitted: false,
             losses: Vec::new(),
         }
+    }
+
+    /// The network with weights that were trained before; `None` unless there are
+    /// [`PARAMETERS`], all of them finite.
+    #[must_use]
+    pub fn from_weights(weights: Vec<f32>) -> Option<Self> {
+        let sound = weights.len() == PARAMETERS && weights.iter().all(|weight| weight.is_finite());
+        sound.then(|| Self {
+            settings: PaperSettings::default(),
+            weights,
+            fitted: true,
+            losses: Vec::new(),
+        })
+    }
+
+    /// The weights: dense, cells, dense.
+    #[must_use]
+    pub fn weights(&self) -> &[f32] {
+        &self.weights
     }
 
     /// Mean absolute error in logarithms of each epoch so far.
@@ -241,10 +263,6 @@ struct Tape {
     cells: Vec<Cell>,
 }
 
-fn sigmoid(x: f32) -> f32 {
-    1.0 / (1.0 + (-x).exp())
-}
-
 fn forward(weights: &[f32], input: &[Lane; INPUTS], tape: &mut Tape) -> Lane {
     let dense = INPUTS * WIDE;
     tape.wide.clear();
@@ -310,7 +328,7 @@ fn cell_forward(
         let candidate = (2 * UNITS..3 * UNITS).contains(&row);
         for value in lane {
             *value = if candidate {
-                value.tanh()
+                tanh(*value)
             } else {
                 sigmoid(*value)
             };
@@ -321,7 +339,7 @@ fn cell_forward(
             let [i, f, g, o] = [0, 1, 2, 3].map(|gate| cell.gates[gate * UNITS + unit][lane]);
             let state = f * state[unit][lane] + i * g;
             cell.state[unit][lane] = state;
-            cell.squashed[unit][lane] = state.tanh();
+            cell.squashed[unit][lane] = tanh(state);
             cell.out[unit][lane] = o * cell.squashed[unit][lane];
         }
     }
