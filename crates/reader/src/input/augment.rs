@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::resize::{letterbox, letterbox_frame, resize};
+use super::resize::{letterbox, letterbox_frame, resized};
 use super::{Frame, Image};
 use crate::rng::Rng;
 
@@ -208,7 +208,7 @@ fn resample(image: &Image, size: usize, affine: &Affine, frame: &Frame) -> Image
     };
     let ratio = step(&affine.back);
     if ratio > 3.0 {
-        let reduced = resize(image, (frame.width * 2).max(2), (frame.height * 2).max(2));
+        let reduced = resized(image, (frame.width * 2).max(2), (frame.height * 2).max(2));
         return resample(&reduced, size, affine, frame);
     }
     // Each pixel of the square is the mean of n x n bilinear samples spread over it.

@@ -214,7 +214,7 @@ fn samples(
             let decoded = object.decode_pixel_data_frame(frame).map_err(|e| damaged(&e))?;
             native(decoded.data(), layout, false)?
         }
-        "1.2.840.10008.1.2.4.90" | "1.2.840.10008.1.2.4.91" => jpeg2000(&stream(data, layout, frame)?, layout, limits)?,
+        "1.2.840.10008.1.2.4.90" | "1.2.840.10008.1.2.4.91" => jpeg2000(&stream(data, layout, frame)?, limits)?,
         s if s.starts_with("1.2.840.10008.1.2.4.") => jpeg::complete(&stream(data, layout, frame)?, limits)?,
         _ => {
             let bytes = data.to_bytes().map_err(|e| damaged(&e))?;
@@ -291,7 +291,7 @@ fn stream<'a>(data: &'a InMemElement, layout: &Layout, frame: u32) -> Result<Cow
 }
 
 /// JPEG 2000 (ITU-T T.800), by a decoder without unsafe code.
-fn jpeg2000(bytes: &[u8], layout: &Layout, limits: &Limits) -> Result<Samples, Error> {
+fn jpeg2000(bytes: &[u8], limits: &Limits) -> Result<Samples, Error> {
     let settings = hayro_jpeg2000::DecodeSettings { resolve_palette_indices: false, ..Default::default() };
     let picture = hayro_jpeg2000::Image::new(bytes, &settings).map_err(|e| damaged(&e))?;
     let (width, height) = (picture.width() as usize, picture.height() as usize);
@@ -305,16 +305,25 @@ fn jpeg2000(bytes: &[u8], layout: &Layout, limits: &Limits) -> Result<Samples, E
     if components.iter().any(|c| c.samples().len() != width * height) {
         return Err(Error::Input("the JPEG 2000 image has parts of different sizes: export it again".into()));
     }
-    let top = f32::from(((1u32 << bits.clamp(1, 16)) - 1) as u16);
-    // Signed samples come about zero; they are stored in two's complement, as DICOM stores them.
-    let low = if layout.signed { -top } else { 0.0 };
+    // The decoder adds the level shift of unsigned samples (T.800 G.1.2) to signed ones too; they
+    // are taken back and stored in two's complement, as DICOM stores them.
+    let steps = 2.0f32.powi(i32::from(bits.clamp(1, 16)));
+    let shift = if signed_components(bytes) { steps / 2.0 } else { 0.0 };
     let mut values = Vec::with_capacity(width * height * channels);
     for i in 0..width * height {
         for component in components {
-            values.push((component.samples()[i].round().clamp(low, top) as i32) as u16);
+            let value = component.samples()[i].round().clamp(0.0, steps - 1.0) - shift;
+            values.push((value as i32) as u16);
         }
     }
     Ok(Samples { width, height, channels, bits, values })
+}
+
+/// The sign bit of the first component in the SIZ segment (T.800 A.5.1), also inside a JP2 file.
+fn signed_components(bytes: &[u8]) -> bool {
+    let siz = [0xFF, 0x4F, 0xFF, 0x51];
+    let start = bytes.windows(4).position(|w| w == siz).unwrap_or(0);
+    bytes.get(start + 42).is_some_and(|ssiz| ssiz & 0x80 != 0)
 }
 
 fn colour(samples: &Samples, limits: &Limits) -> Image {

@@ -21,7 +21,7 @@ use crate::Error;
 pub use augment::{Affine, Augment, augment};
 pub use dicom::transfer_syntaxes;
 pub use quality::{Finding, Quality, quality};
-pub use resize::{Frame, Norm, letterbox, letterbox_frame, normalise, preprocess};
+pub use resize::{Frame, Norm, letterbox, letterbox_frame, normalise, preprocess, resized};
 
 /// A greyscale picture: row-major, one number per pixel, 0 = black = air, 1 = white = dense.
 ///

@@ -136,7 +136,8 @@ fn rim_and_middle(image: &Image) -> (f32, f32) {
     ((rim / f64::from(rims.max(1))) as f32, (middle / f64::from(middles.max(1))) as f32)
 }
 
-/// A film with white air: a light rim and light corners around a clearly darker middle.
+/// A film with white air: a light rim and light corners around a clearly darker middle, and hardly
+/// any black. The shutters of a collimator are white too, but the air inside them is black.
 fn inverted(image: &Image, rim: f32, middle: f32) -> bool {
     let (w, h) = (image.width, image.height);
     let (cw, ch) = ((w / 10).max(1), (h / 10).max(1));
@@ -151,7 +152,9 @@ fn inverted(image: &Image, rim: f32, middle: f32) -> bool {
     };
     let corners = [corner(0, 0), corner(w - cw, 0), corner(0, h - ch), corner(w - cw, h - ch)];
     let light = corners.iter().filter(|c| **c > 0.7).count();
-    rim > 0.7 && light >= 3 && middle < rim - 0.12
+    let black = image.pixels.iter().filter(|v| **v < 0.2).count();
+    let hardly_black = black * 16 < image.pixels.len();
+    rim > 0.8 && light >= 3 && middle < rim - 0.25 && hardly_black
 }
 
 /// Correlation between neighbours.

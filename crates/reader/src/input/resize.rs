@@ -80,7 +80,8 @@ thread_local! {
 
 /// Scale to `width` x `height` with a triangle filter that widens with the reduction, so that
 /// nothing aliases.
-pub(crate) fn resize(image: &Image, width: usize, height: usize) -> Image {
+#[must_use]
+pub fn resized(image: &Image, width: usize, height: usize) -> Image {
     if (image.width, image.height) == (width, height) {
         return image.clone();
     }
@@ -111,7 +112,7 @@ pub(crate) fn resize(image: &Image, width: usize, height: usize) -> Image {
 #[must_use]
 pub fn letterbox(image: &Image, size: usize) -> Image {
     let frame = letterbox_frame(image.width, image.height, size);
-    let fitted = resize(image, frame.width, frame.height);
+    let fitted = resized(image, frame.width, frame.height);
     if (frame.width, frame.height) == (size, size) {
         return fitted;
     }
