@@ -24,7 +24,11 @@ struct Kubo {
 }
 
 impl Kubo {
-    async fn call(&self, command: &str, form: Option<reqwest::multipart::Form>) -> Outcome<reqwest::Response> {
+    async fn call(
+        &self,
+        command: &str,
+        form: Option<reqwest::multipart::Form>,
+    ) -> Outcome<reqwest::Response> {
         let mut request = self.http.post(format!("{}/api/v0/{command}", self.rpc));
         if let Some(form) = form {
             request = request.multipart(form);
@@ -33,9 +37,16 @@ impl Kubo {
     }
 
     async fn add(&self, data: bytes::Bytes) -> Outcome<Cid> {
-        let form = reqwest::multipart::Form::new().part("file", reqwest::multipart::Part::stream(data).file_name("x"));
+        let form = reqwest::multipart::Form::new().part(
+            "file",
+            reqwest::multipart::Part::stream(data).file_name("x"),
+        );
         let options = "cid-version=1&raw-leaves=true&chunker=size-1048576&quieter=true&progress=false&pin=true";
-        let answer = self.call(&format!("add?{options}"), Some(form)).await?.bytes().await?;
+        let answer = self
+            .call(&format!("add?{options}"), Some(form))
+            .await?
+            .bytes()
+            .await?;
         let answer: serde_json::Value = serde_json::from_slice(&answer)?;
         Ok(answer["Hash"].as_str().ok_or("no hash")?.parse()?)
     }
@@ -61,12 +72,23 @@ async fn drain_body(mut body: reqwest::Response) -> Outcome<usize> {
 async fn our_gateway(vault: &EmbeddedVault) -> Outcome<GatewayClient> {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
     let url = format!("http://{}", listener.local_addr()?);
-    let signer = Arc::new(WalletSigner::new(k256::ecdsa::SigningKey::from_slice(&[1; 32])?));
+    let signer = Arc::new(WalletSigner::new(k256::ecdsa::SigningKey::from_slice(
+        &[1; 32],
+    )?));
     let known = KnownWallets::new([signer.address()]);
     let guard = Arc::new(Guard::new(Arc::new(known), system_clock(), Vec::new()));
     let book = Arc::new(MemoryBook::default());
-    let holder = Arc::new(Holder::new(vault.shared(), signer.clone(), book, system_clock()));
-    let app = router(Gateway { holder, guard, public: false });
+    let holder = Arc::new(Holder::new(
+        vault.shared(),
+        signer.clone(),
+        book,
+        system_clock(),
+    ));
+    let app = router(Gateway {
+        holder,
+        guard,
+        public: false,
+    });
     tokio::spawn(async move { axum::serve(listener, app).await });
     // Signed, as between institutions.
     Ok(GatewayClient::new(&url)?.signed_by(signer, system_clock()))
@@ -91,7 +113,10 @@ impl Times {
             all.sort_by(f64::total_cmp);
             let rate = |seconds: f64| mib as f64 / seconds;
             let (best, worst) = (rate(all[0]), rate(all[all.len() - 1]));
-            println!("| {what} | {:.0} | {best:.0} | {worst:.0} |", rate(all[all.len() / 2]));
+            println!(
+                "| {what} | {:.0} | {best:.0} | {worst:.0} |",
+                rate(all[all.len() / 2])
+            );
         }
     }
 }
@@ -100,13 +125,21 @@ impl Times {
 async fn main() -> Outcome<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let [rpc_a, gateway_a, rpc_b, mib, rounds] = &args[..] else {
-        return Err("usage: bench_kubo RPC_A GATEWAY_A RPC_B MIB ROUNDS; see bench/vault-kubo.sh".into());
+        return Err(
+            "usage: bench_kubo RPC_A GATEWAY_A RPC_B MIB ROUNDS; see bench/vault-kubo.sh".into(),
+        );
     };
     let (mib, rounds): (usize, usize) = (mib.parse()?, rounds.parse()?);
     let dir = std::env::var("STELE_BENCH_DIR")?;
     let http = reqwest::Client::new();
-    let a = Kubo { http: http.clone(), rpc: rpc_a.clone() };
-    let b = Kubo { http: http.clone(), rpc: rpc_b.clone() };
+    let a = Kubo {
+        http: http.clone(),
+        rpc: rpc_a.clone(),
+    };
+    let b = Kubo {
+        http: http.clone(),
+        rpc: rpc_b.clone(),
+    };
     let ours = EmbeddedVault::open(format!("{dir}/a")).await?;
     let other = EmbeddedVault::open(format!("{dir}/b")).await?;
     let client = our_gateway(&ours).await?;
@@ -128,20 +161,35 @@ async fn main() -> Outcome<()> {
                 here.note("read on the same node, embedded engine", start);
                 let start = Instant::now();
                 client.fetch(&root, &other).await?;
-                here.note("fetch from another node, durable, embedded engine (signed HTTP)", start);
+                here.note(
+                    "fetch from another node, durable, embedded engine (signed HTTP)",
+                    start,
+                );
             } else {
                 let start = Instant::now();
                 let root = a.add(data.clone()).await?;
                 here.note("add, Kubo daemon", start);
                 let start = Instant::now();
-                assert_eq!(drain_body(http.get(format!("{gateway_a}/ipfs/{root}")).send().await?).await?, len);
+                assert_eq!(
+                    drain_body(http.get(format!("{gateway_a}/ipfs/{root}")).send().await?).await?,
+                    len
+                );
                 here.note("read on the same node, Kubo daemon (gateway)", start);
                 let start = Instant::now();
-                assert_eq!(drain_body(a.call(&format!("cat?arg={root}"), None).await?).await?, len);
+                assert_eq!(
+                    drain_body(a.call(&format!("cat?arg={root}"), None).await?).await?,
+                    len
+                );
                 here.note("read on the same node, Kubo daemon (RPC)", start);
                 let start = Instant::now();
-                b.call(&format!("pin/add?arg={root}"), None).await?.bytes().await?;
-                here.note("fetch from another node, durable, Kubo daemon (Bitswap)", start);
+                b.call(&format!("pin/add?arg={root}"), None)
+                    .await?
+                    .bytes()
+                    .await?;
+                here.note(
+                    "fetch from another node, durable, Kubo daemon (Bitswap)",
+                    start,
+                );
             }
         }
         if round > 0 {

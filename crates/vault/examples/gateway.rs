@@ -50,7 +50,9 @@ fn options() -> Outcome<Options> {
         }
     }
     if out.store.is_empty() {
-        return Err("usage: gateway [--listen ADDRESS] [--routing] [--once] STORE [ITEM]...".into());
+        return Err(
+            "usage: gateway [--listen ADDRESS] [--routing] [--once] STORE [ITEM]...".into(),
+        );
     }
     Ok(out)
 }
@@ -67,12 +69,27 @@ async fn main() -> Outcome<()> {
     }
     let listener = tokio::net::TcpListener::bind(&options.listen).await?;
     let address = listener.local_addr()?;
-    let signer = Arc::new(WalletSigner::new(k256::ecdsa::SigningKey::from_slice(&[1; 32])?));
+    let signer = Arc::new(WalletSigner::new(k256::ecdsa::SigningKey::from_slice(
+        &[1; 32],
+    )?));
     let peer_id = peer_id(signer.public_key());
     let book = Arc::new(FileBook::new(Path::new(&options.store).join("book")));
-    let holder = Arc::new(Holder::new(Arc::new(vault.clone()), signer, book, system_clock()));
-    let guard = Arc::new(Guard::new(Arc::new(KnownWallets::default()), system_clock(), Vec::new()));
-    let mut app = router(Gateway { holder, guard, public: true });
+    let holder = Arc::new(Holder::new(
+        Arc::new(vault.clone()),
+        signer,
+        book,
+        system_clock(),
+    ));
+    let guard = Arc::new(Guard::new(
+        Arc::new(KnownWallets::default()),
+        system_clock(),
+        Vec::new(),
+    ));
+    let mut app = router(Gateway {
+        holder,
+        guard,
+        public: true,
+    });
     if options.routing {
         let addresses = vec![format!("/ip4/{}/tcp/{}/http", address.ip(), address.port())];
         app = app.merge(routing(vault.shared(), Reachable { peer_id, addresses }));
@@ -90,7 +107,10 @@ async fn take(vault: &EmbeddedVault, item: &str) -> Outcome<()> {
     } else if item.ends_with(".car") {
         println!("imported {item}: {} blocks", import(vault, item).await?);
     } else {
-        println!("stored {} {item}", vault.put_file(file_stream(item).await?).await?.cid);
+        println!(
+            "stored {} {item}",
+            vault.put_file(file_stream(item).await?).await?.cid
+        );
     }
     Ok(())
 }
@@ -113,7 +133,10 @@ async fn file_stream(path: &str) -> Outcome<ByteStream> {
     let file = tokio::fs::File::open(path).await?;
     let pieces = futures_util::stream::try_unfold(file, |mut file| async move {
         let mut piece = bytes::BytesMut::with_capacity(1 << 20);
-        let read = file.read_buf(&mut piece).await.map_err(|e| vault::Error::Input(e.to_string()))?;
+        let read = file
+            .read_buf(&mut piece)
+            .await
+            .map_err(|e| vault::Error::Input(e.to_string()))?;
         Ok((read > 0).then(|| (piece.freeze(), file)))
     });
     Ok(pieces.boxed())

@@ -229,6 +229,12 @@ pub async fn import(
         }
         imported.blocks += 1;
         imported.bytes += block.data().len() as u64;
+        if imported.bytes > limits.bytes {
+            return Err(Error::Limit {
+                what: "bytes of a DAG",
+                limit: limits.bytes,
+            });
+        }
         batch.put(block).await?;
     }
     batch.commit().await?;

@@ -19,14 +19,17 @@ pub struct DagLimits {
     pub depth: usize,
     /// Most distinct blocks.
     pub blocks: usize,
+    /// Most bytes taken in from another node.
+    pub bytes: u64,
 }
 
 impl Default for DagLimits {
-    /// 64 levels, 4 Mi blocks (4 TiB of 1 MiB chunks).
+    /// 64 levels, 4 Mi blocks, 64 GiB.
     fn default() -> Self {
         Self {
             depth: 64,
             blocks: 4 << 20,
+            bytes: 64 << 30,
         }
     }
 }

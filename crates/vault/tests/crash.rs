@@ -21,7 +21,9 @@ const LIMITED: &str = "VAULT_LIMITED_STORE";
 /// Starts this test program again, to run one of the ignored tests below as a process.
 fn child(test: &str, variable: &str, store: &Path) -> Command {
     let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--exact", test, "--ignored", "--nocapture"]).env(variable, store);
+    command
+        .args(["--exact", test, "--ignored", "--nocapture"])
+        .env(variable, store);
     command.stdout(Stdio::piped()).stderr(Stdio::null());
     command
 }
@@ -30,7 +32,9 @@ fn child(test: &str, variable: &str, store: &Path) -> Command {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "the body of a child process"]
 async fn upload_until_killed() {
-    let Some(store) = std::env::var_os(STORE) else { return };
+    let Some(store) = std::env::var_os(STORE) else {
+        return;
+    };
     let vault = EmbeddedVault::open(store).await.unwrap();
     for seed in 0.. {
         let stored = vault.put_file(bytes_stream(file(seed))).await.unwrap();
@@ -53,7 +57,10 @@ fn kill_while_writing(store: &Path, enough: usize, delay: Duration) -> BTreeMap<
     let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
     let mut acknowledged = BTreeMap::new();
     let mut note = |line: String| {
-        if let Some((seed, cid)) = line.strip_prefix("acknowledged ").and_then(|rest| rest.split_once(' ')) {
+        if let Some((seed, cid)) = line
+            .strip_prefix("acknowledged ")
+            .and_then(|rest| rest.split_once(' '))
+        {
             acknowledged.insert(seed.parse().unwrap(), cid.parse().unwrap());
         }
         acknowledged.len()
@@ -86,30 +93,50 @@ async fn killed_at_any_moment_nothing_acknowledged_is_lost() {
         let vault = EmbeddedVault::open(dir.path()).await.unwrap();
         let pins = vault.pins().await.unwrap();
         for (seed, cid) in &acknowledged {
-            assert!(pins.contains(cid), "round {round}: file {seed} is not pinned");
+            assert!(
+                pins.contains(cid),
+                "round {round}: file {seed} is not pinned"
+            );
             let back = collect(vault.get_file(cid), 4 * CHUNK).await.unwrap();
-            assert!(back == file(*seed), "round {round}: file {seed} came back changed");
+            assert!(
+                back == file(*seed),
+                "round {round}: file {seed} came back changed"
+            );
         }
         // No half block under any name, no pin without its blocks, nothing left in tmp.
         let found = vault.verify().await.unwrap();
         assert!(found.is_clean(), "round {round}: {found:?}");
-        assert_eq!(std::fs::read_dir(dir.path().join("tmp")).unwrap().count(), 0);
+        assert_eq!(
+            std::fs::read_dir(dir.path().join("tmp")).unwrap().count(),
+            0
+        );
     }
-    assert!(files > 12, "the children acknowledged only {files} files in all");
+    assert!(
+        files > 12,
+        "the children acknowledged only {files} files in all"
+    );
 }
 
 /// Runs under a limit on the size of files, which the kernel enforces as it does a full disk.
 #[tokio::test]
 #[ignore = "the body of a child process"]
 async fn upload_with_little_room() {
-    let Some(store) = std::env::var_os(LIMITED) else { return };
+    let Some(store) = std::env::var_os(LIMITED) else {
+        return;
+    };
     let vault = EmbeddedVault::open(store).await.unwrap();
     let small = vault.put_file(bytes_stream(bytes(1, 1000))).await.unwrap();
-    let error = vault.put_file(bytes_stream(bytes(2, 3 * CHUNK))).await.unwrap_err();
+    let error = vault
+        .put_file(bytes_stream(bytes(2, 3 * CHUNK)))
+        .await
+        .unwrap_err();
     assert!(matches!(error, Error::Full { .. }), "{error}");
     assert!(error.hint().contains("free disk space"));
     assert_eq!(vault.pins().await.unwrap(), [small.cid]);
-    assert_eq!(collect(vault.get_file(&small.cid), 1000).await.unwrap(), bytes(1, 1000));
+    assert_eq!(
+        collect(vault.get_file(&small.cid), 1000).await.unwrap(),
+        bytes(1, 1000)
+    );
     // Room again, or a smaller file: the store goes on.
     vault.put_file(bytes_stream(bytes(3, 1000))).await.unwrap();
     assert!(vault.verify().await.unwrap().is_clean());
@@ -125,11 +152,19 @@ fn a_full_disk_is_an_error_that_spoils_nothing() {
     let output = Command::new("bash")
         .args(["-c", script])
         .arg(program)
-        .args(["--exact", "upload_with_little_room", "--ignored", "--nocapture"])
+        .args([
+            "--exact",
+            "upload_with_little_room",
+            "--ignored",
+            "--nocapture",
+        ])
         .env(LIMITED, dir.path())
         .output()
         .unwrap();
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     let complained = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.success() && said.contains("as it should be"), "{said}\n{complained}");
+    assert!(
+        output.status.success() && said.contains("as it should be"),
+        "{said}\n{complained}"
+    );
 }

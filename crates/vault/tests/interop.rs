@@ -22,25 +22,34 @@ use vault::gateway::{Gateway, Reachable, router, routing};
 use vault::sign::wallet::peer_id;
 use vault::sign::{Guard, system_clock};
 use vault::{
-    Block, Cid, EmbeddedVault, Error, GatewayClient, KuboVault, MemoryVault, S3Config, S3Vault, Vault, bytes_stream,
-    collect,
+    Block, Cid, EmbeddedVault, Error, GatewayClient, KuboVault, MemoryVault, S3Config, S3Vault,
+    Vault, bytes_stream, collect,
 };
 
 /// 1 byte, 1 MiB, 100 MiB.
 const SIZES: [usize; 3] = [1, CHUNK, 100 * CHUNK];
 
 fn program(variable: &str, path: &str) -> Option<PathBuf> {
-    let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path);
+    let built = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../..")
+        .join(path);
     let program = std::env::var_os(variable).map_or(built, PathBuf::from);
     if !program.exists() {
-        println!("SKIPPED: no {}, and {variable} is not set", program.display());
+        println!(
+            "SKIPPED: no {}, and {variable} is not set",
+            program.display()
+        );
         return None;
     }
     Some(program)
 }
 
 fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
 }
 
 /// A process that ends with the test.
@@ -82,8 +91,16 @@ impl Kubo {
         let ipfs = program("STELE_IPFS", "build/bin/ipfs")?;
         let repo = tempfile::tempdir().unwrap();
         let run = |args: &[&str]| {
-            let output = Command::new(&ipfs).args(args).env("IPFS_PATH", repo.path()).output().unwrap();
-            assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+            let output = Command::new(&ipfs)
+                .args(args)
+                .env("IPFS_PATH", repo.path())
+                .output()
+                .unwrap();
+            assert!(
+                output.status.success(),
+                "{args:?}: {}",
+                String::from_utf8_lossy(&output.stderr)
+            );
         };
         let (api, gateway) = (free_port(), free_port());
         let multiaddr = |port: u16| format!("/ip4/127.0.0.1/tcp/{port}");
@@ -91,7 +108,12 @@ impl Kubo {
         run(&["bootstrap", "rm", "--all"]);
         run(&["config", "Addresses.API", &multiaddr(api)]);
         run(&["config", "Addresses.Gateway", &multiaddr(gateway)]);
-        run(&["config", "--json", "Addresses.Swarm", &format!("[\"{}\"]", multiaddr(free_port()))]);
+        run(&[
+            "config",
+            "--json",
+            "Addresses.Swarm",
+            &format!("[\"{}\"]", multiaddr(free_port())),
+        ]);
         for (key, value) in [
             ("AutoConf.Enabled", "false"),
             ("AutoTLS.Enabled", "false"),
@@ -106,15 +128,34 @@ impl Kubo {
         }
         let routers = router.map_or_else(|| "[]".to_owned(), |url| format!("[\"{url}\"]"));
         run(&["config", "--json", "Routing.DelegatedRouters", &routers]);
-        run(&["config", "Routing.Type", if router.is_some() { "autoclient" } else { "none" }]);
+        run(&[
+            "config",
+            "Routing.Type",
+            if router.is_some() {
+                "autoclient"
+            } else {
+                "none"
+            },
+        ]);
         let mut daemon = Command::new(&ipfs);
-        daemon.arg("daemon").env("IPFS_PATH", repo.path()).stdout(Stdio::null());
+        daemon
+            .arg("daemon")
+            .env("IPFS_PATH", repo.path())
+            .stdout(Stdio::null());
         let log = std::fs::File::create(repo.path().join("daemon.log")).unwrap();
         let process = Running(daemon.stderr(log).spawn().unwrap());
-        let (rpc, gateway) = (format!("http://127.0.0.1:{api}"), format!("http://127.0.0.1:{gateway}"));
+        let (rpc, gateway) = (
+            format!("http://127.0.0.1:{api}"),
+            format!("http://127.0.0.1:{gateway}"),
+        );
         ready(&format!("{rpc}/api/v0/version"), true).await;
         ready(&format!("{gateway}/ipfs/bafkqaaa?format=raw"), false).await;
-        Some(Self { rpc, gateway, _process: process, _repo: repo })
+        Some(Self {
+            rpc,
+            gateway,
+            _process: process,
+            _repo: repo,
+        })
     }
 
     async fn call(&self, command: &str, form: Option<Vec<u8>>) -> bytes::Bytes {
@@ -126,13 +167,18 @@ impl Kubo {
         let answer = request.send().await.unwrap();
         let status = answer.status();
         let body = answer.bytes().await.unwrap();
-        assert!(status.is_success(), "{command}: {}", String::from_utf8_lossy(&body));
+        assert!(
+            status.is_success(),
+            "{command}: {}",
+            String::from_utf8_lossy(&body)
+        );
         body
     }
 
     /// `ipfs add` with the settings that this crate pins.
     async fn add(&self, data: Vec<u8>) -> Cid {
-        let options = "cid-version=1&raw-leaves=true&chunker=size-1048576&quieter=true&progress=false";
+        let options =
+            "cid-version=1&raw-leaves=true&chunker=size-1048576&quieter=true&progress=false";
         let answer = self.call(&format!("add?{options}"), Some(data)).await;
         let answer: serde_json::Value = serde_json::from_slice(&answer).unwrap();
         answer["Hash"].as_str().unwrap().parse().unwrap()
@@ -148,7 +194,11 @@ async fn our_gateway(vault: Arc<dyn Vault>) -> String {
         peer_id: peer_id(signer(1).public_key()),
         addresses: vec![format!("/ip4/127.0.0.1/tcp/{port}/http")],
     };
-    let gateway = Gateway { holder: holder(1, vault.clone()), guard, public: true };
+    let gateway = Gateway {
+        holder: holder(1, vault.clone()),
+        guard,
+        public: true,
+    };
     let app = router(gateway).merge(routing(vault, reachable));
     tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
     format!("http://127.0.0.1:{port}")
@@ -161,22 +211,44 @@ async fn exercise(vault: &dyn Vault) {
         let data = bytes(len as u64 + 1, len);
         let stored = vault.put_file(pieces(data.clone(), 77_777)).await.unwrap();
         assert_eq!(stored.cid, cid_of_file(&data).unwrap(), "{name} {len}");
-        assert!(collect(vault.get_file(&stored.cid), len).await.unwrap() == data, "{name} {len}");
+        assert!(
+            collect(vault.get_file(&stored.cid), len).await.unwrap() == data,
+            "{name} {len}"
+        );
     }
     let data = bytes(9, 2 * CHUNK + 9);
-    let root = vault.put_file(bytes_stream(data.clone())).await.unwrap().cid;
-    let part = collect(vault.get_range(&root, CHUNK as u64 - 1..CHUNK as u64 + 1), 2).await.unwrap();
+    let root = vault
+        .put_file(bytes_stream(data.clone()))
+        .await
+        .unwrap()
+        .cid;
+    let part = collect(
+        vault.get_range(&root, CHUNK as u64 - 1..CHUNK as u64 + 1),
+        2,
+    )
+    .await
+    .unwrap();
     assert_eq!(part, data[CHUNK - 1..=CHUNK], "{name}");
     assert!(vault.pins().await.unwrap().contains(&root), "{name}");
     assert!(vault.verify().await.unwrap().is_clean(), "{name}");
 
     let absent = cid_of(RAW, b"absent");
-    assert!(matches!(vault.get_block(&absent).await, Err(Error::NotFound(_))), "{name}");
+    assert!(
+        matches!(vault.get_block(&absent).await, Err(Error::NotFound(_))),
+        "{name}"
+    );
     assert!(!vault.has(&absent).await.unwrap(), "{name}");
-    assert!(matches!(vault.pin(&absent).await, Err(Error::NotFound(_))), "{name}");
+    assert!(
+        matches!(vault.pin(&absent).await, Err(Error::NotFound(_))),
+        "{name}"
+    );
     let loose = Block::new(RAW, &b"loose"[..]).unwrap();
     vault.put_block(loose.clone()).await.unwrap();
-    assert_eq!(vault.get_block(loose.cid()).await.unwrap(), loose.data(), "{name}");
+    assert_eq!(
+        vault.get_block(loose.cid()).await.unwrap(),
+        loose.data(),
+        "{name}"
+    );
     assert!(vault.unpin(&root).await.unwrap(), "{name}");
     assert!(!vault.unpin(&root).await.unwrap(), "{name}");
     assert!(vault.gc().await.unwrap().blocks >= 4, "{name}");
@@ -188,7 +260,9 @@ async fn exercise(vault: &dyn Vault) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn kubo_as_an_engine() {
-    let Some(kubo) = Kubo::start(None).await else { return };
+    let Some(kubo) = Kubo::start(None).await else {
+        return;
+    };
     exercise(&KuboVault::new(&kubo.rpc).unwrap()).await;
     let nobody = KuboVault::new("http://127.0.0.1:1").unwrap();
     assert!(matches!(nobody.pins().await, Err(Error::Remote { .. })));
@@ -196,7 +270,9 @@ async fn kubo_as_an_engine() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn files_travel_from_kubo_to_us() {
-    let Some(kubo) = Kubo::start(None).await else { return };
+    let Some(kubo) = Kubo::start(None).await else {
+        return;
+    };
     let client = GatewayClient::new(&kubo.gateway).unwrap();
     let dir = tempfile::tempdir().unwrap();
     let vault = EmbeddedVault::open(dir.path()).await.unwrap();
@@ -211,10 +287,17 @@ async fn files_travel_from_kubo_to_us() {
         let names = walk(&vault, &root, DagLimits::default()).await.unwrap();
         let blocks = MemoryVault::new();
         for cid in &names {
-            blocks.put_block(client.block(cid).await.unwrap()).await.unwrap();
+            blocks
+                .put_block(client.block(cid).await.unwrap())
+                .await
+                .unwrap();
         }
         assert!(collect(blocks.get_file(&root), len).await.unwrap() == data);
-        println!("from Kubo's gateway: {len} bytes, {} blocks by CAR, {} singly", imported.blocks, names.len());
+        println!(
+            "from Kubo's gateway: {len} bytes, {} blocks by CAR, {} singly",
+            imported.blocks,
+            names.len()
+        );
     }
 }
 
@@ -223,10 +306,16 @@ async fn files_travel_from_us_to_kubo() {
     let dir = tempfile::tempdir().unwrap();
     let vault = EmbeddedVault::open(dir.path()).await.unwrap();
     let ours = our_gateway(Arc::new(vault.clone())).await;
-    let Some(kubo) = Kubo::start(Some(&ours)).await else { return };
+    let Some(kubo) = Kubo::start(Some(&ours)).await else {
+        return;
+    };
     for len in SIZES {
         let data = bytes(len as u64 + 50, len);
-        let root = vault.put_file(bytes_stream(data.clone())).await.unwrap().cid;
+        let root = vault
+            .put_file(bytes_stream(data.clone()))
+            .await
+            .unwrap()
+            .cid;
         // `pin add` fetches the whole DAG: found by delegated routing, retrieved over HTTP.
         kubo.call(&format!("pin/add?arg={root}"), None).await;
         let back = kubo.call(&format!("cat?arg={root}"), None).await;
@@ -246,7 +335,10 @@ async fn ask(base: &str, path: &str, accept: &str) -> (u16, String, Vec<Cid>) {
     if status != 200 {
         return (status, String::new(), Vec::new());
     }
-    let kind = answer.headers()["content-type"].to_str().unwrap().replace(' ', "");
+    let kind = answer.headers()["content-type"]
+        .to_str()
+        .unwrap()
+        .replace(' ', "");
     let body = answer.bytes().await.unwrap();
     if !kind.contains("vnd.ipld.car") {
         return (status, kind, vec![cid_of(RAW, &body)]);
@@ -264,7 +356,9 @@ async fn ask(base: &str, path: &str, accept: &str) -> (u16, String, Vec<Cid>) {
 /// Our gateway and Kubo's, which passes the official conformance suite, must answer alike.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn our_gateway_answers_as_kubo_does() {
-    let Some(kubo) = Kubo::start(None).await else { return };
+    let Some(kubo) = Kubo::start(None).await else {
+        return;
+    };
     let vault = MemoryVault::new();
     let ours = our_gateway(Arc::new(vault.clone())).await;
     let theirs = GatewayClient::new(&kubo.gateway).unwrap();
@@ -272,7 +366,9 @@ async fn our_gateway_answers_as_kubo_does() {
     for root in &roots {
         theirs.fetch(root, &vault).await.unwrap();
     }
-    let [tree, sharded, copies, document] = &roots[..] else { panic!() };
+    let [tree, sharded, copies, document] = &roots[..] else {
+        panic!()
+    };
     let paths = [
         tree.to_string(),
         format!("{tree}/sub"),
@@ -294,27 +390,52 @@ async fn our_gateway_answers_as_kubo_does() {
         "bafkqaf3imvwgy3zaneqgc3janfxgy2lomvscay3jmqfa".to_owned(),
         cid_of(RAW, b"absent").to_string(),
     ];
-    let ranges = ["0:*", "0:0", "512:*", "512:1023", "512:-256", "-5:*", "-9999:*", "-9999:-3", "255:256"];
+    let ranges = [
+        "0:*", "0:0", "512:*", "512:1023", "512:-256", "-5:*", "-9999:*", "-9999:-3", "255:256",
+    ];
     let mut queries: Vec<String> = ["format=raw", "format=car", "format=car&dag-scope=all"]
         .iter()
-        .chain(&["format=car&dag-scope=block", "format=car&dag-scope=entity", "format=car&dag-scope=x"])
+        .chain(&[
+            "format=car&dag-scope=block",
+            "format=car&dag-scope=entity",
+            "format=car&dag-scope=x",
+        ])
         .map(|query| (*query).to_owned())
         .collect();
-    queries.extend(ranges.iter().map(|range| format!("format=car&dag-scope=entity&entity-bytes={range}")));
-    let accepts = ["", "application/vnd.ipld.car; version=1; order=dfs; dups=y", "application/vnd.ipld.raw"];
+    queries.extend(
+        ranges
+            .iter()
+            .map(|range| format!("format=car&dag-scope=entity&entity-bytes={range}")),
+    );
+    let accepts = [
+        "",
+        "application/vnd.ipld.car; version=1; order=dfs; dups=y",
+        "application/vnd.ipld.raw",
+    ];
     let (mut same, mut differences) = (0, Vec::new());
     for path in &paths {
-        for (query, accept) in queries.iter().flat_map(|q| accepts.iter().map(move |a| (q, *a))) {
+        for (query, accept) in queries
+            .iter()
+            .flat_map(|q| accepts.iter().map(move |a| (q, *a)))
+        {
             let path = format!("{path}?{query}");
-            let (ours, theirs) = tokio::join!(ask(&ours, &path, accept), ask(&kubo.gateway, &path, accept));
+            let (ours, theirs) =
+                tokio::join!(ask(&ours, &path, accept), ask(&kubo.gateway, &path, accept));
             if alike(&ours, &theirs) {
                 same += 1;
             } else {
-                differences.push(format!("{path} [{accept}]\n    ours: {ours:?}\n    Kubo: {theirs:?}"));
+                differences.push(format!(
+                    "{path} [{accept}]\n    ours: {ours:?}\n    Kubo: {theirs:?}"
+                ));
             }
         }
     }
-    assert!(differences.is_empty(), "{} differ, {same} alike:\n{}", differences.len(), differences.join("\n"));
+    assert!(
+        differences.is_empty(),
+        "{} differ, {same} alike:\n{}",
+        differences.len(),
+        differences.join("\n")
+    );
     println!("{same} requests answered alike by our gateway and Kubo's");
 }
 
@@ -330,29 +451,48 @@ fn alike(ours: &(u16, String, Vec<Cid>), theirs: &(u16, String, Vec<Cid>)) -> bo
 async fn kubo_trees(kubo: &Kubo) -> Vec<Cid> {
     let write = async |path: &str, data: Vec<u8>| {
         let options = "create=true&parents=true&cid-version=1&raw-leaves=true";
-        kubo.call(&format!("files/write?arg={path}&{options}"), Some(data)).await;
+        kubo.call(&format!("files/write?arg={path}&{options}"), Some(data))
+            .await;
     };
     let cid = async |path: &str| -> Cid {
-        let stat: serde_json::Value = serde_json::from_slice(&kubo.call(&format!("files/stat?arg={path}"), None).await).unwrap();
+        let stat: serde_json::Value =
+            serde_json::from_slice(&kubo.call(&format!("files/stat?arg={path}"), None).await)
+                .unwrap();
         stat["Hash"].as_str().unwrap().parse().unwrap()
     };
     let small = async |len: usize| -> String {
         let add = "add?cid-version=1&raw-leaves=true&chunker=size-256&quieter=true&progress=false";
-        let answer: serde_json::Value = serde_json::from_slice(&kubo.call(add, Some(bytes(3, len))).await).unwrap();
+        let answer: serde_json::Value =
+            serde_json::from_slice(&kubo.call(add, Some(bytes(3, len))).await).unwrap();
         answer["Hash"].as_str().unwrap().to_owned()
     };
     let many = small(1026).await;
     write("/tree/sub/one.txt", b"one\n".to_vec()).await;
-    kubo.call(&format!("files/cp?arg=/ipfs/{many}&arg=/tree/sub/many.bin"), None).await;
+    kubo.call(
+        &format!("files/cp?arg=/ipfs/{many}&arg=/tree/sub/many.bin"),
+        None,
+    )
+    .await;
     write("/copies/a", b"same\n".to_vec()).await;
     write("/copies/b", b"same\n".to_vec()).await;
-    kubo.call(&format!("files/cp?arg=/ipfs/{many}&arg=/copies/c"), None).await;
+    kubo.call(&format!("files/cp?arg=/ipfs/{many}&arg=/copies/c"), None)
+        .await;
     let (tree, copies) = (cid("/tree").await, cid("/copies").await);
     let sharded = sharded(kubo).await;
-    let document = format!(r#"{{"inner":{{"link":{{"/":"{tree}"}},"n":1}},"list":[0,{{"/":"{many}"}}]}}"#);
-    let put: serde_json::Value =
-        serde_json::from_slice(&kubo.call("dag/put?store-codec=dag-cbor", Some(document.into_bytes())).await).unwrap();
-    vec![tree, sharded, copies, put["Cid"]["/"].as_str().unwrap().parse().unwrap()]
+    let document =
+        format!(r#"{{"inner":{{"link":{{"/":"{tree}"}},"n":1}},"list":[0,{{"/":"{many}"}}]}}"#);
+    let put: serde_json::Value = serde_json::from_slice(
+        &kubo
+            .call("dag/put?store-codec=dag-cbor", Some(document.into_bytes()))
+            .await,
+    )
+    .unwrap();
+    vec![
+        tree,
+        sharded,
+        copies,
+        put["Cid"]["/"].as_str().unwrap().parse().unwrap(),
+    ]
 }
 
 /// 400 entries, sharded because the threshold is set to nothing for this call.
@@ -360,27 +500,44 @@ async fn sharded(kubo: &Kubo) -> Cid {
     let mut form = reqwest::multipart::Form::new();
     for n in 0..400 {
         let part = reqwest::multipart::Part::bytes(format!("content {n}\n").into_bytes());
-        let part = part.file_name(format!("many%2Ffile-{n}.txt")).mime_str("application/octet-stream").unwrap();
+        let part = part
+            .file_name(format!("many%2Ffile-{n}.txt"))
+            .mime_str("application/octet-stream")
+            .unwrap();
         form = form.part("file", part);
     }
     let options = "cid-version=1&raw-leaves=true&progress=false&max-directory-links=16&max-hamt-fanout=16&pin=true";
-    let answer = reqwest::Client::new().post(format!("{}/api/v0/add?{options}", kubo.rpc)).multipart(form).send().await;
+    let answer = reqwest::Client::new()
+        .post(format!("{}/api/v0/add?{options}", kubo.rpc))
+        .multipart(form)
+        .send()
+        .await;
     let text = answer.unwrap().text().await.unwrap();
-    let last: serde_json::Value = serde_json::from_str(text.trim().lines().last().unwrap()).unwrap();
+    let last: serde_json::Value =
+        serde_json::from_str(text.trim().lines().last().unwrap()).unwrap();
     assert_eq!(last["Name"], "many", "{text}");
     last["Hash"].as_str().unwrap().parse().unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn s3_as_an_engine() {
-    let Some(moto) = program("STELE_MOTO", "build/interop-venv/bin/moto_server") else { return };
+    let Some(moto) = program("STELE_MOTO", "build/interop-venv/bin/moto_server") else {
+        return;
+    };
     let port = free_port();
     let mut server = Command::new(moto);
-    server.args(["-H", "127.0.0.1", "-p", &port.to_string()]).stdout(Stdio::null()).stderr(Stdio::null());
+    server
+        .args(["-H", "127.0.0.1", "-p", &port.to_string()])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
     let _server = Running(server.spawn().unwrap());
     let endpoint = format!("http://127.0.0.1:{port}");
     ready(&endpoint, false).await;
-    let made = reqwest::Client::new().put(format!("{endpoint}/stele-test")).send().await.unwrap();
+    let made = reqwest::Client::new()
+        .put(format!("{endpoint}/stele-test"))
+        .send()
+        .await
+        .unwrap();
     assert!(made.status().is_success(), "{made:?}");
     let config = S3Config {
         endpoint: Some(endpoint),
@@ -393,11 +550,22 @@ async fn s3_as_an_engine() {
     };
     exercise(&S3Vault::new(&config).unwrap()).await;
     // What is young is spared, as another process may be about to pin it.
-    let careful = S3Vault::new(&S3Config { grace: Duration::from_secs(3600), ..config.clone() }).unwrap();
+    let careful = S3Vault::new(&S3Config {
+        grace: Duration::from_secs(3600),
+        ..config.clone()
+    })
+    .unwrap();
     let block = Block::new(RAW, &b"young"[..]).unwrap();
     careful.put_block(block.clone()).await.unwrap();
     careful.gc().await.unwrap();
     assert!(careful.has(block.cid()).await.unwrap());
-    let wrong = S3Vault::new(&S3Config { bucket: "nowhere".into(), ..config }).unwrap();
-    assert!(matches!(wrong.put_block(block).await, Err(Error::Remote { .. })));
+    let wrong = S3Vault::new(&S3Config {
+        bucket: "nowhere".into(),
+        ..config
+    })
+    .unwrap();
+    assert!(matches!(
+        wrong.put_block(block).await,
+        Err(Error::Remote { .. })
+    ));
 }

@@ -1,5 +1,7 @@
 //! Taking, proving and deleting replicas for other institutions.
 
+use std::time::Duration;
+
 use axum::body::{Body, to_bytes};
 use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
@@ -7,9 +9,10 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use cid::Cid;
-use futures_util::{StreamExt, TryStreamExt};
+use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::{Gateway, authenticate, failed, refused};
+use crate::file::ByteStream;
 use crate::replicate::{CBOR_TYPE, Challenge, MAX_CHALLENGE};
 use crate::sign::Caller;
 use crate::{Error, Result};
@@ -37,6 +40,20 @@ async fn caller(gateway: &Gateway, head: &Parts) -> Result<Caller, Box<Response>
         .map_err(|refusal| Box::new(refused(&refusal)))
 }
 
+/// How long a sender may be silent.
+const SILENCE: Duration = Duration::from_secs(30);
+
+/// A stream that fails when its sender falls silent, so that nobody can hold a connection open.
+fn impatient(input: ByteStream) -> ByteStream {
+    stream::try_unfold(input, |mut input| async move {
+        match tokio::time::timeout(SILENCE, input.try_next()).await {
+            Ok(piece) => Ok(piece?.map(|piece| (piece, input))),
+            Err(_) => Err(Error::Input("the sender fell silent".into())),
+        }
+    })
+    .boxed()
+}
+
 /// `POST /vault/v1/replicas/{cid}`, body: a CAR stream of the DAG. Answers with a receipt.
 pub(super) async fn store(
     State(gateway): State<Gateway>,
@@ -53,8 +70,8 @@ pub(super) async fn store(
     };
     let body = body
         .into_data_stream()
-        .map_err(|e| Error::Input(e.to_string()))
-        .boxed();
+        .map_err(|e| Error::Input(e.to_string()));
+    let body = impatient(body.boxed());
     let receipt = gateway.holder.store(&root, &caller.key_id, body).await;
     reply(receipt.and_then(|receipt| receipt.to_bytes()))
 }

@@ -29,7 +29,9 @@ pub struct Reachable {
 /// The route `/routing/v1/providers/{cid}`. Anyone may ask; the answer tells who has a block, so
 /// mount it only where the gateway is public.
 pub fn routing(vault: Arc<dyn Vault>, reachable: Reachable) -> Router {
-    Router::new().route("/routing/v1/providers/{cid}", get(providers)).with_state((vault, Arc::new(reachable)))
+    Router::new()
+        .route("/routing/v1/providers/{cid}", get(providers))
+        .with_state((vault, Arc::new(reachable)))
 }
 
 async fn providers(
@@ -41,7 +43,12 @@ async fn providers(
     };
     let kind = [(CONTENT_TYPE, "application/json")];
     if !vault.has(&cid).await.unwrap_or_default() {
-        return (StatusCode::NOT_FOUND, kind, json!({ "Providers": null }).to_string()).into_response();
+        return (
+            StatusCode::NOT_FOUND,
+            kind,
+            json!({ "Providers": null }).to_string(),
+        )
+            .into_response();
     }
     let provider = json!({
         "Schema": "peer",
