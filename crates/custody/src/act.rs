@@ -22,6 +22,18 @@ pub struct Deployment {
     pub contracts: record::Contracts,
 }
 
+impl From<&ledger::Deployment> for Deployment {
+    fn from(file: &ledger::Deployment) -> Self {
+        let contracts = record::Contracts {
+            registry: file.registry,
+            records: file.records,
+            consents: file.consents,
+            log: file.log,
+        };
+        Self { chain_id: file.chain_id, contracts }
+    }
+}
+
 impl Deployment {
     /// The signing domain of the Registry.
     #[must_use]

@@ -21,26 +21,12 @@ pub struct LedgerChain {
     stale_after: u64,
 }
 
-/// The addresses of a deployment file as the use cases know them.
-#[must_use]
-pub fn deployment_of(file: &ledger::Deployment) -> Deployment {
-    Deployment {
-        chain_id: file.chain_id,
-        contracts: record::Contracts {
-            registry: file.registry,
-            records: file.records,
-            consents: file.consents,
-            log: file.log,
-        },
-    }
-}
-
 impl LedgerChain {
     /// The chain behind `chain`, with `relayer` to carry acts. With `stale_after` above 0, an
     /// endpoint whose newest block is older than that many seconds counts as silent.
     #[must_use]
     pub fn new(chain: ledger::Chain, relayer: Relayer, stale_after: u64) -> Self {
-        let deployment = deployment_of(chain.deployment());
+        let deployment = chain.deployment().into();
         Self { chain, relayer, deployment, stale_after }
     }
 

@@ -325,6 +325,12 @@ impl Session {
         &self.keys
     }
 
+    /// The session's token, for requests that this client does not make.
+    #[must_use]
+    pub fn token(&self) -> &str {
+        &self.token
+    }
+
     fn at(&self) -> &Deployment {
         &self.card.deployment
     }

@@ -41,6 +41,11 @@ pub struct Database {
     pools: Pools,
 }
 
+/// SQLite's write lock, until it is dropped.
+pub struct WriteLock {
+    _lock: sqlx::Transaction<'static, sqlx::Sqlite>,
+}
+
 #[derive(Clone, Debug)]
 enum Pools {
     Sqlite { read: SqlitePool, write: SqlitePool },
@@ -93,6 +98,19 @@ impl Database {
             Pools::Postgres(pool) => sqlx::query("SELECT 1").execute(pool).await.map(|_| ()),
         }
         .map_err(unavailable)
+    }
+
+    /// Take SQLite's write lock and keep it until the answer is dropped: no other process writes
+    /// meanwhile. Backups that copy files use it; PostgreSQL has its own means and gives none.
+    ///
+    /// # Errors
+    /// If the lock cannot be had, or the database is PostgreSQL.
+    pub async fn hold_write_lock(&self) -> Result<WriteLock, StoreError> {
+        let Pools::Sqlite { write, .. } = &self.pools else {
+            return Err(StoreError::Unavailable("PostgreSQL is not locked as a whole".to_owned()));
+        };
+        let lock = write.begin_with("BEGIN IMMEDIATE").await.map_err(unavailable)?;
+        Ok(WriteLock { _lock: lock })
     }
 
     /// Whether nothing is stored yet.

@@ -1,0 +1,151 @@
+//! The whole story on real components: three hospitals, a real chain, real HTTP.
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+mod common;
+
+use common::{WAIT, World, approve, grant_of, picture, until, upload};
+use custody::touch::Deed;
+use custody::verify::{ChainWitness, verify};
+use node::now;
+use record::grant::NewRequest;
+use record::{Purpose, Recipient, Role};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn from_an_x_ray_to_a_proof_that_anyone_can_check() {
+    let Some(world) = World::new("story", 3).await else { return };
+    world.admit_hospitals().await;
+    let doctor = world.hire(0, "story doctor", Role::Doctor).await;
+    let elsewhere = world.hire(1, "story specialist", Role::Doctor).await;
+    let (patient, commitment) = world.enrol(0, "Story Patient").await;
+    let home = &world.places[0];
+    let author = home.sign_in(&doctor).await;
+    let patient = home.sign_in(&patient).await;
+
+    // Made, signed, acknowledged; the same request again is the same upload.
+    let new = picture(commitment);
+    let draft = author.upload(&new, "first").await.unwrap();
+    assert_eq!(author.upload(&new, "first").await.unwrap(), draft);
+    let made = author.sign_upload(&draft, commitment).await.unwrap();
+    assert_eq!(author.sign_upload(&draft, commitment).await.unwrap().commitment, made.commitment);
+    let other = custody::upload::NewUpload { title: "Another".into(), ..new.clone() };
+    let reused = author.upload(&other, "first").await.unwrap_err();
+    assert_eq!(reused.status(), Some(409));
+
+    // Every part is held by other hospitals too, sealed.
+    for cid in made.parts.iter().chain([&made.manifest]) {
+        let cid = cid.parse().unwrap();
+        let mut holders = 0;
+        for place in &world.places {
+            holders += usize::from(place.node().hospital().vault.has(&cid).await.unwrap());
+        }
+        assert!(holders >= 2, "a quorum holds {cid}");
+    }
+
+    // The patient opens what waits, checks it, and takes it into the record.
+    let waiting = patient.pending().await.unwrap();
+    let opened = patient.open_version(&waiting[0]).await.unwrap();
+    let document = patient.read_part(&waiting[0], &opened, "document").await.unwrap();
+    let bundle: serde_json::Value = serde_json::from_slice(&document).unwrap();
+    assert_eq!(bundle["resourceType"], "Bundle");
+    let image = patient.read_part(&waiting[0], &opened, "image").await.unwrap();
+    assert_eq!(hex::encode(&image), common::PNG);
+    let version = approve(&patient).await;
+    let records = patient.records().await.unwrap();
+    assert_eq!(records.len(), 1);
+    assert_eq!(records[0].commitment, made.commitment);
+
+    // A doctor elsewhere asks through the own node; the patient sees it in full.
+    let asking = world.places[1].sign_in(&elsewhere).await;
+    let (request, act) = asking
+        .ask(
+            home.address(),
+            NewRequest {
+                requester: elsewhere.address(),
+                recipient: Recipient::Person(elsewhere.address()),
+                patient: commitment,
+                commitment: None,
+                parts: vec!["image".into()],
+                purpose: Purpose::Treatment,
+                reason: "A second opinion before the operation".into(),
+                from: now() - 60,
+                until: now() + 3600,
+            },
+        )
+        .await
+        .unwrap();
+    asking.settle(act, WAIT).await.unwrap();
+    until("the request reaches the patient", async || {
+        patient.requests().await.unwrap().iter().any(|r| r.id == request.id)
+    })
+    .await;
+
+    // Granted: one part, one purpose, an hour. Before it is on chain nobody is served.
+    let mut new = grant_of(&version, elsewhere.address(), &["image"]);
+    new.request = Some(request.id);
+    let grant = patient.grant(new).await.unwrap();
+    patient.settle(grant.act.unwrap(), WAIT).await.unwrap();
+    until("the grant reaches the specialist's node", async || {
+        asking.grants().await.unwrap().iter().any(|g| g.grant == grant.grant)
+    })
+    .await;
+    let opened = asking.open(grant.grant).await.unwrap();
+    let image = asking.read_granted(grant.grant, &opened, "image").await.unwrap();
+    assert_eq!(hex::encode(&image), common::PNG);
+    assert!(opened.part("document").is_err(), "the report was not shared");
+    // The patient's own node serves the same grant.
+    let visiting = home.sign_in(&elsewhere).await;
+    visiting.open(grant.grant).await.unwrap();
+
+    // Not for anybody else.
+    let stranger = author.open(grant.grant).await.err().unwrap();
+    assert_eq!((stranger.status(), stranger.code()), (Some(403), Some("other_recipient")));
+
+    // Revoked: refused at both nodes, and logged.
+    let revoked = patient.revoke(grant.grant).await.unwrap();
+    let refused = visiting.open(grant.grant).await.err().unwrap();
+    assert_eq!((refused.status(), refused.code()), (Some(403), Some("revoked")));
+    patient.settle(revoked.revocation.unwrap(), WAIT).await.unwrap();
+    let refused = asking.open(grant.grant).await.err().unwrap();
+    assert_eq!((refused.status(), refused.code()), (Some(403), Some("revoked")));
+    until("the envelopes are deleted at the specialist's node", async || {
+        let held = asking.grants().await.unwrap();
+        held.iter().any(|g| g.grant == grant.grant && g.stage == custody::grant::GrantStage::Revoked)
+    })
+    .await;
+
+    // Checkpoint; the trail is proven; the bundle is verified by the chain alone.
+    let institution = home.sign_in(&home.keys).await;
+    let anchor = institution.anchor().await.unwrap();
+    institution.settle(anchor.act.unwrap().act, WAIT).await.unwrap();
+    let trail = patient.trail().await.unwrap();
+    let deeds: Vec<Deed> = trail.iter().map(|(_, entry)| entry.deed).collect();
+    for deed in [
+        Deed::Enrol,
+        Deed::Upload,
+        Deed::Approve,
+        Deed::Request,
+        Deed::Grant,
+        Deed::Open,
+        Deed::Refused,
+        Deed::Revoke,
+    ] {
+        assert!(deeds.contains(&deed), "{deed:?} is in the trail: {deeds:?}");
+    }
+    assert!(trail.iter().all(|(proven, _)| proven.size > 0), "every entry is proven");
+
+    let controller = version.controller.unwrap();
+    let bundle = patient.export(controller, &["image".to_owned()]).await.unwrap();
+    let read = record::ProofBundle::decode(&bundle.encode()).unwrap();
+    let witness = ChainWitness::read(world.chain.chain().await.unwrap()).await.unwrap();
+    let verdict = verify(&read, &witness).await.unwrap();
+    assert!(verdict.holds, "{verdict:#?}");
+    assert!(verdict.log_entries > 0);
+    assert_eq!(verdict.hidden, 1);
+    let forged = record::ProofBundle { controller: home.address(), grants: Vec::new(), ..read };
+    assert!(!verify(&forged, &witness).await.unwrap().holds, "another controller is noticed");
+
+    let _ = upload;
+    for mut place in world.places {
+        place.stop().await;
+    }
+}
