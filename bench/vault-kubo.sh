@@ -55,5 +55,5 @@ start a
 start b
 IPFS_PATH=$work/b "$IPFS" swarm connect "$swarm_a" >/dev/null
 echo "Kubo $("$IPFS" version --number), $(nproc) cores, $(uname -m), $(date -u +%F)"
-STELE_BENCH_DIR=$work/ours ${CARGO:-cargo} run --quiet --release -p vault --example bench_kubo -- \
+STELE_BENCH_DIR=$work/ours ${CARGO:-cargo} run --quiet ${PROFILE:---release} -p vault --example bench_kubo -- \
     "$api_a" "$gateway_a" "$api_b" "${1:-100}" "${2:-7}"
