@@ -2,8 +2,10 @@
 
 pub mod data;
 pub mod error;
+pub mod evaluate;
 pub mod input;
 pub mod model;
+pub mod predict;
 pub mod rng;
 pub mod train;
 
