@@ -12,14 +12,14 @@ use ledger::relayer::{Item, OutboxStore};
 use serde::{Deserialize, Serialize};
 
 /// The outbox on a store.
-pub struct Outbox {
+pub(crate) struct Outbox {
     store: Arc<dyn Store>,
 }
 
 impl Outbox {
     /// The outbox in `store`.
     #[must_use]
-    pub fn new(store: Arc<dyn Store>) -> Self {
+    pub(crate) fn new(store: Arc<dyn Store>) -> Self {
         Self { store }
     }
 }

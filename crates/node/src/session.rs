@@ -19,20 +19,20 @@ use crate::api::{Challenge, SignIn};
 use crate::http::error::ApiError;
 
 /// How long a challenge is good, seconds.
-pub const CHALLENGE_S: u64 = 300;
+pub(crate) const CHALLENGE_S: u64 = 300;
 /// How far into the future a message may be issued: clocks differ.
 const SKEW_S: u64 = 60;
 /// The longest message, bytes.
 const MESSAGE_BYTES: usize = 4096;
 
 /// A new session.
-pub struct Opened {
+pub(crate) struct Opened {
     /// The token.
-    pub token: String,
+    pub(crate) token: String,
     /// Until when it is good, unix seconds.
-    pub expires_at: u64,
+    pub(crate) expires_at: u64,
     /// The wallet that signed in.
-    pub wallet: Address,
+    pub(crate) wallet: Address,
 }
 
 /// A time as RFC 3339 writes it, in UTC.
@@ -81,17 +81,17 @@ impl Document for Session {
 
 /// Where this node is, as sign-in messages must say it.
 #[derive(Clone, Debug)]
-pub struct Place {
+pub(crate) struct Place {
     /// Host and port.
-    pub domain: String,
+    pub(crate) domain: String,
     /// The whole address.
-    pub uri: String,
+    pub(crate) uri: String,
 }
 
 impl Place {
     /// The place that a public URL names.
     #[must_use]
-    pub fn of(url: &str) -> Self {
+    pub(crate) fn of(url: &str) -> Self {
         let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
         let domain = rest.split('/').next().unwrap_or(rest).to_owned();
         Self { domain, uri: url.to_owned() }
@@ -120,7 +120,7 @@ fn unavailable(error: StoreError) -> ApiError {
 ///
 /// # Errors
 /// If the database does not answer.
-pub async fn challenge(
+pub(crate) async fn challenge(
     store: &dyn Store,
     place: &Place,
     at: &Deployment,
@@ -156,7 +156,7 @@ fn refuse(why: &str) -> ApiError {
 /// # Errors
 /// 401 with the reason if the message is not the challenge, was used before, has expired or is not
 /// signed by the wallet that it names.
-pub async fn sign_in(
+pub(crate) async fn sign_in(
     store: &dyn Store,
     chain: &dyn Chain,
     place: &Place,
@@ -250,7 +250,7 @@ async fn open_session(
 ///
 /// # Errors
 /// 401 if there is no such session or it has expired.
-pub async fn wallet_of(store: &dyn Store, token: &str, now: u64) -> Result<Address, ApiError> {
+pub(crate) async fn wallet_of(store: &dyn Store, token: &str, now: u64) -> Result<Address, ApiError> {
     let id = hex::encode(session_id(token));
     let held = store.load::<Session>(&id).await.map_err(unavailable)?;
     let held = held.filter(|h| h.document.expires_at > now);
@@ -261,7 +261,7 @@ pub async fn wallet_of(store: &dyn Store, token: &str, now: u64) -> Result<Addre
 ///
 /// # Errors
 /// If the database does not answer.
-pub async fn sign_out(store: &dyn Store, token: &str) -> Result<(), ApiError> {
+pub(crate) async fn sign_out(store: &dyn Store, token: &str) -> Result<(), ApiError> {
     let mut batch = Batch::new();
     batch.delete::<Session>(hex::encode(session_id(token)));
     store.apply(&batch).await.map_err(unavailable)
@@ -271,7 +271,7 @@ pub async fn sign_out(store: &dyn Store, token: &str) -> Result<(), ApiError> {
 ///
 /// # Errors
 /// If the database does not answer.
-pub async fn expire(store: &dyn Store, now: u64) -> Result<(), StoreError> {
+pub(crate) async fn expire(store: &dyn Store, now: u64) -> Result<(), StoreError> {
     let mut batch = Batch::new();
     for row in store.list(&Query::of(Kind::Nonce).due_by(now)).await? {
         batch.delete::<Nonce>(row.id);

@@ -197,18 +197,18 @@ pub(crate) fn router(app: App, gateway: Gateway) -> Router {
         .route("/api/openapi.json", get(serve_api))
         .layer(DefaultBodyLimit::max(upload))
         .route_layer(from_fn_with_state((app.clone(), usual), gate::gate))
+        .with_state(app.clone())
         .merge(vault::gateway::router(gateway))
         .fallback(nowhere)
         .method_not_allowed_fallback(not_so)
         .layer(from_fn_with_state(times, gate::in_time))
         .layer(from_fn_with_state(limiter, gate::not_too_often))
         .layer(CatchPanicLayer::new())
-        .layer(from_fn_with_state(app.clone(), gate::observe))
+        .layer(from_fn_with_state(app, gate::observe))
         .layer(from_fn(gate::number))
         .layer(fixed(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .layer(fixed(header::REFERRER_POLICY, "no-referrer"))
         .layer(fixed(header::X_FRAME_OPTIONS, "DENY"))
-        .with_state(app)
 }
 
 fn fixed(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {
