@@ -54,6 +54,11 @@ pub enum Error {
         "file too long: a sealed file holds at most 2^32 chunks; choose larger chunks or split the file"
     )]
     TooLong,
+    /// The cryptographic library did not do its work.
+    #[error(
+        "the cryptographic library failed: {0}; check that memory is left, and that no OpenSSL configuration (OPENSSL_CONF) forbids ChaCha20-Poly1305"
+    )]
+    Library(String),
     /// A write after the last chunk or after a failed write.
     #[error("this sealer has finished or failed and takes no more bytes; begin a new sealed file")]
     Finished,

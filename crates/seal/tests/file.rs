@@ -34,7 +34,7 @@ fn plain(len: usize) -> Vec<u8> {
 }
 
 fn sealed(len: usize) -> Vec<u8> {
-    seal_with(&plain(len), &key(), &mut rng(), small(), 1).unwrap()
+    seal_with(&plain(len), &key(), &mut rng(), small(), 1).expect("a short file seals")
 }
 
 /// Every way to open `sealed` refuses it.
@@ -156,7 +156,7 @@ proptest! {
 fn read_in_pieces(from: &mut impl Read, size: usize) -> Vec<u8> {
     let (mut all, mut piece) = (Vec::new(), vec![0; size]);
     loop {
-        match from.read(&mut piece).unwrap() {
+        match from.read(&mut piece).expect("an opened file reads") {
             0 => return all,
             n => all.extend_from_slice(&piece[..n]),
         }

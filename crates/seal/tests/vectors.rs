@@ -4,6 +4,8 @@
 //! Regenerate with `UPDATE_VECTORS=1 cargo test -p seal --test vectors`; a change of a file there
 //! is a change of a format.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+
 use std::{io::Cursor, path::PathBuf};
 
 use chacha20::{ChaCha20Rng, rand_core::SeedableRng};

@@ -1,13 +1,13 @@
 //! One file's key, commitment and nonces, and the sealing of one chunk.
 
-use aws_lc_rs::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use chacha20::{R20, hchacha};
 use rand_core::CryptoRng;
 use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, Zeroizing};
 
 use super::{
-    HEADER_LEN, TAG_LEN,
+    HEADER_LEN,
+    aead::{Key, NONCE_LEN},
     header::{ChunkSize, Header, PREFIX_LEN},
 };
 use crate::{Error, PartKey, Result, keys::hkdf};
@@ -22,8 +22,7 @@ const COMMITMENT_INFO: &[u8] = b"stele/file/v1 commitment";
 /// `0000 ‖ nonce[16..]` (draft-irtf-cfrg-xchacha-03, section 2.3). The first sixteen bytes lie
 /// within the prefix, so the subkey is the same for all chunks and is derived here, once.
 pub(crate) struct Cipher {
-    /// The subkey; its memory is wiped by AWS-LC when freed.
-    key: LessSafeKey,
+    key: Key,
     header: Header,
 }
 
@@ -33,15 +32,12 @@ impl Cipher {
         key: &PartKey,
         chunk: ChunkSize,
         rng: &mut R,
-    ) -> Self {
+    ) -> Result<Self> {
         let mut prefix = [0; PREFIX_LEN];
         rng.fill_bytes(&mut prefix);
         let mut header = Header::new(chunk, &prefix);
         header.set_commitment(&commitment(key, &header));
-        Self {
-            key: subkey(key, &header),
-            header,
-        }
+        Self::new(key, header)
     }
 
     /// A cipher for an existing file; the key is checked against the commitment in constant time.
@@ -49,8 +45,12 @@ impl Cipher {
         if !bool::from(commitment(key, &header).ct_eq(header.commitment())) {
             return Err(Error::WrongKey);
         }
+        Self::new(key, header)
+    }
+
+    fn new(key: &PartKey, header: Header) -> Result<Self> {
         Ok(Self {
-            key: subkey(key, &header),
+            key: Key::new(&subkey(key, &header))?,
             header,
         })
     }
@@ -63,62 +63,52 @@ impl Cipher {
         self.header.chunk_size()
     }
 
-    /// Seals chunk `index` from `plain` into `out`, which is [`TAG_LEN`] longer.
+    /// Seals chunk `index` from `plain` into `out`, which is [`TAG_LEN`](super::TAG_LEN) longer.
     pub(crate) fn seal(&self, index: u64, last: bool, plain: &[u8], out: &mut [u8]) -> Result<()> {
         let nonce = self.nonce(index, last)?;
         let (text, tag) = out.split_at_mut(plain.len());
-        self.key
-            .seal_out_of_place_scatter(nonce, Aad::from(self.header()), plain, text, &[], tag)
-            .map_err(|_| Error::TooLong)
+        self.key.seal(nonce, self.header(), plain, text, tag)
     }
 
     /// Seals chunk `index` in place and appends the tag. `buf` has the capacity for it, so that
     /// no plaintext is left behind in an abandoned allocation.
     pub(crate) fn seal_in_place(&self, index: u64, last: bool, buf: &mut Vec<u8>) -> Result<()> {
-        debug_assert!(buf.capacity() >= buf.len() + TAG_LEN);
-        let nonce = self.nonce(index, last)?;
+        debug_assert!(buf.capacity() >= buf.len() + super::TAG_LEN);
         self.key
-            .seal_in_place_append_tag(nonce, Aad::from(self.header()), buf)
-            .map_err(|_| Error::TooLong)
+            .seal_in_place(self.nonce(index, last)?, self.header(), buf)
     }
 
-    /// Opens chunk `index` from `sealed` into `out`, which is [`TAG_LEN`] shorter. On failure `out`
-    /// is wiped: nothing that was not verified is ever seen.
+    /// Opens chunk `index` from `sealed` into `out`, which is [`TAG_LEN`](super::TAG_LEN) shorter.
+    /// On failure `out` is wiped: nothing that was not verified is ever seen.
     pub(crate) fn open(&self, index: u64, last: bool, sealed: &[u8], out: &mut [u8]) -> Result<()> {
         let nonce = self.nonce(index, last)?;
         let (text, tag) = sealed.split_at_checked(out.len()).ok_or(Error::Truncated)?;
-        self.key
-            .open_separate_gather(nonce, Aad::from(self.header()), text, tag, out)
-            .map_err(|_| {
-                out.zeroize();
-                Error::Damaged { chunk: index }
-            })
+        let opened = self.key.open(nonce, self.header(), text, tag, out);
+        opened.map_err(|_| {
+            out.zeroize();
+            Error::Damaged { chunk: index }
+        })
     }
 
     /// Opens chunk `index` in place and cuts the tag off; on failure `buf` is wiped and empty.
     pub(crate) fn open_in_place(&self, index: u64, last: bool, buf: &mut Vec<u8>) -> Result<()> {
         let nonce = self.nonce(index, last)?;
-        let opened = self
-            .key
-            .open_in_place(nonce, Aad::from(self.header()), buf.as_mut_slice());
-        match opened.map(|plain| plain.len()) {
-            Ok(len) => buf.truncate(len),
-            Err(_) => {
+        self.key
+            .open_in_place(nonce, self.header(), buf)
+            .map_err(|_| {
                 buf.zeroize();
-                return Err(Error::Damaged { chunk: index });
-            }
-        }
-        Ok(())
+                Error::Damaged { chunk: index }
+            })
     }
 
     /// The nonce of chunk `index`, less what HChaCha20 took.
-    fn nonce(&self, index: u64, last: bool) -> Result<Nonce> {
+    fn nonce(&self, index: u64, last: bool) -> Result<[u8; NONCE_LEN]> {
         let counter = u32::try_from(index).map_err(|_| Error::TooLong)?;
         let mut nonce = [0; NONCE_LEN];
         nonce[4..7].copy_from_slice(&self.header.prefix()[16..]);
         nonce[7..11].copy_from_slice(&counter.to_be_bytes());
         nonce[11] = u8::from(last);
-        Ok(Nonce::assume_unique_for_key(nonce))
+        Ok(nonce)
     }
 }
 
@@ -133,21 +123,21 @@ fn commitment(key: &PartKey, header: &Header) -> [u8; 32] {
 }
 
 /// The key of RFC 8439 for a file with `header`.
-fn subkey(key: &PartKey, header: &Header) -> LessSafeKey {
+fn subkey(key: &PartKey, header: &Header) -> Box<Zeroizing<[u8; 32]>> {
     let mut file_key = Zeroizing::new([0; 32]);
     hkdf(header.salt(), key.expose(), &[KEY_INFO], file_key.as_mut());
     let mut input = [0; 16];
     input.copy_from_slice(&header.prefix()[..16]);
     let mut subkey = hchacha::<R20>((&*file_key).into(), &input.into());
-    let unbound = UnboundKey::new(&CHACHA20_POLY1305, &subkey)
-        // It fails for other lengths than 32 bytes only.
-        .expect("the subkey has 32 bytes");
+    let mut kept = Box::new(Zeroizing::new([0; 32]));
+    kept.copy_from_slice(&subkey);
     subkey.zeroize();
-    LessSafeKey::new(unbound)
+    kept
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::TAG_LEN;
     use chacha20::{ChaCha20Rng, rand_core::SeedableRng};
     use chacha20poly1305::{
         KeyInit, XChaCha20Poly1305,
@@ -159,7 +149,7 @@ mod tests {
     fn cipher() -> (PartKey, Cipher) {
         let key = PartKey::from_bytes(&[9; 32]);
         let rng = &mut ChaCha20Rng::from_seed([1; 32]);
-        let cipher = Cipher::for_sealing(&key, ChunkSize::MIN, rng);
+        let cipher = Cipher::for_sealing(&key, ChunkSize::MIN, rng).unwrap();
         (key, cipher)
     }
 

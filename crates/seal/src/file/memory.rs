@@ -23,7 +23,8 @@ const SHARE: usize = 1 << 20;
 /// Seals `plain` under `key`, which may seal any number of files.
 ///
 /// # Panics
-/// Above 2^48 bytes ([`MAX_CHUNKS`](super::MAX_CHUNKS) chunks); [`seal_with`] returns an error.
+/// Above [`MAX_CHUNKS`](super::MAX_CHUNKS) chunks, or if the cryptographic library fails;
+/// [`seal_with`] returns an error.
 pub fn seal<R: CryptoRng + ?Sized>(plain: &[u8], key: &PartKey, rng: &mut R) -> Vec<u8> {
     seal_parallel(plain, key, rng, 1)
 }
@@ -40,8 +41,9 @@ pub fn seal_parallel<R: CryptoRng + ?Sized>(
     threads: usize,
 ) -> Vec<u8> {
     seal_with(plain, key, rng, ChunkSize::DEFAULT, threads)
-        // 2^32 chunks of 64 KiB are 256 TiB, more than today's machines address.
-        .expect("a file in memory is shorter than 2^48 bytes")
+        // 2^32 chunks are 256 TiB or more, beyond what machines address, and the library fails only
+        // for want of memory, where Rust's allocator would abort.
+        .expect("sealing in memory works")
 }
 
 /// [`seal_parallel`] with chunks of a given size.
@@ -80,7 +82,7 @@ pub fn seal_into<R: CryptoRng + ?Sized>(
             got: out.len(),
         });
     }
-    let cipher = Cipher::for_sealing(key, chunk, rng);
+    let cipher = Cipher::for_sealing(key, chunk, rng)?;
     let (header, body) = out.split_at_mut(HEADER_LEN);
     header.copy_from_slice(cipher.header());
     each_chunk(

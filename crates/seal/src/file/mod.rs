@@ -24,6 +24,7 @@
 //! # Ok::<(), seal::Error>(())
 //! ```
 
+mod aead;
 mod cipher;
 mod header;
 mod memory;

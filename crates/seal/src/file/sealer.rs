@@ -44,7 +44,7 @@ impl<W: Write> Sealer<W> {
         rng: &mut R,
         chunk: ChunkSize,
     ) -> Result<Self> {
-        let cipher = Cipher::for_sealing(key, chunk, rng);
+        let cipher = Cipher::for_sealing(key, chunk, rng)?;
         inner.write_all(cipher.header())?;
         let buf = Zeroizing::new(Vec::with_capacity(chunk.sealed_bytes()));
         Ok(Self {

@@ -52,7 +52,7 @@ pub fn seal_stream_with<R: CryptoRng + ?Sized>(
     chunk: ChunkSize,
     threads: usize,
 ) -> Result<u64> {
-    let cipher = Cipher::for_sealing(key, chunk, rng);
+    let cipher = Cipher::for_sealing(key, chunk, rng)?;
     to.write_all(cipher.header())?;
     let sealed = pipeline(
         ChunkReader::new(from, chunk.bytes()),
