@@ -39,7 +39,7 @@ pub enum Error {
         /// The node that was searched.
         parent: Cid,
         /// The path segment that it lacks.
-        segment: String,
+        segment: Box<str>,
     },
     /// A range outside the file.
     #[error("range starts at byte {start}, the file has {size}")]
@@ -100,7 +100,7 @@ pub enum Error {
         /// The replica's root.
         root: Cid,
         /// Who asked.
-        caller: String,
+        caller: Box<str>,
     },
     /// The root is part of something that must stay.
     #[error("{0} is still part of another pinned DAG")]
@@ -109,7 +109,7 @@ pub enum Error {
     #[error("{have} of the {needed} nodes needed hold {root} durably: {}", failures.join("; "))]
     Quorum {
         /// The upload's root.
-        root: Cid,
+        root: Box<Cid>,
         /// Copies that are needed, the home node's included.
         needed: usize,
         /// Copies there are.

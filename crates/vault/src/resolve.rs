@@ -68,7 +68,7 @@ pub async fn resolve<V: Vault + ?Sized>(
 fn no_such_path(parent: &Cid, segment: &str) -> Error {
     Error::NoSuchPath {
         parent: *parent,
-        segment: segment.to_owned(),
+        segment: segment.into(),
     }
 }
 

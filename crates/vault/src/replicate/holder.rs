@@ -140,14 +140,14 @@ impl Holder {
         if owners.owners.len() == before && before > 0 {
             return Err(Error::NotYours {
                 root,
-                caller: owner.to_owned(),
+                caller: owner.into(),
             });
         }
         if before == 0 && self.vault.pins().await?.contains(&root) {
             // Pinned by this node for itself.
             return Err(Error::NotYours {
                 root,
-                caller: owner.to_owned(),
+                caller: owner.into(),
             });
         }
         if owners.owners.is_empty() {

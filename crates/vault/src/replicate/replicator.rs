@@ -170,7 +170,7 @@ impl Replicator {
     fn no_quorum(&self, out: Replication) -> Error {
         let (needed, have) = (self.policy.quorum, 1 + out.receipts.len());
         Error::Quorum {
-            root: out.root,
+            root: Box::new(out.root),
             needed,
             have,
             failures: out.failures,
