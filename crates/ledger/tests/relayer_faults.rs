@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use alloy_primitives::{Address, Bytes, U256};
-use common::sim::{CHAIN_ID, Death, Life, MortalOutbox, SimChain, SimEndpoint};
+use common::sim::{CHAIN_ID, Death, Fate, Life, MortalOutbox, SimChain, SimEndpoint};
 use ledger::relayer::{Call, MemoryOutbox, OutboxStore, Settings, State, Status};
 use ledger::testing::key;
 use ledger::{FeePolicy, Finality, Relayer, Signer};
@@ -117,7 +117,7 @@ async fn story(world: &World, relayer: &Relayer, acts: &[String]) -> ledger::Res
     relayer.work().await?;
     world.chain.mine();
     relayer.work().await?;
-    world.chain.reorganise(1, true);
+    world.chain.reorganise(1, Fate::Forgotten);
     world.pass(40);
     relayer.work().await?;
     world.chain.mine();
@@ -242,9 +242,40 @@ async fn a_gap_that_a_reorganisation_left_is_filled() {
     relayer.work().await.unwrap();
     world.chain.mine();
     relayer.work().await.unwrap();
-    world.chain.reorganise(2, true);
+    world.chain.reorganise(2, Fate::Forgotten);
     world.finish().await;
     world.check(&["act".into()]).await;
+}
+
+#[tokio::test]
+async fn a_lost_nonce_is_given_up_only_when_it_is_lost_for_good() {
+    let world = World::new();
+    let (relayer, _) = world.process(None);
+    // Something is final already, only not what follows.
+    for _ in 0..=FINALITY {
+        world.chain.mine_empty();
+    }
+    relayer.submit("act", call("act")).await.unwrap();
+    relayer.work().await.unwrap();
+    // A stranger's transaction takes our nonce; what we do now must not be done beside the first
+    // form, should a reorganisation bring that one back.
+    world.chain.usurp(relayer.sender());
+    for _ in 0..2 {
+        world.pass(20);
+        relayer.work().await.unwrap();
+        world.chain.mine();
+    }
+    world.chain.reorganise(FINALITY as usize, Fate::Gossip);
+    world.chain.mine();
+    world.finish().await;
+    world.check(&["act".into()]).await;
+
+    // Lost for good, it has a new nonce.
+    relayer.submit("next", call("next")).await.unwrap();
+    relayer.work().await.unwrap();
+    world.chain.usurp(relayer.sender());
+    world.finish().await;
+    world.check(&["act".into(), "next".into()]).await;
 }
 
 #[tokio::test]
@@ -279,7 +310,7 @@ enum Happening {
     Forget,
     Reorganise {
         depth: usize,
-        forget: bool,
+        fate: Fate,
     },
     Usurp,
     BaseFee(u128),
@@ -295,8 +326,11 @@ fn happening() -> impl Strategy<Value = Happening> {
         1 => Just(Happening::MineEmpty),
         1 => Just(Happening::Forget),
         // A final block is not taken back: that is what final means.
-        2 => (1..=FINALITY as usize, any::<bool>())
-            .prop_map(|(depth, forget)| Happening::Reorganise { depth, forget }),
+        3 => (
+            1..=FINALITY as usize,
+            prop_oneof![Just(Fate::Waits), Just(Fate::Forgotten), Just(Fate::Gossip)],
+        )
+            .prop_map(|(depth, fate)| Happening::Reorganise { depth, fate }),
         1 => Just(Happening::Usurp),
         1 => (1u128..40).prop_map(|gwei| Happening::BaseFee(gwei * 1_000_000_000)),
         3 => (1u64..60).prop_map(Happening::Pass),
@@ -333,8 +367,8 @@ proptest! {
                     Happening::Mine => world.chain.mine(),
                     Happening::MineEmpty => world.chain.mine_empty(),
                     Happening::Forget => world.chain.forget(),
-                    Happening::Reorganise { depth, forget } => {
-                        world.chain.reorganise(depth, forget);
+                    Happening::Reorganise { depth, fate } => {
+                        world.chain.reorganise(depth, fate);
                     }
                     Happening::Usurp => world.chain.usurp(Signer::address(&key("relayer"))),
                     Happening::BaseFee(wei) => world.chain.set_base_fee(wei),

@@ -71,6 +71,17 @@ struct SimTx {
     data: Bytes,
 }
 
+/// What becomes of the transactions of blocks that are taken back.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Fate {
+    /// They wait again.
+    Waits,
+    /// They are forgotten, strangers' as well as ours.
+    Forgotten,
+    /// Others on the network bring back all that we ever sent, and nothing of strangers.
+    Gossip,
+}
+
 #[derive(Debug, Clone)]
 struct SimBlock {
     block: Block,
@@ -81,6 +92,8 @@ struct SimBlock {
 struct World {
     blocks: Vec<SimBlock>,
     pool: BTreeMap<(Address, u64), SimTx>,
+    /// All that was ever sent: somewhere on the network somebody still has it.
+    gossip: Vec<SimTx>,
     base_fee: u128,
     /// Makes the hashes of a new branch differ from the old one's.
     branch: u64,
@@ -97,6 +110,7 @@ impl SimChain {
         let world = World {
             blocks: Vec::new(),
             pool: BTreeMap::new(),
+            gossip: Vec::new(),
             base_fee: 1_000_000_000,
             branch: 0,
         };
@@ -131,19 +145,29 @@ impl SimChain {
         self.world().base_fee = wei;
     }
 
-    /// Takes back `depth` blocks and makes more empty ones in their place. Their transactions wait
-    /// again, or are forgotten.
-    pub(crate) fn reorganise(&self, depth: usize, forget: bool) {
+    /// Takes back `depth` blocks and makes more empty ones in their place.
+    pub(crate) fn reorganise(&self, depth: usize, fate: Fate) {
         let mut world = self.world();
         world.branch += 1;
         let keep = world.blocks.len().saturating_sub(depth).max(1);
         let taken: Vec<SimBlock> = world.blocks.drain(keep..).collect();
-        if !forget {
-            for tx in taken.iter().flat_map(|block| &block.txs) {
-                world
-                    .pool
-                    .entry((tx.sender, tx.nonce))
-                    .or_insert_with(|| tx.clone());
+        match fate {
+            Fate::Waits => {
+                for tx in taken.iter().flat_map(|block| &block.txs) {
+                    world
+                        .pool
+                        .entry((tx.sender, tx.nonce))
+                        .or_insert_with(|| tx.clone());
+                }
+            }
+            Fate::Forgotten => {}
+            Fate::Gossip => {
+                world.pool.clear();
+                for tx in world.gossip.clone() {
+                    if tx.nonce >= world.nonce(tx.sender, usize::MAX) {
+                        world.pool.entry((tx.sender, tx.nonce)).or_insert(tx);
+                    }
+                }
             }
         }
         for _ in 0..=taken.len() {
@@ -273,6 +297,7 @@ impl World {
             }
             _ => {}
         }
+        self.gossip.push(tx.clone());
         self.pool.insert((sender, tx.nonce), tx);
         Sent::Accepted
     }
