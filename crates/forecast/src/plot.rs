@@ -239,12 +239,11 @@ fn highest(values: impl Iterator<Item = f64>) -> f64 {
 }
 
 fn gwei_text(value: f64) -> String {
-    if value < 0.1 {
-        format!("{value:.3}")
-    } else if value < 10.0 {
-        format!("{value:.2}")
-    } else {
-        format!("{value:.0}")
+    match value {
+        v if v.abs() < 1e-9 => "0".to_owned(),
+        v if v < 0.1 => format!("{v:.3}"),
+        v if v < 10.0 => format!("{v:.1}"),
+        v => format!("{v:.0}"),
     }
 }
 
