@@ -33,7 +33,7 @@ fn envelope() -> Vec<u8> {
         b"the key",
         &mut rng(2),
     )
-    .unwrap()
+    .expect("a usable key")
 }
 
 #[test]
