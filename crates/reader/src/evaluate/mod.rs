@@ -1,8 +1,11 @@
 //! Figures that deserve belief: intervals by group, subgroups apart, refusals counted.
 
 pub mod metrics;
+pub mod plots;
+pub mod report;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use rayon::prelude::*;
 use serde::Serialize;
@@ -43,6 +46,9 @@ impl Default for Options {
 /// What a model said about one image of a data set.
 #[derive(Debug, Clone, Serialize)]
 pub struct Answer {
+    /// Where the file is.
+    #[serde(skip)]
+    pub path: PathBuf,
     /// Path as the manifest writes it.
     pub name: String,
     /// Label in the manifest.
@@ -112,6 +118,7 @@ pub fn evaluate(
                 _ => None,
             };
             answers.push(Answer {
+                path: sample.path.clone(),
                 name: sample.name.clone(),
                 label: sample.label.clone(),
                 class,
@@ -156,7 +163,7 @@ fn heat_in_boxes(map: &Heatmap, boxes: &[BoxF]) -> (bool, f64) {
 /// # Errors
 /// When no answer has a label that the model knows.
 pub fn figures(card: &ModelJson, answers: &[Answer], seed: u64) -> Result<Map<String, Value>, Error> {
-    let known = Known::of(card, answers);
+    let known = Known::of(answers);
     if known.labels.is_empty() {
         let names: Vec<&str> = answers.iter().take(3).map(|a| a.label.as_str()).collect();
         return Err(Error::Data(format!(
@@ -206,7 +213,7 @@ struct Known {
 }
 
 impl Known {
-    fn of<'a>(_card: &ModelJson, answers: impl IntoIterator<Item = &'a Answer>) -> Self {
+    fn of<'a>(answers: impl IntoIterator<Item = &'a Answer>) -> Self {
         let mut numbers: BTreeMap<&str, usize> = BTreeMap::new();
         let mut known = Self { labels: Vec::new(), probabilities: Vec::new(), logits: Vec::new(), groups: Vec::new() };
         for (answer, class) in answers.into_iter().filter_map(|a| a.class.map(|c| (a, c))) {
@@ -387,7 +394,7 @@ fn kind(column: &str, value: &str) -> Option<String> {
 }
 
 fn subgroup(card: &ModelJson, answers: &[&Answer]) -> Value {
-    let known = Known::of(card, answers.iter().copied());
+    let known = Known::of(answers.iter().copied());
     let matrix = metrics::confusion(&known.labels, &known.verdicts(card), card.classes.len());
     let refused = answers.iter().filter(|a| a.refused.is_some()).count() as f64 / answers.len().max(1) as f64;
     let ece = metrics::expected_calibration_error(&known.reliability());

@@ -1,6 +1,8 @@
 //! From a file to a verdict that a doctor can weigh, or to words that say why there is none.
 
+pub mod export;
 mod overlay;
+pub mod queue;
 
 use std::path::Path;
 use std::time::Instant;
@@ -240,4 +242,104 @@ fn other_part(card: &ModelJson, decoded: &Decoded) -> Option<String> {
         _ => false,
     };
     wrong.then(|| format!("the file says that it shows {part}, which the model does not know"))
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::input::Limits;
+
+    /// A description with everything that a verdict rests on.
+    pub(crate) fn card_json() -> serde_json::Value {
+        serde_json::json!({
+            "format": 1, "name": "fracture", "version": "1", "task": "fracture", "arch": "resnet50", "evidence": false,
+            "size": 224, "norm": { "mean": 0.5, "std": 0.5 }, "classes": ["non_fractured", "fractured"], "positive": 1,
+            "temperature": 1.0, "bias": [0.0, 0.0], "threshold": 0.2, "doubt": 0.05, "flip_tta": false, "ood": null,
+            "weights": { "file": "weights.safetensors", "sha256": "00" }, "trained": null
+        })
+    }
+
+    fn card(task: &str, positive: Option<usize>) -> ModelJson {
+        let mut json = card_json();
+        json["task"] = task.into();
+        json["positive"] = serde_json::to_value(positive).unwrap();
+        if positive.is_none() {
+            json["classes"] = serde_json::json!(["covid", "normal", "pneumonia"]);
+            json["bias"] = serde_json::json!([0.0, 0.0, 0.0]);
+        }
+        serde_json::from_value(json).unwrap()
+    }
+
+    /// A limb-like picture: black air, a grey band, a bright core.
+    fn picture(invert: bool) -> Decoded {
+        let grey = |i: usize| {
+            let x = (i % 256) as f32 / 256.0;
+            let v = (1.0 - ((x - 0.5) * 5.0).powi(2)).max(0.02);
+            if invert { 1.0 - v } else { v }
+        };
+        let image = Image::new(256, 300, (0..256 * 300).map(grey).collect()).unwrap();
+        input::decode(&png_grey(&image).unwrap(), &Limits::default()).unwrap()
+    }
+
+    fn reading(not_such: bool) -> Reading {
+        Reading { logits: vec![0.0, 1.0], probabilities: vec![0.3, 0.7], ood: 0.5, not_such, features: vec![] }
+    }
+
+    #[test]
+    fn the_operating_point_decides_and_near_it_is_doubt() {
+        let card = card("fracture", Some(1));
+        assert_eq!(decide(&card, &[0.75, 0.25]), 1);
+        assert_eq!(decide(&card, &[0.85, 0.15]), 0);
+        assert!(in_doubt(&card, &[0.78, 0.22]));
+        assert!(!in_doubt(&card, &[0.4, 0.6]));
+        assert!(doubt_words(&card, &[0.78, 0.22]).contains("22.0 %"));
+    }
+
+    #[test]
+    fn of_several_classes_the_likeliest_and_a_narrow_lead_is_doubt() {
+        let card = card("chest", None);
+        assert_eq!(decide(&card, &[0.1, 0.3, 0.6]), 2);
+        assert!(!in_doubt(&card, &[0.1, 0.3, 0.6]));
+        assert!(in_doubt(&card, &[0.1, 0.44, 0.46]));
+        assert!(doubt_words(&card, &[0.1, 0.44, 0.46]).contains("pneumonia"));
+    }
+
+    #[test]
+    fn an_image_that_cannot_be_judged_is_refused_in_words() {
+        let (fracture, chest) = (card("fracture", Some(1)), card("chest", None));
+        let words = |card: &ModelJson, decoded: &Decoded, not_such| {
+            refusal(card, decoded, &input::quality(decoded), &reading(not_such))
+        };
+        let good = picture(false);
+        assert_eq!(words(&fracture, &good, false), None);
+        assert!(words(&fracture, &good, true).unwrap().contains("limb"));
+        assert!(words(&chest, &good, true).unwrap().contains("chest"));
+        assert!(words(&fracture, &picture(true), false).unwrap().contains("inverted"));
+        let mut hand = good.clone();
+        hand.meta.body_part = Some("HAND".into());
+        assert_eq!(words(&fracture, &hand, false), None);
+        assert!(words(&chest, &hand, false).unwrap().contains("HAND"));
+        let mut ct = good;
+        ct.meta.modality = Some("CT".into());
+        assert!(words(&fracture, &ct, false).unwrap().contains("CT"));
+    }
+
+    #[test]
+    fn blank_noise_and_colour_are_refused() {
+        let say = |png: Vec<u8>| {
+            let decoded = input::decode(&png, &Limits::default()).unwrap();
+            input::quality(&decoded).refusal()
+        };
+        let grey = |v: &dyn Fn(usize) -> f32| {
+            let image = Image::new(200, 200, (0..40_000).map(v).collect()).unwrap();
+            say(png_grey(&image).unwrap())
+        };
+        assert_eq!(grey(&|_| 0.4), Some(Finding::Blank));
+        assert_eq!(grey(&|i| 0.5 + 0.05 * (i % 200) as f32 / 200.0), Some(Finding::LowContrast));
+        let mut rng = crate::rng::Rng::new(1);
+        let noise: Vec<f32> = (0..40_000).map(|_| rng.unit()).collect();
+        assert_eq!(grey(&|i| noise[i]), Some(Finding::Noise));
+        let rgb: Vec<u8> = (0..40_000u32).flat_map(|i| [(i % 200) as u8, 40, (i / 200) as u8]).collect();
+        assert_eq!(say(png_rgb(&rgb, 200, 200).unwrap()), Some(Finding::Photograph));
+    }
 }
