@@ -297,7 +297,7 @@ mod tests {
     use super::*;
     use crate::history::History;
 
-    const PLAN: Plan = Plan { days: 3, run: 500 };
+    const PLAN: Plan = Plan { days: 3, run: 100 };
 
     fn fetched(twin: &mut Twin, hours: &mut Hours) -> Result<(), Error> {
         fetch(

@@ -50,7 +50,7 @@ pub(super) struct Twin {
 }
 
 fn time(number: u64) -> u64 {
-    HEAD_AT - (HEAD - number) * SPACING
+    HEAD_AT + number * SPACING - HEAD * SPACING
 }
 
 /// A fee that rises by 1 gwei from hour to hour of a day.
