@@ -1,5 +1,5 @@
-//! Why the shipped blend is set as it is: variants of it over the two years before the last, so
-//! that the last year judges and does not choose.
+//! Variants of the shipped blend over the two years before the last, to see how much its settings
+//! matter on days that do not judge it.
 //!
 //! `cargo run -p forecast --example choose_blend -- daily.csv`
 
@@ -31,7 +31,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         ("730 days alone", vec![BLEND[1]]),
         ("1460 days alone", vec![BLEND[2]]),
         ("2500 days alone", vec![BLEND[3]]),
-        ("median (quantile 0.5)", with(&|one| one.quantile = Some(0.5))),
+        (
+            "median (quantile 0.5)",
+            with(&|one| one.quantile = Some(0.5)),
+        ),
         ("quantile 0.3", with(&|one| one.quantile = Some(0.3))),
         ("ridge ten times", with(&|one| one.ridge *= 10.0)),
         ("ridge a tenth", with(&|one| one.ridge /= 10.0)),
@@ -44,7 +47,9 @@ fn main() -> Result<(), Box<dyn Error>> {
             let from = to - YEAR;
             let mut blend = Blend::new(settings.iter().copied());
             let run = backtest::run(&mut blend, &series, from - HORIZON, to, |_, _| {})?;
-            let score = run.score(&series, from, to, None).ok_or("nothing to judge")?;
+            let score = run
+                .score(&series, from, to, None)
+                .ok_or("nothing to judge")?;
             cells.push(format!("{:.3}", score.relative_mae));
         }
         println!("| {name} | {} | {} |", cells[0], cells[1]);

@@ -29,14 +29,26 @@ fn binary() -> Option<PathBuf> {
 #[test]
 fn a_nodes_blocks_become_days() {
     let Some(anvil) = binary() else {
-        println!("SKIPPED: no Anvil; run `npm ci --ignore-scripts` in contracts/ or set STELE_ANVIL");
+        println!(
+            "SKIPPED: no Anvil; run `npm ci --ignore-scripts` in contracts/ or set STELE_ANVIL"
+        );
         return;
     };
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
     // 10 January 2024, 22:00 UTC.
     let begin = 1_704_924_000;
     let child = Command::new(anvil)
-        .args(["--silent", "--port", &port.to_string(), "--timestamp", &begin.to_string()])
+        .args([
+            "--silent",
+            "--port",
+            &port.to_string(),
+            "--timestamp",
+            &begin.to_string(),
+        ])
         .stdout(Stdio::null())
         .spawn()
         .unwrap();
@@ -59,6 +71,11 @@ fn a_nodes_blocks_become_days() {
     let (history, findings) = History::read_csv(&*days).unwrap();
     assert!(findings.gaps.is_empty());
     assert_eq!(history.first(), "2024-01-11".parse().unwrap());
-    assert_eq!(history.days().len(), 4, "{}", String::from_utf8_lossy(&days));
+    assert_eq!(
+        history.days().len(),
+        4,
+        "{}",
+        String::from_utf8_lossy(&days)
+    );
     assert!(history.days().iter().all(|day| day.gas_price.is_some()));
 }

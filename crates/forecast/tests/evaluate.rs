@@ -19,10 +19,16 @@ fn table(days: u32) -> String {
 fn dates_and_prices_alone_suffice_and_repeat() {
     let (history, _) = History::read_csv(table(480).as_bytes()).unwrap();
     let run = |threads| {
-        let (evaluation, backtests) = evaluate(&history, Span::Last(14), threads, |_, _| {}).unwrap();
+        let (evaluation, backtests) =
+            evaluate(&history, Span::Last(14), threads, |_, _| {}).unwrap();
         for backtest in backtests {
             // Every forecast was made before its outcome.
-            assert!(backtest.forecasts.iter().all(|forecast| forecast.horizon >= 1));
+            assert!(
+                backtest
+                    .forecasts
+                    .iter()
+                    .all(|forecast| forecast.horizon >= 1)
+            );
         }
         serde_json::to_value(&evaluation).unwrap()
     };
@@ -30,12 +36,21 @@ fn dates_and_prices_alone_suffice_and_repeat() {
     assert_eq!(result, run(1));
     let persistence = &result["models"]["persistence"];
     assert!((persistence["relative_mae"].as_f64().unwrap() - 1.0).abs() < 1e-12);
-    for name in ["quantile-blend", "ridge", "network", "paper-lstm", "seasonal-naive"] {
+    for name in [
+        "quantile-blend",
+        "ridge",
+        "network",
+        "paper-lstm",
+        "seasonal-naive",
+    ] {
         let model = &result["models"][name];
         assert!(model["mape"].as_f64().is_some(), "{name}");
         assert!(model["coverage_80"].as_f64().is_some(), "{name}");
         assert_eq!(model["by_horizon"].as_object().unwrap().len(), 7, "{name}");
-        assert!(model["by_horizon"]["7"]["relative_mae"].as_f64().is_some(), "{name}");
+        assert!(
+            model["by_horizon"]["7"]["relative_mae"].as_f64().is_some(),
+            "{name}"
+        );
     }
     let best = result["best"].as_str().unwrap();
     assert!(result["models"][best].is_object());
@@ -47,7 +62,11 @@ fn dates_and_prices_alone_suffice_and_repeat() {
 fn spans_outside_the_history_are_refused() {
     let (history, _) = History::read_csv(table(480).as_bytes()).unwrap();
     let span = |from: &str, to: &str| Span::Dates(from.parse().unwrap(), to.parse().unwrap());
-    let error = |span| evaluate(&history, span, 1, |_, _| {}).unwrap_err().to_string();
+    let error = |span| {
+        evaluate(&history, span, 1, |_, _| {})
+            .unwrap_err()
+            .to_string()
+    };
     assert!(error(span("2030-01-01", "2030-01-02")).contains("is not inside the history"));
     assert!(error(span("2022-06-10", "2022-06-20")).contains("learning before the span"));
 }

@@ -83,7 +83,12 @@ fn flat_fees_make_a_forecast_pointless() {
 }
 
 fn transaction(within: usize) -> Transaction {
-    Transaction { within, gas: 90_000, l1_data_fee_wei: 2e13, ether_price: Some(3_000.0) }
+    Transaction {
+        within,
+        gas: 90_000,
+        l1_data_fee_wei: 2e13,
+        ether_price: Some(3_000.0),
+    }
 }
 
 #[test]
@@ -91,7 +96,11 @@ fn advice_counts_gas_data_and_money() {
     let mut outlook: Outlook =
         outlook(&history(500, 0.3), &Trained::shipped().unwrap(), NOW).unwrap();
     outlook.now_wei = 20e9;
-    for (day, price) in outlook.days.iter_mut().zip([19e9, 15e9, 30e9, 30e9, 30e9, 30e9, 10e9]) {
+    for (day, price) in outlook
+        .days
+        .iter_mut()
+        .zip([19e9, 15e9, 30e9, 30e9, 30e9, 30e9, 10e9])
+    {
         day.price_wei = price;
     }
     let made = outlook.recommend(transaction(3));
@@ -109,16 +118,27 @@ fn advice_counts_gas_data_and_money() {
 #[test]
 fn short_and_unpriced_histories_are_refused_with_what_is_needed() {
     let shipped = Trained::shipped().unwrap();
-    let short = outlook(&history(100, 0.3), &shipped, NOW).unwrap_err().to_string();
-    assert!(short.contains("100 usable days and 121 are needed"), "{short}");
+    let short = outlook(&history(100, 0.3), &shipped, NOW)
+        .unwrap_err()
+        .to_string();
+    assert!(
+        short.contains("100 usable days and 121 are needed"),
+        "{short}"
+    );
     let error = train(&history(200, 0.3), Kind::Blend, 1, |_, _| {}).unwrap_err();
-    assert!(matches!(error, Error::TooShort { have: 200, .. }), "{error}");
+    assert!(
+        matches!(error, Error::TooShort { have: 200, .. }),
+        "{error}"
+    );
     let mut days = history(500, 0.3).days().to_vec();
     for day in &mut days[492..] {
         day.gas_price = None;
     }
     let (unpriced, _) = History::from_days(days).unwrap();
-    assert!(matches!(outlook(&unpriced, &shipped, NOW), Err(Error::TooShort { .. })));
+    assert!(matches!(
+        outlook(&unpriced, &shipped, NOW),
+        Err(Error::TooShort { .. })
+    ));
 }
 
 #[test]
@@ -133,18 +153,37 @@ fn missing_days_widen_the_interval_and_are_told() {
     let width = |history: &History| {
         let outlook = outlook(history, &shipped, NOW).unwrap();
         let day = outlook.days[0];
-        ((day.high_wei.unwrap() / day.low_wei.unwrap()).ln(), outlook.notes)
+        (
+            (day.high_wei.unwrap() / day.low_wei.unwrap()).ln(),
+            outlook.notes,
+        )
     };
     let ((whole, _), (holed, notes)) = (width(&whole), width(&holed));
     assert!(holed > 1.5 * whole, "{holed} {whole}");
-    assert!(notes.iter().any(|note| note.contains("the last 3 days have no price")));
+    assert!(
+        notes
+            .iter()
+            .any(|note| note.contains("the last 3 days have no price"))
+    );
 }
 
 #[test]
 fn an_old_history_is_told() {
     let month = 30 * 86_400;
-    let outlook = outlook(&history(500, 0.3), &Trained::shipped().unwrap(), NOW + month).unwrap();
-    assert!(outlook.notes.iter().any(|note| note.contains("31 days ago")), "{:?}", outlook.notes);
+    let outlook = outlook(
+        &history(500, 0.3),
+        &Trained::shipped().unwrap(),
+        NOW + month,
+    )
+    .unwrap();
+    assert!(
+        outlook
+            .notes
+            .iter()
+            .any(|note| note.contains("31 days ago")),
+        "{:?}",
+        outlook.notes
+    );
 }
 
 #[test]
@@ -155,7 +194,10 @@ fn damaged_model_files_are_refused() {
     let other = text.replacen("\"format\":1", "\"format\":2", 1);
     let fewer = text.replacen("\"weights\":[", "\"weights\":[0.5,", 1);
     for bad in ["", "{}", "[]", cut, &other, &fewer] {
-        assert!(matches!(Trained::from_json(bad.as_bytes()), Err(Error::Model { .. })));
+        assert!(matches!(
+            Trained::from_json(bad.as_bytes()),
+            Err(Error::Model { .. })
+        ));
     }
 }
 

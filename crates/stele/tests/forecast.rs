@@ -24,7 +24,10 @@ fn table() -> String {
     let mut day: jiff::civil::Date = "2025-06-01".parse().unwrap();
     for at in 0..200 {
         let t = f64::from(at);
-        text.push_str(&format!("{day},{:.0}\n", 2e9 * (0.4 * (t * 0.897).sin()).exp()));
+        text.push_str(&format!(
+            "{day},{:.0}\n",
+            2e9 * (0.4 * (t * 0.897).sin()).exp()
+        ));
         day = day.tomorrow().unwrap();
     }
     text
@@ -35,12 +38,18 @@ fn table() -> String {
 fn help_stays_as_it_is() {
     for command in ["fetch", "import", "train", "predict", "advise", "evaluate"] {
         let help = text(&stele(Path::new("."), &[command, "--help"]).stdout);
-        let path = format!("{}/tests/snapshots/forecast-{command}.txt", env!("CARGO_MANIFEST_DIR"));
+        let path = format!(
+            "{}/tests/snapshots/forecast-{command}.txt",
+            env!("CARGO_MANIFEST_DIR")
+        );
         if std::env::var_os("STELE_BLESS").is_some() {
             std::fs::write(&path, &help).unwrap();
         }
         let kept = std::fs::read_to_string(&path).unwrap();
-        assert_eq!(help, kept, "{command}: run again with STELE_BLESS=1 if this is meant");
+        assert_eq!(
+            help, kept,
+            "{command}: run again with STELE_BLESS=1 if this is meant"
+        );
     }
 }
 
@@ -49,14 +58,24 @@ fn forecasts_are_shown_kept_and_shown_again_when_the_data_are_gone() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("fees.csv");
     std::fs::write(&data, table()).unwrap();
-    let args = ["predict", "--data", "fees.csv", "--plot", "a.svg", "--plot", "a.png", "--json"];
+    let args = [
+        "predict", "--data", "fees.csv", "--plot", "a.svg", "--plot", "a.png", "--json",
+    ];
     let made = stele(folder.path(), &args);
     assert!(made.status.success(), "{}", text(&made.stderr));
     let made: serde_json::Value = serde_json::from_slice(&made.stdout).unwrap();
     assert_eq!(made["days"].as_array().unwrap().len(), 7);
     assert_eq!(made["kept"], false);
-    assert!(std::fs::read_to_string(folder.path().join("a.svg")).unwrap().contains("80 % interval"));
-    assert!(std::fs::read(folder.path().join("a.png")).unwrap().starts_with(b"\x89PNG"));
+    assert!(
+        std::fs::read_to_string(folder.path().join("a.svg"))
+            .unwrap()
+            .contains("80 % interval")
+    );
+    assert!(
+        std::fs::read(folder.path().join("a.png"))
+            .unwrap()
+            .starts_with(b"\x89PNG")
+    );
 
     std::fs::remove_file(&data).unwrap();
     let again = stele(folder.path(), &["predict", "--data", "fees.csv", "--json"]);
@@ -72,14 +91,32 @@ fn wrong_calls_say_what_to_do() {
     let folder = tempfile::tempdir().unwrap();
     let missing = stele(folder.path(), &["predict", "--data", "none.csv"]);
     assert_eq!(missing.status.code(), Some(2));
-    assert!(text(&missing.stderr).contains("try: check the file"), "{}", text(&missing.stderr));
-    std::fs::write(folder.path().join("short.csv"), "date,gas_price_wei\n2025-01-01,1000\n").unwrap();
-    let short = stele(folder.path(), &["advise", "--data", "short.csv", "--gas", "90000"]);
+    assert!(
+        text(&missing.stderr).contains("try: check the file"),
+        "{}",
+        text(&missing.stderr)
+    );
+    std::fs::write(
+        folder.path().join("short.csv"),
+        "date,gas_price_wei\n2025-01-01,1000\n",
+    )
+    .unwrap();
+    let short = stele(
+        folder.path(),
+        &["advise", "--data", "short.csv", "--gas", "90000"],
+    );
     assert_eq!(short.status.code(), Some(2));
     assert!(text(&short.stderr).contains("121 are needed"));
-    let down = stele(folder.path(), &["fetch", "--rpc", "http://127.0.0.1:1", "--out", "x.csv"]);
+    let down = stele(
+        folder.path(),
+        &["fetch", "--rpc", "http://127.0.0.1:1", "--out", "x.csv"],
+    );
     assert_eq!(down.status.code(), Some(1));
-    assert!(text(&down.stderr).contains("does not answer eth_chainId"), "{}", text(&down.stderr));
+    assert!(
+        text(&down.stderr).contains("does not answer eth_chainId"),
+        "{}",
+        text(&down.stderr)
+    );
 }
 
 #[test]
@@ -88,21 +125,34 @@ fn imports_report_what_is_wrong() {
     let export = "\"Date(UTC)\",\"UnixTimeStamp\",\"Value (Wei)\"\n\"1/1/2024\",\"1\",\"5000000000\"\n\
                   \"1/2/2024\",\"2\",\"0\"\n\"1/5/2024\",\"3\",\"6000000000\"\n";
     std::fs::write(folder.path().join("export.csv"), export).unwrap();
-    let done = stele(folder.path(), &["import", "export.csv", "--out", "daily.csv"]);
+    let done = stele(
+        folder.path(),
+        &["import", "export.csv", "--out", "daily.csv"],
+    );
     let shown = text(&done.stdout);
     assert!(shown.contains("gap: 2024-01-03 to 2024-01-04"), "{shown}");
     assert!(shown.contains("no usable price: 2024-01-02"), "{shown}");
     let daily = std::fs::read_to_string(folder.path().join("daily.csv")).unwrap();
-    assert!(daily.starts_with("date,gas_price_wei,fullness,ether_price_usd\n2024-01-01,5000000000,,\n"));
+    assert!(
+        daily.starts_with("date,gas_price_wei,fullness,ether_price_usd\n2024-01-01,5000000000,,\n")
+    );
 }
 
 #[test]
 fn advice_is_in_ether_and_money() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("fees.csv"), table()).unwrap();
-    let args = ["advise", "--data", "fees.csv", "--within", "7d", "--gas", "90000", "--price", "3000"];
-    let made = stele(folder.path(), &[&args[..], &["--l1-data-fee", "1000000000000"]].concat());
+    let args = [
+        "advise", "--data", "fees.csv", "--within", "7d", "--gas", "90000", "--price", "3000",
+    ];
+    let made = stele(
+        folder.path(),
+        &[&args[..], &["--l1-data-fee", "1000000000000"]].concat(),
+    );
     let shown = text(&made.stdout);
     assert!(made.status.success(), "{}", text(&made.stderr));
-    assert!(shown.contains("ether (") && shown.contains("data on L1"), "{shown}");
+    assert!(
+        shown.contains("ether (") && shown.contains("data on L1"),
+        "{shown}"
+    );
 }

@@ -70,8 +70,8 @@ pub fn blend() -> Blend {
     Blend::new(BLEND)
 }
 
-/// Days, ridge penalty and weight of dear days of each member of [`blend`], chosen on the two years
-/// before the last (docs/forecast.md).
+/// Days, ridge penalty and weight of dear days of each member of [`blend`]; docs/forecast.md has
+/// variants of them on earlier years.
 pub const BLEND: [LinearSettings; 4] = [
     member(365, 30.0, 0.0),
     member(730, 30.0, 0.0),
