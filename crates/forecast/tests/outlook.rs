@@ -10,7 +10,7 @@ use jiff::civil::{Date, date};
 use proptest::prelude::*;
 
 /// Noon of the day after the last one of [`history`]`(500, …)`.
-const NOW: u64 = 1_715_688_000;
+const NOW: u64 = 1_715_774_400;
 
 /// Prices around 20 gwei that swing by the week, wander, and jump by a fixed pattern.
 fn history(days: usize, swing: f64) -> History {
