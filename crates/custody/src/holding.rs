@@ -106,6 +106,22 @@ impl Document for Line {
     }
 }
 
+/// Every blob that the book mentions: what others keep for this institution and what it keeps for
+/// them. Keys begin with the blob's CID.
+pub(crate) async fn roots(store: &(dyn Store + 'static)) -> crate::Result<Vec<vault::Cid>> {
+    let mut roots = Vec::new();
+    let mut query = Query::of(Kind::Replica);
+    loop {
+        let lines = store.all::<Line>(query.clone()).await?;
+        let Some(last) = lines.last() else { return Ok(roots) };
+        query = query.after(last.document.id());
+        let first = |line: &Line| -> Option<vault::Cid> {
+            line.key.split('.').next().and_then(|cid| cid.parse().ok())
+        };
+        roots.extend(lines.iter().filter_map(|held| first(&held.document)));
+    }
+}
+
 fn failed(error: StoreError) -> vault::Error {
     vault::Error::Book(error.to_string())
 }

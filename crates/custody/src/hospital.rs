@@ -23,7 +23,7 @@ use crate::log::{self, Leaves};
 use crate::peers::{Peers, hex_id};
 use crate::store::{Batch, Documents, Held, Kind, Query, StoreError};
 use crate::touch::{Entry, Touch};
-use crate::upload::{Stage, Version};
+use crate::upload::{Draft, Stage, Version};
 use crate::{Clock, SIGNATURE_TTL};
 
 /// The system's generator, as a `CryptoRng`. It panics where the system has no randomness left,
@@ -414,11 +414,8 @@ impl Hospital {
         Ok(self.vault.get_file(&cid))
     }
 
-    /// After a rebuild: have every blob of every record and index watched over again.
-    ///
-    /// # Errors
-    /// If the database does not answer; too few replicas are no error here.
-    pub async fn watch_again(&self) -> Result<u64> {
+    /// The blobs of every record and index that is kept.
+    async fn kept_blobs(&self) -> Result<Vec<Cid>> {
         let mut cids = Vec::new();
         let mut query = Query::of(Kind::Record);
         loop {
@@ -431,12 +428,51 @@ impl Hospital {
         for held in self.store.all::<IndexPage>(Query::of(Kind::Index)).await? {
             cids.push(held.document.cid);
         }
+        Ok(cids)
+    }
+
+    /// After a rebuild: have every blob of every record and index watched over again.
+    ///
+    /// # Errors
+    /// If the database does not answer; too few replicas are no error here.
+    pub async fn watch_again(&self) -> Result<u64> {
+        let cids = self.kept_blobs().await?;
         for cid in &cids {
             if let Err(error) = self.replicate(std::slice::from_ref(cid)).await {
                 tracing::warn!(%error, "a blob lacks copies");
             }
         }
         Ok(cids.len() as u64)
+    }
+
+    /// Unpin blobs that nothing refers to: parts of uploads that were cut off before their draft
+    /// was written down. Only for a vault that this process alone writes to, and before it serves.
+    ///
+    /// # Errors
+    /// If the vault or the database does not answer.
+    pub async fn sweep(&self) -> Result<u64> {
+        let mut known = self.store.pages().await?;
+        let mut query = Query::of(Kind::Draft);
+        loop {
+            let held = self.store.all::<Draft>(query.clone()).await?;
+            let Some(last) = held.last() else { break };
+            query = query.after(hex_id(last.document.record));
+            known.extend(held.iter().flat_map(|h| h.document.parts.iter().copied()));
+        }
+        known.extend(self.kept_blobs().await?);
+        known.extend(crate::holding::roots(self.store.as_ref()).await?);
+        let known: std::collections::HashSet<Cid> = known.into_iter().collect();
+        let mut swept = 0;
+        for cid in self.vault.pins().await? {
+            if !known.contains(&cid) {
+                crate::blobs::forget(self.vault.as_ref(), &cid).await?;
+                swept += 1;
+            }
+        }
+        if swept > 0 {
+            self.vault.gc().await?;
+        }
+        Ok(swept)
     }
 
     /// Check that the log is the one whose checkpoint the chain holds.

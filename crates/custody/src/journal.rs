@@ -37,6 +37,8 @@ use crate::store::{
 
 /// Batches after which a snapshot replaces the blobs before it.
 const SNAPSHOT_EVERY: u64 = 4096;
+/// How often a page is tried again when another process takes its number.
+const ATTEMPTS: usize = 64;
 /// The head's id; it sorts after every page's.
 const HEAD: &str = "head";
 /// The largest journal blob that is read back, bytes.
@@ -134,17 +136,26 @@ impl Journaled {
             self.store.apply(batch).await?;
             return Ok(None);
         }
+        let durable = Batch(durable);
         let _one_writer = self.writing.lock().await;
-        self.write_page(batch, Batch(durable)).await.map(Some)
+        for _ in 0..ATTEMPTS {
+            match self.write_page(batch, &durable).await {
+                // Another process took this page's number: take the next one.
+                Err(crate::Error::Store(StoreError::Conflict { kind, .. }))
+                    if kind == Kind::Journal.name() => {}
+                other => return other.map(Some),
+            }
+        }
+        Err(StoreError::Unavailable("too many processes write at once".to_owned()).into())
     }
 
-    async fn write_page(&self, batch: &Batch, durable: Batch) -> Result<Cid> {
+    async fn write_page(&self, batch: &Batch, durable: &Batch) -> Result<Cid> {
         let held = self.store.load::<Head>(HEAD).await?;
         let (version, mut head) =
             held.map_or((None, Head::default()), |h| (Some(h.version), h.document));
         head.number += 1;
         let number = head.number;
-        let page = Page::Batch { number, at: (self.clock)(), batch: durable };
+        let page = Page::Batch { number, at: (self.clock)(), batch: durable.clone() };
         let cid = self.put(&page).await?;
         let mut all = batch.clone();
         all.put(&Place { number, cid })?;
@@ -203,6 +214,11 @@ impl Journaled {
             blobs::forget(self.vault.as_ref(), &place.cid).await?;
         }
         Ok(Some(cid))
+    }
+
+    /// The blobs that the database knows as pages.
+    pub(crate) async fn pages(&self) -> Result<Vec<Cid>> {
+        Ok(self.places().await?.into_iter().map(|place| place.cid).collect())
     }
 
     async fn places(&self) -> Result<Vec<Place>> {

@@ -13,7 +13,6 @@ use custody::store::{Kind, Query, Store};
 use custody::touch::{Deed, Entry, Touch};
 use custody::upload::Stage;
 use custody::{Error, Refusal};
-use vault::Vault;
 
 fn holds(haystack: &[u8], needle: &[u8]) -> bool {
     haystack.windows(needle.len()).any(|window| window == needle)
@@ -94,7 +93,8 @@ async fn three_the_contract_decides() {
     let specialist = world.caller(&world.specialist).await;
     let cid = version.parts[1].to_string();
     world.hospital.open_grant(&specialist, grant).await.unwrap();
-    world.hospital.serve_part(&specialist, grant, &cid).await.unwrap();
+    let part = world.hospital.serve_part(&specialist, grant, &cid).await.unwrap();
+    assert_eq!(vault::collect(part, 1 << 20).await.unwrap(), world.sealed(&version.parts[1]).await);
 
     let refusal = async |world: &World| {
         let opened = world.hospital.open_grant(&specialist, grant).await.unwrap_err();
@@ -109,7 +109,7 @@ async fn three_the_contract_decides() {
     assert_eq!(refusal(&world).await, Refusal::ChainSilent);
     world.chain.silent.store(false, Ordering::SeqCst);
     // Suspended on chain.
-    let mut suspend = |active| {
+    let suspend = |active| {
         let mut state = world.chain.state.lock().unwrap();
         state.staff.get_mut(&world.specialist.address()).unwrap().active = active;
     };
@@ -408,6 +408,25 @@ async fn drafts_that_nobody_signs_are_deleted_with_their_parts() {
         assert!(!world.vault.has(&part.cid).await.unwrap());
     }
     let _ = clock_of(&world.now);
+}
+
+#[tokio::test]
+async fn parts_of_an_upload_that_was_cut_off_are_swept_away_and_nothing_else() {
+    let mut world = World::new().await;
+    let version = world.make(world.upload(), "k").await.unwrap();
+    let version = world.approve(version.record).await;
+    let doctor = world.caller(&world.doctor).await;
+    let draft = world.hospital.draft(&doctor, "draft", world.upload()).await.unwrap();
+    let orphan = world.vault.put_file(vault::bytes_stream(vec![7; 2000])).await.unwrap().cid;
+    world.restart().await;
+    assert_eq!(world.hospital.sweep().await.unwrap(), 1);
+    assert!(!world.vault.has(&orphan).await.unwrap());
+    let manifest = record::Manifest::decode(&draft.manifest).unwrap();
+    let kept = version.blobs().into_iter().chain(manifest.parts.iter().map(|p| p.cid));
+    for cid in kept {
+        assert!(world.vault.has(&cid).await.unwrap());
+    }
+    assert_eq!(world.hospital.sweep().await.unwrap(), 0);
 }
 
 #[tokio::test]

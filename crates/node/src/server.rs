@@ -165,6 +165,10 @@ impl Node {
         if parts.database.is_empty().await? && parts.hospital.store.has_pages().await? {
             return Err(NodeError::NeedsRebuild);
         }
+        if config.vault == VaultConfig::Embedded {
+            let swept = parts.hospital.sweep().await?;
+            tracing::info!(swept, "blobs of uploads that were cut off are gone");
+        }
         if let Err(error) = parts.hospital.state_own_key().await {
             tracing::warn!(%error, "the institution's key is not on chain yet");
         }

@@ -1,5 +1,5 @@
 //! A hospital in memory: store, vault, chain and peers that can be made to fail.
-#![allow(dead_code, clippy::unwrap_used, reason = "each test uses its share")]
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used, reason = "each test uses its share")]
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
@@ -367,7 +367,7 @@ impl World {
                 custody::upload::sign_draft(&self.doctor, self.hospital.deployment(), &draft, self.id)?
             }
             // Signed before: the signature is not needed again.
-            Err(custody::Error::State { .. }) => Bytes::new(),
+            Err(custody::Error::State { what: "upload", .. }) => Bytes::new(),
             Err(other) => return Err(other),
         };
         self.hospital.sign_upload(doctor.wallet, record, signature).await

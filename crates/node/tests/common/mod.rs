@@ -1,6 +1,6 @@
 //! Three hospitals on one chain, for tests: real HTTP on loopback, real Anvil, real SQLite and
 //! block stores, all in this process.
-#![allow(dead_code, clippy::unwrap_used, reason = "each test uses its share")]
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used, reason = "each test uses its share")]
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;

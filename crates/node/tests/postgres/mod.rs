@@ -1,5 +1,5 @@
 //! A PostgreSQL server of the test's own, if Debian's `postgresql` package is installed.
-#![allow(dead_code, clippy::unwrap_used, reason = "a test")]
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used, reason = "a test")]
 
 use std::net::TcpListener;
 use std::os::unix::process::CommandExt;
