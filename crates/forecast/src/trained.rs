@@ -1,5 +1,8 @@
 //! A trained model in a file: weights and the state of the intervals, none of the data.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
@@ -207,15 +210,16 @@ impl Trained {
         let first = unseen
             .max(last.saturating_sub(MEMORY))
             .max(LOOKBACK + HORIZON);
-        let mut made = std::collections::BTreeMap::new();
+        let mut made = BTreeMap::new();
         for at in first..=last {
             for (step, interval) in intervals.iter_mut().enumerate() {
                 let origin = at - step - 1;
-                if !made.contains_key(&origin) {
-                    made.insert(origin, model.predict(series, origin)?);
-                }
+                let path = match made.entry(origin) {
+                    Entry::Occupied(entry) => entry.into_mut(),
+                    Entry::Vacant(entry) => entry.insert(model.predict(series, origin)?),
+                };
                 if series.price(at).is_some() {
-                    interval.observe(series.log(at) - made[&origin][step]);
+                    interval.observe(series.log(at) - path[step]);
                 }
             }
         }

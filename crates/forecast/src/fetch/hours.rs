@@ -111,7 +111,7 @@ impl Hours {
             .chunk_by(|a, b| date(a) == date(b))
             .filter(|day| day_is_over(day))
         {
-            let blocks: f64 = day.iter().map(|hour| blocks(hour)).sum();
+            let blocks: f64 = day.iter().map(blocks).sum();
             let mean = |value: fn(&Hour) -> f64| {
                 day.iter()
                     .map(|hour| value(hour) * self::blocks(hour))

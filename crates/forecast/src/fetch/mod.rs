@@ -260,7 +260,7 @@ fn header(rpc: &mut dyn Rpc, number: Option<u64>) -> Result<Header, Error> {
     }
 }
 
-fn hex<'a>(value: Option<&'a Value>) -> Option<&'a str> {
+fn hex(value: Option<&Value>) -> Option<&str> {
     value
         .and_then(Value::as_str)
         .and_then(|text| text.strip_prefix("0x"))
