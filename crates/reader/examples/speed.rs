@@ -1,0 +1,87 @@
+//! Times the engines: `speed ARCH [--size N] [--batch N] [--train] [--engine native|burn|onnxruntime]`.
+//!
+//! Prints one JSON line, as `bench/reader/pytorch.py` does, so that both can stand in one table.
+
+use std::error::Error;
+use std::io::Write;
+use std::time::Instant;
+
+use reader::model::burn_net::{BurnNet, device};
+use reader::model::engine::{self, EngineChoice};
+use reader::model::native::Native;
+use reader::model::{Arch, arch};
+use reader::rng::Rng;
+use reader::train::learner::Losses;
+use reader::train::loss::ClassLoss;
+use reader::train::{Batch, BurnLearner, Learner, NativeLearner, Target};
+
+fn peak_megabytes() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find(|l| l.starts_with("VmHWM")).unwrap_or("");
+    line.split_whitespace().nth(1).and_then(|v| v.parse::<u64>().ok()).unwrap_or(0) / 1024
+}
+
+/// The fastest of some rounds, in seconds: the least disturbed by other programs.
+fn fastest(rounds: usize, mut round: impl FnMut() -> Result<(), reader::Error>) -> Result<f64, reader::Error> {
+    let mut best = f64::INFINITY;
+    for _ in 0..rounds {
+        let start = Instant::now();
+        round()?;
+        best = best.min(start.elapsed().as_secs_f64());
+    }
+    Ok(best)
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let value = |name: &str| args.iter().position(|a| a == name).and_then(|i| args.get(i + 1));
+    let arch_ = Arch::parse(args.first().ok_or("name a network")?)?;
+    let size = value("--size").map_or(Ok(arch_.native_size()), |v| v.parse())?;
+    let n = value("--batch").map_or(Ok(1), |v| v.parse::<usize>())?;
+    let rounds = value("--rounds").map_or(Ok(5), |v| v.parse())?;
+    let choice = EngineChoice::parse(value("--engine").map_or("native", String::as_str))?;
+    let training = args.iter().any(|a| a == "--train");
+    let mut rng = Rng::new(1);
+    let pixels: Vec<f32> = (0..n * size * size).map(|_| rng.normal()).collect();
+    let graph = arch_.graph(2);
+    let weights = arch::initialise(&graph, 1);
+    let seconds = if training {
+        let targets = (0..n).map(|i| Target { label: i % 2, boxes: None }).collect();
+        let batch = Batch { size, pixels, targets };
+        let losses = Losses { class: ClassLoss::default(), evidence: 0.0 };
+        if choice == EngineChoice::Burn {
+            let (grey, weights) = graph.greyscale(&weights)?;
+            let network = BurnNet::new(grey, device());
+            let mut parameters = network.layout(&weights)?;
+            let mut learner = BurnLearner::new(network, true);
+            let mut gradients = vec![0.0; parameters.len()];
+            fastest(rounds, || learner.gradients(&mut parameters, &batch, &losses, 0, 1, &mut gradients).map(drop))?
+        } else {
+            let (folded, weights) = graph.fold(&weights)?;
+            let (folded, weights) = folded.greyscale(&weights)?;
+            let network = Native::new(&folded, &weights)?;
+            let mut parameters = network.parameters.clone();
+            let mut learner = NativeLearner::new(network, 2, 2);
+            let mut gradients = vec![0.0; parameters.len()];
+            fastest(rounds, || learner.gradients(&mut parameters, &batch, &losses, 0, 1, &mut gradients).map(drop))?
+        }
+    } else {
+        let (folded, weights) = graph.fold(&weights)?;
+        let (folded, weights) = folded.greyscale(&weights)?;
+        let engine = engine::make(choice, &folded, &weights, size)?;
+        drop(weights);
+        fastest(rounds + 1, || engine.run(&pixels, n, size).map(drop))?
+    };
+    let line = serde_json::json!({
+        "who": format!("stele {choice:?}").to_lowercase(),
+        "network": arch_.name(),
+        "size": size,
+        "batch": n,
+        "train": training,
+        "ms": seconds * 1e3,
+        "images_per_second": n as f64 / seconds,
+        "peak_mb": peak_megabytes(),
+    });
+    writeln!(std::io::stdout(), "{line}")?;
+    Ok(())
+}
