@@ -22,12 +22,14 @@ trap cleanup EXIT
 
 free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
 
-# start NAME: a daemon that knows nobody; sets api_NAME, gateway_NAME and swarm_NAME.
+# start NAME SYNC: a daemon that knows nobody, whose block store flushes to the device if SYNC is
+# true (Kubo's default is false); sets api_NAME, gateway_NAME and swarm_NAME.
 start() {
     export IPFS_PATH=$work/$1
     local api gateway swarm
     api=$(free_port) gateway=$(free_port) swarm=$(free_port)
     "$IPFS" init --empty-repo >/dev/null
+    sed -i "s/\"sync\": false/\"sync\": $2/" "$IPFS_PATH/config"
     "$IPFS" bootstrap rm --all >/dev/null
     "$IPFS" config Addresses.API "/ip4/127.0.0.1/tcp/$api"
     "$IPFS" config Addresses.Gateway "/ip4/127.0.0.1/tcp/$gateway"
@@ -43,7 +45,7 @@ start() {
     "$IPFS" daemon >"$work/$1.log" 2>&1 &
     pids+=($!)
     for _ in $(seq 300); do
-        "$IPFS" swarm addrs local >/dev/null 2>&1 && break
+        "$IPFS" --api "/ip4/127.0.0.1/tcp/$api" swarm addrs listen >/dev/null 2>&1 && break
         sleep 0.1
     done
     printf -v "api_$1" %s "http://127.0.0.1:$api"
@@ -51,9 +53,12 @@ start() {
     printf -v "swarm_$1" %s "/ip4/127.0.0.1/tcp/$swarm/p2p/$("$IPFS" id -f '<id>')"
 }
 
-start a
-start b
+start a false
+start b false
+start c true
+start d true
 IPFS_PATH=$work/b "$IPFS" swarm connect "$swarm_a" >/dev/null
+IPFS_PATH=$work/d "$IPFS" swarm connect "$swarm_c" >/dev/null
 echo "Kubo $("$IPFS" version --number), $(nproc) cores, $(uname -m), $(date -u +%F)"
 STELE_BENCH_DIR=$work/ours ${CARGO:-cargo} run --quiet ${PROFILE:---release} -p vault --example bench_kubo -- \
-    "$api_a" "$gateway_a" "$api_b" "${1:-100}" "${2:-7}"
+    "${1:-100}" "${2:-7}" "$api_a" "$gateway_a" "$api_b" "$api_c" "$gateway_c" "$api_d"

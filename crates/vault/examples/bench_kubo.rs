@@ -1,8 +1,9 @@
-//! Add and fetch of one large file: the embedded engine beside two Kubo daemons. Run by
+//! Add and fetch of one large file: the embedded engine beside Kubo daemons. Run by
 //! `bench/vault-kubo.sh`, which starts the daemons.
 //!
-//! Every round uses new random bytes and alternates who goes first. All additions are durable and
-//! pinned when they end; all fetches verify every block.
+//! Every round uses new random bytes and another order. All additions and fetches are pinned when
+//! they end, and every block is verified; two of the daemons flush what they write, as the embedded
+//! engine does, and two do not, as is Kubo's default.
 #![allow(clippy::print_stdout)]
 
 use std::error::Error;
@@ -121,83 +122,142 @@ impl Times {
     }
 }
 
+/// Two connected daemons: one adds, the other fetches.
+struct Pair {
+    first: Kubo,
+    gateway: String,
+    second: Kubo,
+    names: [&'static str; 4],
+}
+
+impl Pair {
+    fn new(
+        http: &reqwest::Client,
+        [rpc, gateway, other]: [&String; 3],
+        names: [&'static str; 4],
+    ) -> Self {
+        let kubo = |rpc: &String| Kubo {
+            http: http.clone(),
+            rpc: rpc.clone(),
+        };
+        Self {
+            first: kubo(rpc),
+            gateway: gateway.clone(),
+            second: kubo(other),
+            names,
+        }
+    }
+
+    async fn round(&self, data: &bytes::Bytes, times: &mut Times) -> Outcome<()> {
+        let [add, by_gateway, by_rpc, fetch] = self.names;
+        let start = Instant::now();
+        let root = self.first.add(data.clone()).await?;
+        times.note(add, start);
+        let start = Instant::now();
+        let body = self
+            .first
+            .http
+            .get(format!("{}/ipfs/{root}", self.gateway))
+            .send()
+            .await?;
+        assert_eq!(drain_body(body).await?, data.len());
+        times.note(by_gateway, start);
+        let start = Instant::now();
+        let body = self.first.call(&format!("cat?arg={root}"), None).await?;
+        assert_eq!(drain_body(body).await?, data.len());
+        times.note(by_rpc, start);
+        let start = Instant::now();
+        self.second
+            .call(&format!("pin/add?arg={root}"), None)
+            .await?
+            .bytes()
+            .await?;
+        times.note(fetch, start);
+        Ok(())
+    }
+}
+
+/// Our two nodes.
+struct Ours {
+    first: EmbeddedVault,
+    second: EmbeddedVault,
+    client: GatewayClient,
+}
+
+impl Ours {
+    async fn round(&self, data: &bytes::Bytes, times: &mut Times) -> Outcome<()> {
+        let start = Instant::now();
+        let root = self.first.put_file(bytes_stream(data.clone())).await?.cid;
+        times.note("add: embedded engine, flushed", start);
+        let start = Instant::now();
+        assert_eq!(drain(self.first.get_file(&root)).await?, data.len());
+        times.note("read: embedded engine", start);
+        let start = Instant::now();
+        self.client.fetch(&root, &self.second).await?;
+        times.note(
+            "fetch from another node: embedded engine, signed HTTP, flushed",
+            start,
+        );
+        Ok(())
+    }
+}
+
+const DEFAULT: [&str; 4] = [
+    "add: Kubo daemon, not flushed (its default)",
+    "read: Kubo daemon, gateway",
+    "read: Kubo daemon, RPC",
+    "fetch from another node: Kubo daemon, Bitswap, not flushed (its default)",
+];
+const FLUSHED: [&str; 4] = [
+    "add: Kubo daemon, flushed (sync: true)",
+    "read: Kubo daemon, gateway",
+    "read: Kubo daemon, RPC",
+    "fetch from another node: Kubo daemon, Bitswap, flushed (sync: true)",
+];
+
 #[tokio::main]
 async fn main() -> Outcome<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
-    let [rpc_a, gateway_a, rpc_b, mib, rounds] = &args[..] else {
-        return Err(
-            "usage: bench_kubo RPC_A GATEWAY_A RPC_B MIB ROUNDS; see bench/vault-kubo.sh".into(),
-        );
+    let [
+        mib,
+        rounds,
+        rpc_a,
+        gateway_a,
+        rpc_b,
+        rpc_c,
+        gateway_c,
+        rpc_d,
+    ] = &args[..]
+    else {
+        return Err("run by bench/vault-kubo.sh".into());
     };
     let (mib, rounds): (usize, usize) = (mib.parse()?, rounds.parse()?);
     let dir = std::env::var("STELE_BENCH_DIR")?;
     let http = reqwest::Client::new();
-    let a = Kubo {
-        http: http.clone(),
-        rpc: rpc_a.clone(),
+    let default = Pair::new(&http, [rpc_a, gateway_a, rpc_b], DEFAULT);
+    let flushed = Pair::new(&http, [rpc_c, gateway_c, rpc_d], FLUSHED);
+    let first = EmbeddedVault::open(format!("{dir}/a")).await?;
+    let second = EmbeddedVault::open(format!("{dir}/b")).await?;
+    let client = our_gateway(&first).await?;
+    let ours = Ours {
+        first,
+        second,
+        client,
     };
-    let b = Kubo {
-        http: http.clone(),
-        rpc: rpc_b.clone(),
-    };
-    let ours = EmbeddedVault::open(format!("{dir}/a")).await?;
-    let other = EmbeddedVault::open(format!("{dir}/b")).await?;
-    let client = our_gateway(&ours).await?;
     let mut times = Times::default();
     for round in 0..=rounds {
         let mut data = vec![0; mib << 20];
         getrandom::fill(&mut data)?;
         let data = bytes::Bytes::from(data);
-        let len = data.len();
-        let mut here = Times::default();
-        // The first round warms up; then the order alternates.
-        for turn in 0..2 {
-            if (turn + round) % 2 == 0 {
-                let start = Instant::now();
-                let root = ours.put_file(bytes_stream(data.clone())).await?.cid;
-                here.note("add, embedded engine", start);
-                let start = Instant::now();
-                assert_eq!(drain(ours.get_file(&root)).await?, len);
-                here.note("read on the same node, embedded engine", start);
-                let start = Instant::now();
-                client.fetch(&root, &other).await?;
-                here.note(
-                    "fetch from another node, durable, embedded engine (signed HTTP)",
-                    start,
-                );
-            } else {
-                let start = Instant::now();
-                let root = a.add(data.clone()).await?;
-                here.note("add, Kubo daemon", start);
-                let start = Instant::now();
-                assert_eq!(
-                    drain_body(http.get(format!("{gateway_a}/ipfs/{root}")).send().await?).await?,
-                    len
-                );
-                here.note("read on the same node, Kubo daemon (gateway)", start);
-                let start = Instant::now();
-                assert_eq!(
-                    drain_body(a.call(&format!("cat?arg={root}"), None).await?).await?,
-                    len
-                );
-                here.note("read on the same node, Kubo daemon (RPC)", start);
-                let start = Instant::now();
-                b.call(&format!("pin/add?arg={root}"), None)
-                    .await?
-                    .bytes()
-                    .await?;
-                here.note(
-                    "fetch from another node, durable, Kubo daemon (Bitswap)",
-                    start,
-                );
-            }
+        if round == 1 {
+            // The first round was to warm up.
+            times = Times::default();
         }
-        if round > 0 {
-            for (what, all) in here.0 {
-                match times.0.iter_mut().find(|(name, _)| *name == what) {
-                    Some((_, known)) => known.extend(all),
-                    None => times.0.push((what, all)),
-                }
+        for turn in 0..3 {
+            match (turn + round) % 3 {
+                0 => ours.round(&data, &mut times).await?,
+                1 => default.round(&data, &mut times).await?,
+                _ => flushed.round(&data, &mut times).await?,
             }
         }
     }

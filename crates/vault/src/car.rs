@@ -2,16 +2,17 @@
 //!
 //! [specification]: https://ipld.io/specs/transport/car/carv1/
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 
 use bytes::{Buf, Bytes, BytesMut};
 use cid::Cid;
 use futures_util::TryStreamExt;
 use serde::{Deserialize, Serialize};
+use tokio::task::JoinHandle;
 
-use crate::block::{self, Block, MAX_BLOCK};
+use crate::block::{self, Block, MAX_BLOCK, RAW};
 use crate::dag::{self, DagLimits};
-use crate::engine::Vault;
+use crate::engine::{Batch, Vault};
 use crate::file::ByteStream;
 use crate::{Error, Result};
 
@@ -21,6 +22,8 @@ const MAX_HEADER: usize = 8 * 1024;
 const MAX_SECTION: usize = MAX_BLOCK + 256;
 /// Most bytes of a length.
 const MAX_VARINT: usize = 10;
+/// Blocks hashed at the same time.
+const WIDTH: usize = 8;
 const WHAT: &str = "CAR stream";
 
 #[derive(Serialize, Deserialize)]
@@ -80,21 +83,29 @@ impl Decoder {
     /// # Errors
     /// [`Error::Malformed`], [`Error::Limit`], [`Error::Damaged`], [`Error::UnsupportedCid`].
     pub fn next_block(&mut self) -> Result<Option<Block>> {
+        self.next_section()?.map(Section::verify).transpose()
+    }
+
+    /// The next block, not verified yet; None when more input is needed.
+    fn next_section(&mut self) -> Result<Option<Section>> {
         if self.roots.is_none() {
             let Some(bytes) = self.take_section(MAX_HEADER, "CAR header in bytes")? else {
                 return Ok(None);
             };
             self.roots = Some(parse_header(&bytes)?);
         }
-        let Some(mut bytes) = self.take_section(MAX_SECTION, "CAR section in bytes")? else {
+        let Some(mut data) = self.take_section(MAX_SECTION, "CAR section in bytes")? else {
             return Ok(None);
         };
-        let mut reader = bytes.as_ref();
+        let mut reader = data.as_ref();
         let cid = Cid::read_bytes(&mut reader)
             .map_err(|e| Error::malformed(WHAT, format!("block's CID: {e}")))?;
-        let cid_len = bytes.len() - reader.len();
-        bytes.advance(cid_len);
-        Block::verified(&block::normalise(&cid)?, bytes).map(Some)
+        let cid_len = data.len() - reader.len();
+        data.advance(cid_len);
+        Ok(Some(Section {
+            cid: block::normalise(&cid)?,
+            data,
+        }))
     }
 
     /// Whether the input ended where a stream may end.
@@ -167,15 +178,31 @@ impl CarReader {
     /// # Errors
     /// As [`Decoder::next_block`], and the stream's own.
     pub async fn next_block(&mut self) -> Result<Option<Block>> {
+        self.next_section().await?.map(Section::verify).transpose()
+    }
+
+    async fn next_section(&mut self) -> Result<Option<Section>> {
         loop {
-            if let Some(block) = self.decoder.next_block()? {
-                return Ok(Some(block));
+            if let Some(section) = self.decoder.next_section()? {
+                return Ok(Some(section));
             }
             match self.input.try_next().await? {
                 Some(piece) => self.decoder.push(&piece),
                 None => return self.decoder.finish().map(|()| None),
             }
         }
+    }
+}
+
+/// A block as it came, before its bytes were hashed.
+struct Section {
+    cid: Cid,
+    data: Bytes,
+}
+
+impl Section {
+    fn verify(self) -> Result<Block> {
+        Block::verified(&self.cid, self.data)
     }
 }
 
@@ -198,49 +225,111 @@ pub struct Imported {
 pub async fn import(
     vault: &dyn Vault,
     root: &Cid,
-    mut reader: CarReader,
+    reader: CarReader,
     limits: DagLimits,
 ) -> Result<Imported> {
     let root = block::normalise(root)?;
     let mut batch = vault.begin().await?;
-    let mut known = HashSet::from([root]);
-    let mut wanted = HashSet::from([root]);
+    let imported = import_blocks(batch.as_mut(), root, reader, limits).await?;
+    batch.commit().await?;
+    vault.pin(&root).await?;
+    drop(batch);
+    Ok(imported)
+}
+
+async fn import_blocks(
+    batch: &mut dyn Batch,
+    root: Cid,
+    mut reader: CarReader,
+    limits: DagLimits,
+) -> Result<Imported> {
+    let mut invited = Invited::new(root);
     let mut imported = Imported::default();
-    while let Some(block) = reader.next_block().await? {
-        if !wanted.remove(block.cid()) {
-            if known.contains(block.cid()) {
-                continue;
-            }
-            return Err(Error::malformed(
-                WHAT,
-                format!("block {} does not belong to {root}", block.cid()),
-            ));
-        }
-        for link in dag::links(block.cid(), block.data())? {
-            if known.insert(link) {
-                wanted.insert(link);
-            }
-        }
-        if known.len() > limits.blocks {
-            return Err(Error::Limit {
-                what: "blocks of a DAG",
-                limit: limits.blocks as u64,
-            });
+    // Leaves, the bulk of a file, are hashed beside the network's work.
+    let mut hashing: VecDeque<JoinHandle<Result<Block>>> = VecDeque::with_capacity(WIDTH);
+    while let Some(section) = reader.next_section().await? {
+        if !invited.take(&section.cid)? {
+            continue;
         }
         imported.blocks += 1;
-        imported.bytes += block.data().len() as u64;
+        imported.bytes += section.data.len() as u64;
         if imported.bytes > limits.bytes {
             return Err(Error::Limit {
                 what: "bytes of a DAG",
                 limit: limits.bytes,
             });
         }
-        batch.put(block).await?;
+        if section.cid.codec() == RAW {
+            hashing.push_back(tokio::task::spawn_blocking(|| section.verify()));
+        } else {
+            let block = section.verify()?;
+            invited.add(&dag::links(block.cid(), block.data())?, limits)?;
+            batch.put(block).await?;
+        }
+        if hashing.len() == WIDTH {
+            put_next(batch, &mut hashing).await?;
+        }
     }
-    batch.commit().await?;
-    vault.pin(&root).await?;
-    drop(batch);
+    while !hashing.is_empty() {
+        put_next(batch, &mut hashing).await?;
+    }
     Ok(imported)
+}
+
+async fn put_next(
+    batch: &mut dyn Batch,
+    hashing: &mut VecDeque<JoinHandle<Result<Block>>>,
+) -> Result<()> {
+    match hashing.pop_front() {
+        Some(next) => batch.put(next.await??).await,
+        None => Ok(()),
+    }
+}
+
+/// The blocks that the root leads to, as far as the blocks seen so far tell.
+struct Invited {
+    root: Cid,
+    known: HashSet<Cid>,
+    wanted: HashSet<Cid>,
+}
+
+impl Invited {
+    fn new(root: Cid) -> Self {
+        Self {
+            root,
+            known: HashSet::from([root]),
+            wanted: HashSet::from([root]),
+        }
+    }
+
+    /// Whether the block is to be taken in; false if it came before.
+    fn take(&mut self, cid: &Cid) -> Result<bool> {
+        if self.wanted.remove(cid) {
+            return Ok(true);
+        }
+        if self.known.contains(cid) {
+            return Ok(false);
+        }
+        Err(Error::malformed(
+            WHAT,
+            format!("block {cid} does not belong to {}", self.root),
+        ))
+    }
+
+    fn add(&mut self, links: &[Cid], limits: DagLimits) -> Result<()> {
+        for link in links {
+            if self.known.insert(*link) {
+                self.wanted.insert(*link);
+            }
+        }
+        if self.known.len() > limits.blocks {
+            return Err(Error::Limit {
+                what: "blocks of a DAG",
+                limit: limits.blocks as u64,
+            });
+        }
+        Ok(())
+    }
 }
 
 #[cfg(test)]
@@ -248,7 +337,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::block::RAW;
 
     fn stream(blocks: &[Block]) -> Vec<u8> {
         let mut out = header(blocks[0].cid()).unwrap().to_vec();

@@ -118,10 +118,13 @@ pub async fn complete<V: Vault + ?Sized>(
     limits: DagLimits,
 ) -> Result<Vec<Cid>> {
     let all = walk(vault, root, limits).await?;
-    for cid in &all {
-        if cid.codec() == RAW && !vault.has(cid).await? {
-            return Err(Error::NotFound(*cid));
-        }
+    let leaves: Vec<Cid> = all
+        .iter()
+        .filter(|cid| cid.codec() == RAW)
+        .copied()
+        .collect();
+    if let Some(cid) = vault.lacking(&leaves).await?.first() {
+        return Err(Error::NotFound(*cid));
     }
     Ok(all)
 }
@@ -137,7 +140,7 @@ pub async fn lacking<V: Vault + ?Sized>(
     limits: DagLimits,
 ) -> Result<Vec<Cid>> {
     let mut seen = HashSet::new();
-    let mut lacking = Vec::new();
+    let (mut lacking, mut leaves) = (Vec::new(), Vec::new());
     let mut stack = vec![(block::normalise(root)?, 0)];
     while let Some((cid, depth)) = stack.pop() {
         if !seen.insert(cid) {
@@ -145,9 +148,7 @@ pub async fn lacking<V: Vault + ?Sized>(
         }
         check(depth, seen.len() - 1, limits)?;
         if cid.codec() == RAW {
-            if !vault.has(&cid).await? {
-                lacking.push(cid);
-            }
+            leaves.push(cid);
             continue;
         }
         match vault.get_block(&cid).await {
@@ -161,6 +162,7 @@ pub async fn lacking<V: Vault + ?Sized>(
             Err(other) => return Err(other),
         }
     }
+    lacking.extend(vault.lacking(&leaves).await?);
     Ok(lacking)
 }
 

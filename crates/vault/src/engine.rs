@@ -42,6 +42,20 @@ pub trait Vault: Send + Sync {
     /// The engine's.
     async fn has(&self, cid: &Cid) -> Result<bool>;
 
+    /// Which of these blocks are not stored here, in the order of the list.
+    ///
+    /// # Errors
+    /// The engine's.
+    async fn lacking(&self, cids: &[Cid]) -> Result<Vec<Cid>> {
+        let mut lacking = Vec::new();
+        for cid in cids {
+            if !self.has(cid).await? {
+                lacking.push(*cid);
+            }
+        }
+        Ok(lacking)
+    }
+
     /// Keeps `root` and everything under it. Durable when it returns. Idempotent.
     ///
     /// # Errors

@@ -27,7 +27,7 @@ pub const LINKS: usize = 174;
 /// Deepest file tree that is read. Five levels of [`LINKS`] hold 150 PiB.
 pub const MAX_DEPTH: usize = 32;
 /// Chunks hashed, written or read at the same time.
-const WIDTH: usize = 4;
+const WIDTH: usize = 8;
 
 /// Bytes as they arrive, in pieces of any size.
 pub type ByteStream = Pin<Box<dyn Stream<Item = Result<Bytes>> + Send>>;

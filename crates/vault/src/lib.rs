@@ -1,7 +1,7 @@
 //! Content-addressed storage of sealed bytes: engines, replication, repair.
 //!
 //! The crate knows bytes and CIDs, no patients and no plaintext. Everything is named by a CIDv1
-//! (sha2-256); files are UnixFS DAGs with raw leaves, cut and linked as [`file`] says, so that
+//! (sha2-256); files are UnixFS DAGs with raw leaves, cut and linked as [`mod@file`] says, so that
 //! every engine, and Kubo, computes the same name for the same bytes.
 
 pub mod block;

@@ -16,6 +16,8 @@ use crate::{Error, Result};
 const FORMAT: &str = "stele block store 1\n";
 /// The base32 alphabet: the names of the shards.
 const SHARDS: &str = "abcdefghijklmnopqrstuvwxyz234567";
+/// Threads that flush directories.
+const FLUSHERS: usize = 8;
 /// What Linux answers when the device cannot read a sector.
 const EIO: i32 = 5;
 
@@ -143,7 +145,7 @@ impl Disk {
             also.iter()
                 .filter_map(|cid| self.block_path(cid).parent().map(Path::to_owned)),
         );
-        dirs.iter().try_for_each(|dir| sync_dir(dir))
+        sync_dirs(&dirs.into_iter().collect::<Vec<_>>())
     }
 
     /// Reads a block and checks it; a damaged one is moved to quarantine.
@@ -189,9 +191,10 @@ impl Disk {
 
     /// Flushes all block directories, after removals.
     pub(super) fn sync_shards(&self) -> Result<()> {
-        SHARDS
+        let shards = SHARDS
             .chars()
-            .try_for_each(|shard| sync_dir(&self.root.join("blocks").join(shard.to_string())))
+            .map(|shard| self.root.join("blocks").join(shard.to_string()));
+        sync_dirs(&shards.collect::<Vec<_>>())
     }
 
     /// Calls `visit` with each block's CID and size, shard by shard.
@@ -286,6 +289,23 @@ fn create_dir(path: &Path) -> Result<()> {
 fn sync_dir(path: &Path) -> Result<()> {
     let dir = File::open(path).map_err(|e| Error::io("open", path, e))?;
     dir.sync_all().map_err(|e| Error::io("flush", path, e))
+}
+
+/// Flushes directories side by side: a journalling file system then commits them together.
+fn sync_dirs(dirs: &[PathBuf]) -> Result<()> {
+    let share = dirs.len().div_ceil(FLUSHERS).max(1);
+    std::thread::scope(|scope| {
+        let flush = |dirs: &[PathBuf]| dirs.iter().try_for_each(|dir| sync_dir(dir));
+        let threads: Vec<_> = dirs
+            .chunks(share)
+            .map(|dirs| scope.spawn(move || flush(dirs)))
+            .collect();
+        threads.into_iter().try_for_each(|thread| {
+            thread
+                .join()
+                .unwrap_or_else(|_| Err(Error::Task("flushing a directory panicked".into())))
+        })
+    })
 }
 
 fn list(dir: &Path) -> Result<Vec<PathBuf>> {

@@ -33,7 +33,7 @@ use crate::engine::{Batch, Collected, Stat, Vault, Verified};
 use crate::holds::Holds;
 
 /// Blocks being written at the same time; bounds memory and open files.
-const WRITERS: usize = 8;
+const WRITERS: usize = 16;
 
 /// A vault on disk. Clones share it; the directory's lock is released with the last one.
 #[derive(Clone)]
@@ -136,6 +136,21 @@ impl Vault for EmbeddedVault {
             return Ok(true);
         }
         self.on_disk(move |disk| disk.has(&cid)).await
+    }
+
+    async fn lacking(&self, cids: &[Cid]) -> Result<Vec<Cid>> {
+        let cids = cids.to_vec();
+        self.on_disk(move |disk| {
+            let mut lacking = Vec::new();
+            for cid in cids {
+                let stored = block::normalise(&cid)?;
+                if block::inline_data(&stored).is_none() && !disk.has(&stored)? {
+                    lacking.push(cid);
+                }
+            }
+            Ok(lacking)
+        })
+        .await
     }
 
     async fn pin(&self, root: &Cid) -> Result<()> {

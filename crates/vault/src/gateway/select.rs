@@ -19,7 +19,7 @@ use crate::unixfs::{Data, Kind};
 use crate::{Error, Result, car};
 
 /// Blocks read ahead of the one being sent.
-const WIDTH: usize = 4;
+const WIDTH: usize = 8;
 
 /// What of a block's descendants is wanted.
 #[derive(Clone)]
