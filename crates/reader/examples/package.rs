@@ -49,7 +49,11 @@ fn figures(model: &LoadedModel, config: &RunConfig) -> Result<String, Box<dyn Er
     }
     let threshold = threshold_at_specificity(&scores, &truth, 0.85);
     let positive = truth.iter().filter(|t| **t).count();
-    let found = scores.iter().zip(&truth).filter(|(s, t)| **t && **s >= threshold).count();
+    let found = scores
+        .iter()
+        .zip(&truth)
+        .filter(|(s, t)| **t && **s >= threshold)
+        .count();
     Ok(format!(
         "size {} AUROC {:.4}, sensitivity at specificity 0.85 {:.3}, peak in box {:.3}, refused {refused} of {}",
         model.card.size,
@@ -64,7 +68,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut args: Vec<String> = std::env::args().skip(1).collect();
     let mut sizes = Vec::new();
     if args.first().is_some_and(|a| a == "--sizes") {
-        sizes = args[1].split(',').map(str::parse).collect::<Result<Vec<usize>, _>>()?;
+        sizes = args[1]
+            .split(',')
+            .map(str::parse)
+            .collect::<Result<Vec<usize>, _>>()?;
         args.drain(..2);
     }
     let [config, weights, rest @ ..] = &args[..] else {
@@ -85,7 +92,17 @@ fn main() -> Result<(), Box<dyn Error>> {
     let folder = std::env::temp_dir().join("stele-package-sizes");
     for size in sizes {
         config.size = size;
-        let mut json = package(&RunConfig { others: vec![], ..config.clone() }, &weights, serde_json::Value::Null, Precision::F16, &folder, &mut Say)?;
+        let mut json = package(
+            &RunConfig {
+                others: vec![],
+                ..config.clone()
+            },
+            &weights,
+            serde_json::Value::Null,
+            Precision::F16,
+            &folder,
+            &mut Say,
+        )?;
         for flip in [false, true] {
             json.flip_tta = flip;
             store::save(&folder, &mut json, &weights, Precision::F16)?;

@@ -17,12 +17,22 @@ use reader::train::{Batch, BurnLearner, Learner, NativeLearner, Target};
 
 fn peak_megabytes() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find(|l| l.starts_with("VmHWM")).unwrap_or("");
-    line.split_whitespace().nth(1).and_then(|v| v.parse::<u64>().ok()).unwrap_or(0) / 1024
+    let line = status
+        .lines()
+        .find(|l| l.starts_with("VmHWM"))
+        .unwrap_or("");
+    line.split_whitespace()
+        .nth(1)
+        .and_then(|v| v.parse::<u64>().ok())
+        .unwrap_or(0)
+        / 1024
 }
 
 /// The fastest of some rounds, in seconds: the least disturbed by other programs.
-fn fastest(rounds: usize, mut round: impl FnMut() -> Result<(), reader::Error>) -> Result<f64, reader::Error> {
+fn fastest(
+    rounds: usize,
+    mut round: impl FnMut() -> Result<(), reader::Error>,
+) -> Result<f64, reader::Error> {
     let mut best = f64::INFINITY;
     for _ in 0..rounds {
         let start = Instant::now();
@@ -34,7 +44,11 @@ fn fastest(rounds: usize, mut round: impl FnMut() -> Result<(), reader::Error>) 
 
 fn main() -> Result<(), Box<dyn Error>> {
     let args: Vec<String> = std::env::args().skip(1).collect();
-    let value = |name: &str| args.iter().position(|a| a == name).and_then(|i| args.get(i + 1));
+    let value = |name: &str| {
+        args.iter()
+            .position(|a| a == name)
+            .and_then(|i| args.get(i + 1))
+    };
     let arch_ = Arch::parse(args.first().ok_or("name a network")?)?;
     let size = value("--size").map_or(Ok(arch_.native_size()), |v| v.parse())?;
     let n = value("--batch").map_or(Ok(1), |v| v.parse::<usize>())?;
@@ -46,16 +60,32 @@ fn main() -> Result<(), Box<dyn Error>> {
     let graph = arch_.graph(2);
     let weights = arch::initialise(&graph, 1);
     let seconds = if training {
-        let targets = (0..n).map(|i| Target { label: i % 2, boxes: None }).collect();
-        let batch = Batch { size, pixels, targets };
-        let losses = Losses { class: ClassLoss::default(), evidence: 0.0 };
+        let targets = (0..n)
+            .map(|i| Target {
+                label: i % 2,
+                boxes: None,
+            })
+            .collect();
+        let batch = Batch {
+            size,
+            pixels,
+            targets,
+        };
+        let losses = Losses {
+            class: ClassLoss::default(),
+            evidence: 0.0,
+        };
         if choice == EngineChoice::Burn {
             let (grey, weights) = graph.greyscale(&weights)?;
             let network = BurnNet::new(grey, device());
             let mut parameters = network.layout(&weights)?;
             let mut learner = BurnLearner::new(network, true);
             let mut gradients = vec![0.0; parameters.len()];
-            fastest(rounds, || learner.gradients(&mut parameters, &batch, &losses, 0, 1, &mut gradients).map(drop))?
+            fastest(rounds, || {
+                learner
+                    .gradients(&mut parameters, &batch, &losses, 0, 1, &mut gradients)
+                    .map(drop)
+            })?
         } else {
             let (folded, weights) = graph.fold(&weights)?;
             let (folded, weights) = folded.greyscale(&weights)?;
@@ -63,7 +93,11 @@ fn main() -> Result<(), Box<dyn Error>> {
             let mut parameters = network.parameters.clone();
             let mut learner = NativeLearner::new(network, 2, 2);
             let mut gradients = vec![0.0; parameters.len()];
-            fastest(rounds, || learner.gradients(&mut parameters, &batch, &losses, 0, 1, &mut gradients).map(drop))?
+            fastest(rounds, || {
+                learner
+                    .gradients(&mut parameters, &batch, &losses, 0, 1, &mut gradients)
+                    .map(drop)
+            })?
         }
     } else {
         let (folded, weights) = graph.fold(&weights)?;

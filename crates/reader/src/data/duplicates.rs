@@ -73,12 +73,17 @@ pub fn near_duplicates(prints: &[Fingerprint]) -> Vec<Duplicate> {
     for byte in 0..8 {
         let mut buckets: BTreeMap<u8, Vec<usize>> = BTreeMap::new();
         for (i, p) in prints.iter().enumerate() {
-            buckets.entry((p.hash >> (8 * byte)) as u8).or_default().push(i);
+            buckets
+                .entry((p.hash >> (8 * byte)) as u8)
+                .or_default()
+                .push(i);
         }
         for bucket in buckets.values() {
             for (n, &a) in bucket.iter().enumerate() {
                 for &b in &bucket[n + 1..] {
-                    if (prints[a].hash ^ prints[b].hash).count_ones() > NEAR || found.contains_key(&(a, b)) {
+                    if (prints[a].hash ^ prints[b].hash).count_ones() > NEAR
+                        || found.contains_key(&(a, b))
+                    {
                         continue;
                     }
                     let correlation = dot(&prints[a].small, &prints[b].small);
@@ -89,7 +94,14 @@ pub fn near_duplicates(prints: &[Fingerprint]) -> Vec<Duplicate> {
             }
         }
     }
-    found.into_iter().map(|((first, second), correlation)| Duplicate { first, second, correlation }).collect()
+    found
+        .into_iter()
+        .map(|((first, second), correlation)| Duplicate {
+            first,
+            second,
+            correlation,
+        })
+        .collect()
 }
 
 fn dot(a: &[f32], b: &[f32]) -> f32 {

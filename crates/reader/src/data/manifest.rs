@@ -21,7 +21,8 @@ pub struct BoxF {
 impl BoxF {
     /// Whether a point (fractions of the image) lies inside.
     pub fn contains(&self, (x, y): (f32, f32)) -> bool {
-        (x - self.center_x).abs() <= self.width / 2.0 && (y - self.center_y).abs() <= self.height / 2.0
+        (x - self.center_x).abs() <= self.width / 2.0
+            && (y - self.center_y).abs() <= self.height / 2.0
     }
 }
 
@@ -72,7 +73,11 @@ impl Manifest {
     pub fn open(path: &Path) -> Result<Self, Error> {
         if path.is_dir() {
             let inside = path.join("manifest.csv");
-            return if inside.is_file() { Self::from_csv(&inside) } else { Self::from_folders(path) };
+            return if inside.is_file() {
+                Self::from_csv(&inside)
+            } else {
+                Self::from_folders(path)
+            };
         }
         Self::from_csv(path)
     }
@@ -85,10 +90,24 @@ impl Manifest {
         for mut row in rows(path)? {
             let name = take(&mut row, "path", path)?;
             let label = take(&mut row, "label", path)?;
-            let group = row.remove("group").filter(|g| !g.is_empty()).unwrap_or_else(|| name.clone());
+            let group = row
+                .remove("group")
+                .filter(|g| !g.is_empty())
+                .unwrap_or_else(|| name.clone());
             let split = row.remove("split").filter(|s| !s.is_empty());
-            let boxes = boxes.as_mut().and_then(|b| b.remove(&name)).unwrap_or_default();
-            samples.push(Sample { path: root.join(&name), name, label, group, split, attributes: row, boxes });
+            let boxes = boxes
+                .as_mut()
+                .and_then(|b| b.remove(&name))
+                .unwrap_or_default();
+            samples.push(Sample {
+                path: root.join(&name),
+                name,
+                label,
+                group,
+                split,
+                attributes: row,
+                boxes,
+            });
         }
         Self::of(root, samples, has_boxes)
     }
@@ -99,7 +118,11 @@ impl Manifest {
         for first in folders(root)? {
             let name = file_name(&first);
             if SPLITS.contains(&name.to_lowercase().as_str()) {
-                let split = if name.to_lowercase().starts_with("val") { "val".into() } else { name.to_lowercase() };
+                let split = if name.to_lowercase().starts_with("val") {
+                    "val".into()
+                } else {
+                    name.to_lowercase()
+                };
                 for class in folders(&first)? {
                     collect(root, &class, &file_name(&class), Some(&split), &mut samples)?;
                 }
@@ -118,12 +141,20 @@ impl Manifest {
             )));
         }
         let classes: BTreeSet<_> = samples.iter().map(|s| s.label.clone()).collect();
-        Ok(Self { root, samples, classes: classes.into_iter().collect(), has_boxes })
+        Ok(Self {
+            root,
+            samples,
+            classes: classes.into_iter().collect(),
+            has_boxes,
+        })
     }
 
     /// The images of one split.
     pub fn split(&self, name: &str) -> Vec<&Sample> {
-        self.samples.iter().filter(|s| s.split.as_deref() == Some(name)).collect()
+        self.samples
+            .iter()
+            .filter(|s| s.split.as_deref() == Some(name))
+            .collect()
     }
 
     /// Refuses a data set in which a group stands in more than one split.
@@ -137,12 +168,18 @@ impl Manifest {
                 splits.entry(&s.group).or_default().insert(split);
             }
         }
-        let leaking: Vec<String> =
-            splits.iter().filter(|(_, s)| s.len() > 1).map(|(g, _)| (*g).to_owned()).collect();
+        let leaking: Vec<String> = splits
+            .iter()
+            .filter(|(_, s)| s.len() > 1)
+            .map(|(g, _)| (*g).to_owned())
+            .collect();
         if leaking.is_empty() {
             return Ok(());
         }
-        Err(Error::Leak { count: leaking.len(), example: leaking.into_iter().take(5).collect() })
+        Err(Error::Leak {
+            count: leaking.len(),
+            example: leaking.into_iter().take(5).collect(),
+        })
     }
 
     /// Puts every image into `train` or `val`, groups whole, when the data set has no split of its
@@ -166,15 +203,27 @@ type Row = BTreeMap<String, String>;
 
 fn rows(path: &Path) -> Result<Vec<Row>, Error> {
     let bad = |e: csv::Error| Error::Data(format!("{}: {e}", path.display()));
-    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_path(path).map_err(bad)?;
+    let mut reader = csv::ReaderBuilder::new()
+        .trim(csv::Trim::All)
+        .from_path(path)
+        .map_err(bad)?;
     let header = reader.headers().map_err(bad)?.clone();
     let mut rows = Vec::new();
     for record in reader.records() {
         let record = record.map_err(bad)?;
         if rows.len() == MAX_ROWS {
-            return Err(Error::Data(format!("{} has more than {MAX_ROWS} rows", path.display())));
+            return Err(Error::Data(format!(
+                "{} has more than {MAX_ROWS} rows",
+                path.display()
+            )));
         }
-        rows.push(header.iter().map(str::to_owned).zip(record.iter().map(str::to_owned)).collect());
+        rows.push(
+            header
+                .iter()
+                .map(str::to_owned)
+                .zip(record.iter().map(str::to_owned))
+                .collect(),
+        );
     }
     Ok(rows)
 }
@@ -194,9 +243,15 @@ fn read_boxes(path: &Path) -> Result<Option<BTreeMap<String, Vec<BoxF>>>, Error>
         let name = take(&mut row, "path", path)?;
         let mut number = |column: &str| -> Result<f32, Error> {
             let text = take(&mut row, column, path)?;
-            text.parse::<f32>().ok().filter(|v| (0.0..=1.0).contains(v)).ok_or_else(|| {
-                Error::Data(format!("{}: {column} = {text:?} is not a fraction", path.display()))
-            })
+            text.parse::<f32>()
+                .ok()
+                .filter(|v| (0.0..=1.0).contains(v))
+                .ok_or_else(|| {
+                    Error::Data(format!(
+                        "{}: {column} = {text:?} is not a fraction",
+                        path.display()
+                    ))
+                })
         };
         let b = BoxF {
             center_x: number("center_x")?,
@@ -210,7 +265,9 @@ fn read_boxes(path: &Path) -> Result<Option<BTreeMap<String, Vec<BoxF>>>, Error>
 }
 
 fn file_name(path: &Path) -> String {
-    path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default()
+    path.file_name()
+        .map(|n| n.to_string_lossy().into_owned())
+        .unwrap_or_default()
 }
 
 fn entries(path: &Path) -> Result<Vec<PathBuf>, Error> {
@@ -225,16 +282,32 @@ fn entries(path: &Path) -> Result<Vec<PathBuf>, Error> {
 
 fn folders(path: &Path) -> Result<Vec<PathBuf>, Error> {
     let hidden = |p: &PathBuf| file_name(p).starts_with('.');
-    Ok(entries(path)?.into_iter().filter(|p| p.is_dir() && !hidden(p)).collect())
+    Ok(entries(path)?
+        .into_iter()
+        .filter(|p| p.is_dir() && !hidden(p))
+        .collect())
 }
 
-fn collect(root: &Path, folder: &Path, label: &str, split: Option<&str>, samples: &mut Vec<Sample>) -> Result<(), Error> {
+fn collect(
+    root: &Path,
+    folder: &Path,
+    label: &str,
+    split: Option<&str>,
+    samples: &mut Vec<Sample>,
+) -> Result<(), Error> {
     for path in entries(folder)? {
-        let extension = path.extension().map(|e| e.to_string_lossy().to_lowercase()).unwrap_or_default();
+        let extension = path
+            .extension()
+            .map(|e| e.to_string_lossy().to_lowercase())
+            .unwrap_or_default();
         if !path.is_file() || !EXTENSIONS.contains(&extension.as_str()) {
             continue;
         }
-        let name = path.strip_prefix(root).unwrap_or(&path).to_string_lossy().into_owned();
+        let name = path
+            .strip_prefix(root)
+            .unwrap_or(&path)
+            .to_string_lossy()
+            .into_owned();
         samples.push(Sample {
             group: name.clone(),
             name,

@@ -30,7 +30,13 @@ pub enum Arch {
 
 impl Arch {
     /// Every network.
-    pub const ALL: [Self; 5] = [Self::ResNet50, Self::Vgg16, Self::Lite0, Self::Lite1, Self::Lite2];
+    pub const ALL: [Self; 5] = [
+        Self::ResNet50,
+        Self::Vgg16,
+        Self::Lite0,
+        Self::Lite1,
+        Self::Lite2,
+    ];
 
     /// Its name on the command line and in model files.
     pub fn name(self) -> &'static str {
@@ -48,10 +54,16 @@ impl Arch {
     /// # Errors
     /// Lists the known names.
     pub fn parse(name: &str) -> Result<Self, Error> {
-        Self::ALL.into_iter().find(|a| a.name() == name).ok_or_else(|| {
-            let known: Vec<_> = Self::ALL.iter().map(|a| a.name()).collect();
-            Error::Network(format!("unknown network {name:?}; there are {}", known.join(", ")))
-        })
+        Self::ALL
+            .into_iter()
+            .find(|a| a.name() == name)
+            .ok_or_else(|| {
+                let known: Vec<_> = Self::ALL.iter().map(|a| a.name()).collect();
+                Error::Network(format!(
+                    "unknown network {name:?}; there are {}",
+                    known.join(", ")
+                ))
+            })
     }
 
     /// Side of the squares that the published weights were trained on, as a multiple of 32.
@@ -84,7 +96,10 @@ impl Arch {
             Self::Lite0 => Ok(efficientnet_lite(1.0, 1.0, classes, true)),
             Self::Lite1 => Ok(efficientnet_lite(1.0, 1.1, classes, true)),
             Self::Lite2 => Ok(efficientnet_lite(1.1, 1.2, classes, true)),
-            other => Err(Error::Network(format!("{} has no evidence map", other.name()))),
+            other => Err(Error::Network(format!(
+                "{} has no evidence map",
+                other.name()
+            ))),
         }
     }
 }
@@ -103,7 +118,9 @@ pub fn initialise(graph: &Graph, seed: u64) -> Weights {
             }
             ("weight", 2) => {
                 let bound = 1.0 / (shape[1] as f32).sqrt();
-                (0..count).map(|_| (rng.unit() * 2.0 - 1.0) * bound).collect()
+                (0..count)
+                    .map(|_| (rng.unit() * 2.0 - 1.0) * bound)
+                    .collect()
             }
             ("weight" | "running_var", 1) => vec![1.0; count],
             _ => vec![0.0; count],
@@ -121,21 +138,33 @@ pub fn initialise(graph: &Graph, seed: u64) -> Weights {
 pub fn settle_evidence(weights: &mut Weights) -> Result<(), Error> {
     let mut change = |name: &str, how: &dyn Fn(usize, &mut f32)| -> Result<(), Error> {
         let mut array = weights.get(name)?.clone();
-        array.data.iter_mut().enumerate().for_each(|(i, v)| how(i, v));
+        array
+            .data
+            .iter_mut()
+            .enumerate()
+            .for_each(|(i, v)| how(i, v));
         weights.insert(name, array);
         Ok(())
     };
     change("evidence.map.bias", &|_, v| *v = -4.0)?;
     change("evidence.map.weight", &|_, v| *v *= 0.1)?;
     // He initialisation by fan in: these layers are narrower than what they read.
-    change("evidence.near.weight", &|_, v| *v *= (EVIDENCE as f32 / 112.0).sqrt())?;
-    change("evidence.far.weight", &|_, v| *v *= (EVIDENCE as f32 / 1280.0).sqrt())?;
+    change("evidence.near.weight", &|_, v| {
+        *v *= (EVIDENCE as f32 / 112.0).sqrt()
+    })?;
+    change("evidence.far.weight", &|_, v| {
+        *v *= (EVIDENCE as f32 / 1280.0).sqrt()
+    })?;
     let width = 1281;
     let classes = weights.get("head.bias")?.data.len();
     let mut head = weights.get("head.weight")?.clone();
     for (c, row) in head.data.chunks_exact_mut(width).enumerate() {
         row.iter_mut().for_each(|v| *v *= 0.1);
-        row[width - 1] = if c + 1 == classes { 0.4 } else { -0.4 / (classes - 1).max(1) as f32 };
+        row[width - 1] = if c + 1 == classes {
+            0.4
+        } else {
+            -0.4 / (classes - 1).max(1) as f32
+        };
     }
     weights.insert("head.weight", head);
     Ok(())
@@ -149,7 +178,13 @@ struct Builder {
 
 impl Builder {
     fn new() -> Self {
-        Self { nodes: vec![Node { op: Op::Input { channels: 3 }, inputs: vec![] }], stages: vec![0] }
+        Self {
+            nodes: vec![Node {
+                op: Op::Input { channels: 3 },
+                inputs: vec![],
+            }],
+            stages: vec![0],
+        }
     }
 
     fn last(&self) -> usize {
@@ -157,7 +192,10 @@ impl Builder {
     }
 
     fn add(&mut self, op: Op, inputs: &[usize]) -> usize {
-        self.nodes.push(Node { op, inputs: inputs.to_vec() });
+        self.nodes.push(Node {
+            op,
+            inputs: inputs.to_vec(),
+        });
         self.last()
     }
 
@@ -171,19 +209,56 @@ impl Builder {
     }
 
     #[allow(clippy::too_many_arguments)] // a convolution has that many numbers
-    fn conv(&mut self, from: usize, name: &str, cin: usize, cout: usize, kernel: usize, stride: usize, pad: Padding, groups: usize, bias: bool) -> usize {
+    fn conv(
+        &mut self,
+        from: usize,
+        name: &str,
+        cin: usize,
+        cout: usize,
+        kernel: usize,
+        stride: usize,
+        pad: Padding,
+        groups: usize,
+        bias: bool,
+    ) -> usize {
         self.add(
-            Op::Conv(Conv { name: name.to_owned(), cin, cout, kernel, stride, pad, groups, bias }),
+            Op::Conv(Conv {
+                name: name.to_owned(),
+                cin,
+                cout,
+                kernel,
+                stride,
+                pad,
+                groups,
+                bias,
+            }),
             &[from],
         )
     }
 
     fn norm(&mut self, name: &str, channels: usize, eps: f32) -> usize {
-        self.then(Op::BatchNorm { name: name.to_owned(), channels, eps })
+        self.then(Op::BatchNorm {
+            name: name.to_owned(),
+            channels,
+            eps,
+        })
     }
 
-    fn finish(self, logits: usize, features: usize, pooled: usize, evidence: Option<usize>) -> Graph {
-        Graph { nodes: self.nodes, logits, features, pooled, evidence, stages: self.stages }
+    fn finish(
+        self,
+        logits: usize,
+        features: usize,
+        pooled: usize,
+        evidence: Option<usize>,
+    ) -> Graph {
+        Graph {
+            nodes: self.nodes,
+            logits,
+            features,
+            pooled,
+            evidence,
+            stages: self.stages,
+        }
     }
 }
 
@@ -193,27 +268,72 @@ fn resnet50(classes: usize) -> Graph {
     b.conv(0, "conv1", 3, 64, 7, 2, Padding::Each(3), 1, false);
     b.norm("bn1", 64, EPS);
     b.then(Op::Relu);
-    b.then(Op::MaxPool { kernel: 3, stride: 2, pad: 1 });
+    b.then(Op::MaxPool {
+        kernel: 3,
+        stride: 2,
+        pad: 1,
+    });
     let mut cin = 64;
-    for (layer, (blocks, width, stride)) in
-        [(3, 64, 1), (4, 128, 2), (6, 256, 2), (3, 512, 2)].into_iter().enumerate()
+    for (layer, (blocks, width, stride)) in [(3, 64, 1), (4, 128, 2), (6, 256, 2), (3, 512, 2)]
+        .into_iter()
+        .enumerate()
     {
         b.stage();
         for block in 0..blocks {
             let p = format!("layer{}.{block}", layer + 1);
             let stride = if block == 0 { stride } else { 1 };
             let from = b.last();
-            b.conv(from, &format!("{p}.conv1"), cin, width, 1, 1, Padding::Each(0), 1, false);
+            b.conv(
+                from,
+                &format!("{p}.conv1"),
+                cin,
+                width,
+                1,
+                1,
+                Padding::Each(0),
+                1,
+                false,
+            );
             b.norm(&format!("{p}.bn1"), width, EPS);
             let at = b.then(Op::Relu);
-            b.conv(at, &format!("{p}.conv2"), width, width, 3, stride, Padding::Each(1), 1, false);
+            b.conv(
+                at,
+                &format!("{p}.conv2"),
+                width,
+                width,
+                3,
+                stride,
+                Padding::Each(1),
+                1,
+                false,
+            );
             b.norm(&format!("{p}.bn2"), width, EPS);
             let at = b.then(Op::Relu);
-            b.conv(at, &format!("{p}.conv3"), width, width * 4, 1, 1, Padding::Each(0), 1, false);
+            b.conv(
+                at,
+                &format!("{p}.conv3"),
+                width,
+                width * 4,
+                1,
+                1,
+                Padding::Each(0),
+                1,
+                false,
+            );
             let main = b.norm(&format!("{p}.bn3"), width * 4, EPS);
             let side = if block == 0 {
                 let name = format!("{p}.downsample.0");
-                b.conv(from, &name, cin, width * 4, 1, stride, Padding::Each(0), 1, false);
+                b.conv(
+                    from,
+                    &name,
+                    cin,
+                    width * 4,
+                    1,
+                    stride,
+                    Padding::Each(0),
+                    1,
+                    false,
+                );
                 b.norm(&format!("{p}.downsample.1"), width * 4, EPS)
             } else {
                 from
@@ -226,7 +346,11 @@ fn resnet50(classes: usize) -> Graph {
     let features = b.last();
     b.stage();
     let pooled = b.then(Op::GlobalPool);
-    let logits = b.then(Op::Linear { name: "fc".into(), input: cin, output: classes });
+    let logits = b.then(Op::Linear {
+        name: "fc".into(),
+        input: cin,
+        output: classes,
+    });
     b.finish(logits, features, pooled, None)
 }
 
@@ -235,32 +359,59 @@ fn vgg16(classes: usize) -> Graph {
     let mut cin = 3;
     let mut index = 0; // position in torchvision's `features` sequence
     let mut features = 0;
-    for (block, (count, width)) in
-        [(2, 64), (2, 128), (3, 256), (3, 512), (3, 512)].into_iter().enumerate()
+    for (block, (count, width)) in [(2, 64), (2, 128), (3, 256), (3, 512), (3, 512)]
+        .into_iter()
+        .enumerate()
     {
         if block > 0 {
             b.stage();
         }
         for _ in 0..count {
             let from = b.last();
-            b.conv(from, &format!("features.{index}"), cin, width, 3, 1, Padding::Each(1), 1, true);
+            b.conv(
+                from,
+                &format!("features.{index}"),
+                cin,
+                width,
+                3,
+                1,
+                Padding::Each(1),
+                1,
+                true,
+            );
             features = b.then(Op::Relu);
             cin = width;
             index += 2;
         }
-        b.then(Op::MaxPool { kernel: 2, stride: 2, pad: 0 });
+        b.then(Op::MaxPool {
+            kernel: 2,
+            stride: 2,
+            pad: 0,
+        });
         index += 1;
     }
     b.stage();
     b.then(Op::AdaptivePool { side: 7 });
     b.then(Op::Flatten);
-    b.then(Op::Linear { name: "classifier.0".into(), input: 512 * 49, output: 4096 });
+    b.then(Op::Linear {
+        name: "classifier.0".into(),
+        input: 512 * 49,
+        output: 4096,
+    });
     b.then(Op::Relu);
     b.then(Op::Dropout { rate: 0.5 });
-    b.then(Op::Linear { name: "classifier.3".into(), input: 4096, output: 4096 });
+    b.then(Op::Linear {
+        name: "classifier.3".into(),
+        input: 4096,
+        output: 4096,
+    });
     let pooled = b.then(Op::Relu);
     b.then(Op::Dropout { rate: 0.5 });
-    let logits = b.then(Op::Linear { name: "classifier.6".into(), input: 4096, output: classes });
+    let logits = b.then(Op::Linear {
+        name: "classifier.6".into(),
+        input: 4096,
+        output: classes,
+    });
     b.finish(logits, features, pooled, None)
 }
 
@@ -268,7 +419,11 @@ fn vgg16(classes: usize) -> Graph {
 fn scaled(channels: usize, width: f32) -> usize {
     let exact = channels as f32 * width;
     let rounded = (((exact + 4.0) / 8.0) as usize * 8).max(8);
-    if (rounded as f32) < 0.9 * exact { rounded + 8 } else { rounded }
+    if (rounded as f32) < 0.9 * exact {
+        rounded + 8
+    } else {
+        rounded
+    }
 }
 
 /// Width of the evidence branch.
@@ -293,14 +448,28 @@ fn efficientnet_lite(width: f32, depth: f32, classes: usize, evidence: bool) -> 
     let mut index = 0;
     let mut middle = (0, 0); // node and channels at a sixteenth of the resolution
     let mut channels = 32;
-    for (stage, (kernel, repeats, input, output, expand, stride)) in STAGES.into_iter().enumerate() {
+    for (stage, (kernel, repeats, input, output, expand, stride)) in STAGES.into_iter().enumerate()
+    {
         b.stage();
         // The Lite variants leave the first and the last stage's depth and the stem's width alone.
-        let repeats = if stage == 0 || stage == 6 { repeats } else { (repeats as f32 * depth).ceil() as usize };
-        let mut cin = if stage == 0 { input } else { scaled(input, width) };
+        let repeats = if stage == 0 || stage == 6 {
+            repeats
+        } else {
+            (repeats as f32 * depth).ceil() as usize
+        };
+        let mut cin = if stage == 0 {
+            input
+        } else {
+            scaled(input, width)
+        };
         let cout = scaled(output, width);
         for r in 0..repeats {
-            inverted_residual(&mut b, index, (kernel, cin, cout, expand, if r == 0 { stride } else { 1 }), EPS);
+            inverted_residual(
+                &mut b,
+                index,
+                (kernel, cin, cout, expand, if r == 0 { stride } else { 1 }),
+                EPS,
+            );
             cin = cout;
             index += 1;
         }
@@ -311,18 +480,42 @@ fn efficientnet_lite(width: f32, depth: f32, classes: usize, evidence: bool) -> 
     }
     b.stage();
     let from = b.last();
-    b.conv(from, "_conv_head", channels, 1280, 1, 1, Padding::Each(0), 1, false);
+    b.conv(
+        from,
+        "_conv_head",
+        channels,
+        1280,
+        1,
+        1,
+        Padding::Each(0),
+        1,
+        false,
+    );
     b.norm("_bn1", 1280, EPS);
     let features = b.then(Op::Relu6);
     b.stage();
     let pooled = b.add(Op::GlobalPool, &[features]);
     if !evidence {
         b.then(Op::Dropout { rate: 0.2 });
-        let logits = b.then(Op::Linear { name: "_fc".into(), input: 1280, output: classes });
+        let logits = b.then(Op::Linear {
+            name: "_fc".into(),
+            input: 1280,
+            output: classes,
+        });
         return b.finish(logits, features, pooled, None);
     }
     let conv = |b: &mut Builder, from, name: &str, cin, cout, kernel| {
-        b.conv(from, name, cin, cout, kernel, 1, Padding::Each(kernel / 2), 1, true)
+        b.conv(
+            from,
+            name,
+            cin,
+            cout,
+            kernel,
+            1,
+            Padding::Each(kernel / 2),
+            1,
+            true,
+        )
     };
     let near = conv(&mut b, middle.0, "evidence.near", middle.1, EVIDENCE, 1);
     conv(&mut b, features, "evidence.far", 1280, EVIDENCE, 1);
@@ -335,25 +528,64 @@ fn efficientnet_lite(width: f32, depth: f32, classes: usize, evidence: bool) -> 
     let strongest = b.then(Op::SoftPool { sharpness: 2.0 });
     let dropped = b.add(Op::Dropout { rate: 0.2 }, &[pooled]);
     b.add(Op::Concat, &[dropped, strongest]);
-    let logits = b.then(Op::Linear { name: "head".into(), input: 1281, output: classes });
+    let logits = b.then(Op::Linear {
+        name: "head".into(),
+        input: 1281,
+        output: classes,
+    });
     b.finish(logits, features, pooled, Some(map))
 }
 
 /// One mobile inverted bottleneck: expand, depthwise, project, and the identity where it fits.
-fn inverted_residual(b: &mut Builder, index: usize, (kernel, cin, cout, expand, stride): (usize, usize, usize, usize, usize), eps: f32) {
+fn inverted_residual(
+    b: &mut Builder,
+    index: usize,
+    (kernel, cin, cout, expand, stride): (usize, usize, usize, usize, usize),
+    eps: f32,
+) {
     let p = format!("_blocks.{index}");
     let from = b.last();
     let inner = cin * expand;
     if expand > 1 {
-        b.conv(from, &format!("{p}._expand_conv"), cin, inner, 1, 1, Padding::Each(0), 1, false);
+        b.conv(
+            from,
+            &format!("{p}._expand_conv"),
+            cin,
+            inner,
+            1,
+            1,
+            Padding::Each(0),
+            1,
+            false,
+        );
         b.norm(&format!("{p}._bn0"), inner, eps);
         b.then(Op::Relu6);
     }
     let at = b.last();
-    b.conv(at, &format!("{p}._depthwise_conv"), inner, inner, kernel, stride, Padding::Same, inner, false);
+    b.conv(
+        at,
+        &format!("{p}._depthwise_conv"),
+        inner,
+        inner,
+        kernel,
+        stride,
+        Padding::Same,
+        inner,
+        false,
+    );
     b.norm(&format!("{p}._bn1"), inner, eps);
     let at = b.then(Op::Relu6);
-    b.conv(at, &format!("{p}._project_conv"), inner, cout, 1, 1, Padding::Each(0), 1, false);
+    b.conv(
+        at,
+        &format!("{p}._project_conv"),
+        inner,
+        cout,
+        1,
+        1,
+        Padding::Each(0),
+        1,
+        false,
+    );
     let main = b.norm(&format!("{p}._bn2"), cout, eps);
     if stride == 1 && cin == cout {
         b.add(Op::Add, &[main, from]);

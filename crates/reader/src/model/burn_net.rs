@@ -64,7 +64,9 @@ pub struct BurnNet {
 
 impl std::fmt::Debug for BurnNet {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("BurnNet").field("tensors", &self.segments.len()).finish_non_exhaustive()
+        f.debug_struct("BurnNet")
+            .field("tensors", &self.segments.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -86,15 +88,29 @@ impl BurnNet {
         let mut segments = Vec::new();
         let mut offset = 0;
         for (i, node) in graph.nodes.iter().enumerate() {
-            let single = Graph { nodes: vec![node.clone()], ..graph.clone() };
+            let single = Graph {
+                nodes: vec![node.clone()],
+                ..graph.clone()
+            };
             for (name, shape, trained) in single.tensors() {
                 let decays = shape.len() > 1;
-                let segment = Segment { name, offset, shape, stage: graph.stage_of(i), decays, trained };
+                let segment = Segment {
+                    name,
+                    offset,
+                    shape,
+                    stage: graph.stage_of(i),
+                    decays,
+                    trained,
+                };
                 offset += segment.len();
                 segments.push(segment);
             }
         }
-        Self { graph, segments, device }
+        Self {
+            graph,
+            segments,
+            device,
+        }
     }
 
     /// The network.
@@ -129,15 +145,27 @@ impl BurnNet {
     pub fn weights(&self, parameters: &[f32]) -> Weights {
         let mut weights = Weights::default();
         for s in &self.segments {
-            weights.insert(&s.name, Array::new(s.shape.clone(), parameters[s.range()].to_vec()));
+            weights.insert(
+                &s.name,
+                Array::new(s.shape.clone(), parameters[s.range()].to_vec()),
+            );
         }
         weights
     }
 
     /// The parameter vector as tensors, in the order of [`Self::segments`]; those of stages from
     /// `first_stage` on follow gradients when `gradients` is set.
-    pub(crate) fn tensors(&self, parameters: &[f32], gradients: bool, first_stage: usize) -> Vec<Weight> {
-        let device = if gradients { self.device.clone().autodiff() } else { self.device.clone() };
+    pub(crate) fn tensors(
+        &self,
+        parameters: &[f32],
+        gradients: bool,
+        first_stage: usize,
+    ) -> Vec<Weight> {
+        let device = if gradients {
+            self.device.clone().autodiff()
+        } else {
+            self.device.clone()
+        };
         self.segments
             .iter()
             .map(|s| {
@@ -162,19 +190,31 @@ impl BurnNet {
     }
 
     /// Runs the network on `[N, C, H, W]`.
-    pub(crate) fn forward(&self, weights: &[Weight], x: Tensor<4>, phase: Phase) -> Result<Outputs, Error> {
+    pub(crate) fn forward(
+        &self,
+        weights: &[Weight],
+        x: Tensor<4>,
+        phase: Phase,
+    ) -> Result<Outputs, Error> {
         let mut values: Vec<Option<Value>> = vec![None; self.graph.nodes.len()];
         let mut statistics = Vec::new();
         let mut next = 0;
         for (i, node) in self.graph.nodes.iter().enumerate() {
-            let count = Graph { nodes: vec![node.clone()], ..self.graph.clone() }.tensors().len();
+            let count = Graph {
+                nodes: vec![node.clone()],
+                ..self.graph.clone()
+            }
+            .tensors()
+            .len();
             let own = &weights[next..next + count];
             let names = &self.segments[next..next + count];
             next += count;
             let input = |k: usize| node.inputs.get(k).and_then(|&j| values[j].clone());
             let value = match (&node.op, input(0), input(1)) {
                 (Op::Input { .. }, ..) => Value::Map(x.clone()),
-                (op, Some(Value::Map(a)), b) => self.map_op(op, a, b, own, names, phase, &mut statistics)?,
+                (op, Some(Value::Map(a)), b) => {
+                    self.map_op(op, a, b, own, names, phase, &mut statistics)?
+                }
                 (op, Some(Value::Row(a)), b) => row_op(op, a, b, own, phase)?,
                 _ => return Err(Error::Network(format!("node {i} reads nothing"))),
             };
@@ -198,7 +238,16 @@ impl BurnNet {
     }
 
     #[allow(clippy::too_many_arguments)] // one node and what it may touch
-    fn map_op(&self, op: &Op, a: Tensor<4>, b: Option<Value>, own: &[Weight], names: &[Segment], phase: Phase, statistics: &mut Vec<(String, Tensor<1>)>) -> Result<Value, Error> {
+    fn map_op(
+        &self,
+        op: &Op,
+        a: Tensor<4>,
+        b: Option<Value>,
+        own: &[Weight],
+        names: &[Segment],
+        phase: Phase,
+        statistics: &mut Vec<(String, Tensor<1>)>,
+    ) -> Result<Value, Error> {
         let [_, _, h, w] = a.dims();
         Ok(Value::Map(match (op, own, b) {
             (Op::Conv(c), [Weight::Four(kernel), rest @ ..], _) => {
@@ -206,20 +255,37 @@ impl BurnNet {
                     [Weight::One(b)] => Some(b.clone()),
                     _ => None,
                 };
-                let pads = [c.pad.amounts(h, c.kernel, c.stride), c.pad.amounts(w, c.kernel, c.stride)];
+                let pads = [
+                    c.pad.amounts(h, c.kernel, c.stride),
+                    c.pad.amounts(w, c.kernel, c.stride),
+                ];
                 let options = ConvOptions::<2> {
                     padding: pads,
                     ..ConvOptions::new([c.stride; 2], [0; 2], [1; 2], c.groups)
                 };
                 conv2d(a, kernel.clone(), bias, options)
             }
-            (Op::BatchNorm { eps, .. }, [Weight::One(g), Weight::One(b), Weight::One(m), Weight::One(v)], _) => {
-                normalise(a, [g, b, m, v], *eps, phase, names, statistics)
-            }
+            (
+                Op::BatchNorm { eps, .. },
+                [
+                    Weight::One(g),
+                    Weight::One(b),
+                    Weight::One(m),
+                    Weight::One(v),
+                ],
+                _,
+            ) => normalise(a, [g, b, m, v], *eps, phase, names, statistics),
             (Op::Relu, ..) => activation::relu(a),
             (Op::Relu6, ..) => a.clamp(0.0, 6.0),
             (Op::Add, _, Some(Value::Map(b))) => a + b,
-            (Op::MaxPool { kernel, stride, pad }, ..) => {
+            (
+                Op::MaxPool {
+                    kernel,
+                    stride,
+                    pad,
+                },
+                ..,
+            ) => {
                 let mut options = MaxPoolOptions::<2>::new([*kernel; 2]);
                 options.stride = [*stride; 2];
                 options.padding = [(*pad, *pad); 2];
@@ -228,7 +294,11 @@ impl BurnNet {
             (Op::AdaptivePool { side }, ..) => adaptive_avg_pool2d(a, [*side; 2]),
             (Op::Upsample2, ..) => {
                 let [n, c, h, w] = a.dims();
-                a.reshape([n * c, h, 1, w]).repeat_dim(2, 2).reshape([n * c, h * 2, w, 1]).repeat_dim(3, 2).reshape([n, c, h * 2, w * 2])
+                a.reshape([n * c, h, 1, w])
+                    .repeat_dim(2, 2)
+                    .reshape([n * c, h * 2, w, 1])
+                    .repeat_dim(3, 2)
+                    .reshape([n, c, h * 2, w * 2])
             }
             (Op::GlobalPool, ..) => return Ok(Value::Row(a.mean_dim(3).mean_dim(2).flatten(1, 3))),
             (Op::SoftPool { sharpness }, ..) => {
@@ -248,12 +318,24 @@ impl BurnNet {
     ///
     /// # Errors
     /// When the input does not fit.
-    pub fn infer(&self, parameters: &[f32], input: &[f32], n: usize, size: usize) -> Result<Answer, Error> {
+    pub fn infer(
+        &self,
+        parameters: &[f32],
+        input: &[f32],
+        n: usize,
+        size: usize,
+    ) -> Result<Answer, Error> {
         let weights = self.tensors(parameters, false, 0);
         self.infer_with(&weights, input, n, size)
     }
 
-    pub(crate) fn infer_with(&self, weights: &[Weight], input: &[f32], n: usize, size: usize) -> Result<Answer, Error> {
+    pub(crate) fn infer_with(
+        &self,
+        weights: &[Weight],
+        input: &[f32],
+        n: usize,
+        size: usize,
+    ) -> Result<Answer, Error> {
         let x = self.input(input, n, size, false)?;
         let out = self.forward(weights, x, Phase::Inference)?;
         let [_, c, h, w] = out.features.dims();
@@ -265,16 +347,34 @@ impl BurnNet {
             }
             None => None,
         };
-        Ok(Answer { logits: values(out.logits)?, pooled: values(out.pooled)?, evidence, features: (features, h, w, c) })
+        Ok(Answer {
+            logits: values(out.logits)?,
+            pooled: values(out.pooled)?,
+            evidence,
+            features: (features, h, w, c),
+        })
     }
 
     /// Images (channels last) as a tensor (channels first).
-    pub(crate) fn input(&self, input: &[f32], n: usize, size: usize, gradients: bool) -> Result<Tensor<4>, Error> {
+    pub(crate) fn input(
+        &self,
+        input: &[f32],
+        n: usize,
+        size: usize,
+        gradients: bool,
+    ) -> Result<Tensor<4>, Error> {
         let channels = self.graph.channels();
         if input.len() != n * size * size * channels || n == 0 {
-            return Err(Error::Network(format!("{} values are not {n} images of {size} x {size} x {channels}", input.len())));
+            return Err(Error::Network(format!(
+                "{} values are not {n} images of {size} x {size} x {channels}",
+                input.len()
+            )));
         }
-        let device = if gradients { self.device.clone().autodiff() } else { self.device.clone() };
+        let device = if gradients {
+            self.device.clone().autodiff()
+        } else {
+            self.device.clone()
+        };
         let data = TensorData::new(input.to_vec(), [n, size, size, channels]);
         Ok(Tensor::<4>::from_data(data, &device).permute([0, 3, 1, 2]))
     }
@@ -285,7 +385,10 @@ pub(crate) fn values<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, Erro
     tensor
         .into_data()
         .try_to_vec::<f32>()
-        .map_err(|e| Error::Engine { engine: "burn", reason: format!("{e:?}") })
+        .map_err(|e| Error::Engine {
+            engine: "burn",
+            reason: format!("{e:?}"),
+        })
 }
 
 fn dropout<const D: usize>(x: Tensor<D>, rate: f32, phase: Phase) -> Tensor<D> {
@@ -297,7 +400,13 @@ fn dropout<const D: usize>(x: Tensor<D>, rate: f32, phase: Phase) -> Tensor<D> {
     x * mask / keep
 }
 
-fn row_op(op: &Op, a: Tensor<2>, b: Option<Value>, own: &[Weight], phase: Phase) -> Result<Value, Error> {
+fn row_op(
+    op: &Op,
+    a: Tensor<2>,
+    b: Option<Value>,
+    own: &[Weight],
+    phase: Phase,
+) -> Result<Value, Error> {
     Ok(Value::Row(match (op, own, b) {
         (Op::Linear { .. }, [Weight::Two(w), Weight::One(bias)], _) => {
             a.matmul(w.clone().transpose()) + bias.clone().unsqueeze::<2>()
@@ -313,7 +422,14 @@ fn row_op(op: &Op, a: Tensor<2>, b: Option<Value>, own: &[Weight], phase: Phase)
 }
 
 /// Batch normalisation with fixed statistics, or with the batch's, which then move the running ones.
-fn normalise(x: Tensor<4>, [gamma, beta, mean, var]: [&Tensor<1>; 4], eps: f32, phase: Phase, names: &[Segment], statistics: &mut Vec<(String, Tensor<1>)>) -> Tensor<4> {
+fn normalise(
+    x: Tensor<4>,
+    [gamma, beta, mean, var]: [&Tensor<1>; 4],
+    eps: f32,
+    phase: Phase,
+    names: &[Segment],
+    statistics: &mut Vec<(String, Tensor<1>)>,
+) -> Tensor<4> {
     let [n, c, h, w] = x.dims();
     let wide = |t: Tensor<1>| t.reshape([1, c, 1, 1]);
     if phase != Phase::Training {
@@ -323,10 +439,20 @@ fn normalise(x: Tensor<4>, [gamma, beta, mean, var]: [&Tensor<1>; 4], eps: f32, 
     }
     let centre = x.clone().mean_dim(3).mean_dim(2).mean_dim(0);
     let centred = x - centre.clone();
-    let spread = centred.clone().powi_scalar(2).mean_dim(3).mean_dim(2).mean_dim(0);
+    let spread = centred
+        .clone()
+        .powi_scalar(2)
+        .mean_dim(3)
+        .mean_dim(2)
+        .mean_dim(0);
     let count = (n * h * w) as f32;
-    let running = |old: &Tensor<1>, new: Tensor<4>| old.clone().detach() * (1.0 - MOMENTUM) + new.detach().reshape([c]) * MOMENTUM;
+    let running = |old: &Tensor<1>, new: Tensor<4>| {
+        old.clone().detach() * (1.0 - MOMENTUM) + new.detach().reshape([c]) * MOMENTUM
+    };
     statistics.push((names[2].name.clone(), running(mean, centre)));
-    statistics.push((names[3].name.clone(), running(var, spread.clone() * (count / (count - 1.0).max(1.0)))));
+    statistics.push((
+        names[3].name.clone(),
+        running(var, spread.clone() * (count / (count - 1.0).max(1.0))),
+    ));
     centred / (spread + eps).sqrt() * wide(gamma.clone()) + wide(beta.clone())
 }

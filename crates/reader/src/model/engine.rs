@@ -36,7 +36,9 @@ impl EngineChoice {
             "native" => Ok(Self::Native),
             "burn" => Ok(Self::Burn),
             "onnxruntime" => Ok(Self::OnnxRuntime),
-            other => Err(Error::Network(format!("unknown engine {other:?}; there are auto, native, burn and onnxruntime"))),
+            other => Err(Error::Network(format!(
+                "unknown engine {other:?}; there are auto, native, burn and onnxruntime"
+            ))),
         }
     }
 }
@@ -58,7 +60,11 @@ pub struct EngineInfo {
 pub fn engines() -> Vec<EngineInfo> {
     let onnx = ort_engine::find();
     let found = onnx.is_ok();
-    let simd = if cfg!(target_arch = "x86_64") { format!("{:?}", pulp::Arch::new()) } else { "portable".into() };
+    let simd = if cfg!(target_arch = "x86_64") {
+        format!("{:?}", pulp::Arch::new())
+    } else {
+        "portable".into()
+    };
     vec![
         EngineInfo {
             name: "onnxruntime".into(),
@@ -70,13 +76,23 @@ pub fn engines() -> Vec<EngineInfo> {
             name: "native".into(),
             available: true,
             chosen: !found,
-            detail: format!("folded networks, {} instructions", simd.split('(').next().unwrap_or("portable")),
+            detail: format!(
+                "folded networks, {} instructions",
+                simd.split('(').next().unwrap_or("portable")
+            ),
         },
         EngineInfo {
             name: "burn".into(),
             available: true,
             chosen: false,
-            detail: format!("burn 0.22.1, {}", if cfg!(feature = "vulkan") { "vulkan" } else { "flex" }),
+            detail: format!(
+                "burn 0.22.1, {}",
+                if cfg!(feature = "vulkan") {
+                    "vulkan"
+                } else {
+                    "flex"
+                }
+            ),
         },
     ]
 }
@@ -97,7 +113,12 @@ pub trait Engine: Send + Sync {
 ///
 /// # Errors
 /// When the engine asked for cannot be used.
-pub fn make(choice: EngineChoice, graph: &Graph, weights: &Weights, size: usize) -> Result<Box<dyn Engine>, Error> {
+pub fn make(
+    choice: EngineChoice,
+    graph: &Graph,
+    weights: &Weights,
+    size: usize,
+) -> Result<Box<dyn Engine>, Error> {
     // Two copies of a very large network (VGG-16) would not fit the memory promised.
     let large = graph.parameters() > 100_000_000;
     match choice {
@@ -108,7 +129,9 @@ pub fn make(choice: EngineChoice, graph: &Graph, weights: &Weights, size: usize)
                 Err(_) => Ok(Box::new(NativeEngine::new(graph, weights)?)),
             }
         }
-        EngineChoice::Auto | EngineChoice::Native => Ok(Box::new(NativeEngine::new(graph, weights)?)),
+        EngineChoice::Auto | EngineChoice::Native => {
+            Ok(Box::new(NativeEngine::new(graph, weights)?))
+        }
         EngineChoice::Burn => Ok(Box::new(BurnEngine::new(graph, weights)?)),
         EngineChoice::OnnxRuntime => Ok(Box::new(ort_engine::Ort::new(graph, weights, size)?)),
     }
@@ -126,12 +149,19 @@ impl NativeEngine {
     /// # Errors
     /// When the weights do not fit.
     pub fn new(graph: &Graph, weights: &Weights) -> Result<Self, Error> {
-        Ok(Self { network: Native::new(graph, weights)?, workspaces: Mutex::new(Vec::new()) })
+        Ok(Self {
+            network: Native::new(graph, weights)?,
+            workspaces: Mutex::new(Vec::new()),
+        })
     }
 
     /// Runs something with a workspace, which is kept for the next call.
     fn with<T>(&self, run: impl FnOnce(&Native, &mut Workspace) -> T) -> T {
-        let lock = || self.workspaces.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let lock = || {
+            self.workspaces
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner)
+        };
         let mut workspace = lock().pop().unwrap_or_default();
         let result = run(&self.network, &mut workspace);
         lock().push(workspace);
@@ -145,7 +175,10 @@ impl Engine for NativeEngine {
     }
 
     fn run(&self, pixels: &[f32], n: usize, size: usize) -> Result<Answer, Error> {
-        let mode = Mode { parallel: true, ..Mode::INFER };
+        let mode = Mode {
+            parallel: true,
+            ..Mode::INFER
+        };
         self.with(|network, ws| network.forward(&network.parameters, pixels, n, size, mode, ws))
     }
 }
@@ -167,12 +200,23 @@ impl BurnEngine {
 
 impl Engine for BurnEngine {
     fn name(&self) -> String {
-        format!("burn 0.22.1 {}", if cfg!(feature = "vulkan") { "vulkan" } else { "flex" })
+        format!(
+            "burn 0.22.1 {}",
+            if cfg!(feature = "vulkan") {
+                "vulkan"
+            } else {
+                "flex"
+            }
+        )
     }
 
     fn run(&self, pixels: &[f32], n: usize, size: usize) -> Result<Answer, Error> {
         // Tensors are cheap handles; the copy lets other threads go on.
-        let weights = self.weights.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
+        let weights = self
+            .weights
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .clone();
         self.network.infer_with(&weights, pixels, n, size)
     }
 }
@@ -191,7 +235,10 @@ mod ort_engine {
     use crate::model::onnx;
 
     fn failed(reason: impl ToString) -> Error {
-        Error::Engine { engine: "onnxruntime", reason: reason.to_string() }
+        Error::Engine {
+            engine: "onnxruntime",
+            reason: reason.to_string(),
+        }
     }
 
     /// Where the library is: `ORT_DYLIB_PATH`, the Python package `onnxruntime` of a virtual
@@ -218,7 +265,15 @@ mod ort_engine {
                 roots.extend(versions.flatten().map(|v| v.path().join("lib")));
             }
         }
-        roots.extend(["/usr/local/lib", "/usr/lib", "/usr/lib/x86_64-linux-gnu", "/opt/homebrew/lib"].map(PathBuf::from));
+        roots.extend(
+            [
+                "/usr/local/lib",
+                "/usr/lib",
+                "/usr/lib/x86_64-linux-gnu",
+                "/opt/homebrew/lib",
+            ]
+            .map(PathBuf::from),
+        );
         roots.iter().find_map(|root| library_in(root))
     }
 
@@ -230,8 +285,13 @@ mod ort_engine {
                 .flatten()
                 .map(|e| e.path())
                 .filter(|p| {
-                    let name = p.file_name().unwrap_or_default().to_string_lossy().into_owned();
-                    name.starts_with("libonnxruntime.so") || (name.starts_with("libonnxruntime.") && name.ends_with("dylib"))
+                    let name = p
+                        .file_name()
+                        .unwrap_or_default()
+                        .to_string_lossy()
+                        .into_owned();
+                    name.starts_with("libonnxruntime.so")
+                        || (name.starts_with("libonnxruntime.") && name.ends_with("dylib"))
                 })
                 .collect();
             found.sort();
@@ -242,7 +302,10 @@ mod ort_engine {
         }
         let pythons = std::fs::read_dir(root).ok()?.flatten().map(|e| e.path());
         pythons
-            .filter(|p| p.file_name().is_some_and(|n| n.to_string_lossy().starts_with("python3")))
+            .filter(|p| {
+                p.file_name()
+                    .is_some_and(|n| n.to_string_lossy().starts_with("python3"))
+            })
             .flat_map(|p| [p.join("site-packages"), p.join("dist-packages")])
             .find_map(|p| named(p.join("onnxruntime/capi")))
     }
@@ -253,7 +316,11 @@ mod ort_engine {
         let loaded = LOADED.get_or_init(|| {
             let path = find().map_err(|e| e.to_string())?;
             let builder = ort::init_from(path).map_err(|e| e.to_string())?;
-            builder.with_name("stele").with_telemetry(false).build().map_err(|e| e.to_string())
+            builder
+                .with_name("stele")
+                .with_telemetry(false)
+                .build()
+                .map_err(|e| e.to_string())
         });
         loaded.as_ref().map_err(failed)
     }
@@ -277,7 +344,11 @@ mod ort_engine {
                 .commit_from_memory(&bytes)
                 .map_err(failed)?;
             let version = find().ok().and_then(|p| version_of(&p)).unwrap_or_default();
-            Ok(Self { session: Mutex::new(session), version, has_evidence: graph.evidence.is_some() })
+            Ok(Self {
+                session: Mutex::new(session),
+                version,
+                has_evidence: graph.evidence.is_some(),
+            })
         }
     }
 
@@ -289,20 +360,31 @@ mod ort_engine {
 
     impl Engine for Ort {
         fn name(&self) -> String {
-            format!("onnxruntime {}", self.version).trim_end().to_owned()
+            format!("onnxruntime {}", self.version)
+                .trim_end()
+                .to_owned()
         }
 
         fn run(&self, pixels: &[f32], n: usize, size: usize) -> Result<Answer, Error> {
             let input = TensorRef::from_array_view(([n, 1, size, size], pixels)).map_err(failed)?;
-            let mut session = self.session.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            let outputs = session.run(ort::inputs!["image" => input]).map_err(failed)?;
+            let mut session = self
+                .session
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner);
+            let outputs = session
+                .run(ort::inputs!["image" => input])
+                .map_err(failed)?;
             let get = |name: &str| -> Result<(Vec<usize>, Vec<f32>), Error> {
-                let value = outputs.get(name).ok_or_else(|| failed(format!("no output {name}")))?;
+                let value = outputs
+                    .get(name)
+                    .ok_or_else(|| failed(format!("no output {name}")))?;
                 let (shape, data) = value.try_extract_tensor::<f32>().map_err(failed)?;
                 Ok((shape.iter().map(|&d| d as usize).collect(), data.to_vec()))
             };
             let (shape, planes) = get("features")?;
-            let [_, c, h, w] = shape[..] else { return Err(failed("features are not a map")) };
+            let [_, c, h, w] = shape[..] else {
+                return Err(failed("features are not a map"));
+            };
             let evidence = if self.has_evidence {
                 let (shape, map) = get("evidence")?;
                 Some((map, shape[2], shape[3]))
@@ -310,13 +392,21 @@ mod ort_engine {
                 None
             };
             let features = (channels_last(&planes, c, h * w), h, w, c);
-            Ok(Answer { logits: get("logits")?.1, pooled: get("pooled")?.1, evidence, features })
+            Ok(Answer {
+                logits: get("logits")?.1,
+                pooled: get("pooled")?.1,
+                evidence,
+                features,
+            })
         }
     }
 
     fn channels_last(planes: &[f32], c: usize, area: usize) -> Vec<f32> {
         let mut out = vec![0.0; planes.len()];
-        for (from, to) in planes.chunks_exact(c * area).zip(out.chunks_exact_mut(c * area)) {
+        for (from, to) in planes
+            .chunks_exact(c * area)
+            .zip(out.chunks_exact_mut(c * area))
+        {
             for (k, plane) in from.chunks_exact(area).enumerate() {
                 for (p, v) in plane.iter().enumerate() {
                     to[p * c + k] = *v;
@@ -333,14 +423,19 @@ mod ort_engine {
     use super::{Answer, Engine, Error, Graph, Weights};
 
     pub(super) fn find() -> Result<std::path::PathBuf, Error> {
-        Err(Error::Engine { engine: "onnxruntime", reason: "not compiled in (feature onnxruntime)".into() })
+        Err(Error::Engine {
+            engine: "onnxruntime",
+            reason: "not compiled in (feature onnxruntime)".into(),
+        })
     }
 
     pub(super) struct Ort;
 
     impl Ort {
         pub(super) fn new(_: &Graph, _: &Weights, _: usize) -> Result<Self, Error> {
-            Err(find().err().unwrap_or_else(|| Error::Network("unreachable engine".into())))
+            Err(find()
+                .err()
+                .unwrap_or_else(|| Error::Network("unreachable engine".into())))
         }
     }
 
@@ -350,7 +445,9 @@ mod ort_engine {
         }
 
         fn run(&self, _: &[f32], _: usize, _: usize) -> Result<Answer, Error> {
-            Err(find().err().unwrap_or_else(|| Error::Network("unreachable engine".into())))
+            Err(find()
+                .err()
+                .unwrap_or_else(|| Error::Network("unreachable engine".into())))
         }
     }
 }

@@ -23,8 +23,7 @@ impl Padding {
         match self {
             Self::Each(p) => (p, p),
             Self::Same => {
-                let total =
-                    ((input.div_ceil(stride) - 1) * stride + kernel).saturating_sub(input);
+                let total = ((input.div_ceil(stride) - 1) * stride + kernel).saturating_sub(input);
                 (total / 2, total - total / 2)
             }
         }
@@ -198,13 +197,20 @@ impl Graph {
                     }
                 }
                 Op::BatchNorm { name, channels, .. } => {
-                    for (part, trained) in
-                        [("weight", true), ("bias", true), ("running_mean", false), ("running_var", false)]
-                    {
+                    for (part, trained) in [
+                        ("weight", true),
+                        ("bias", true),
+                        ("running_mean", false),
+                        ("running_var", false),
+                    ] {
                         all.push((format!("{name}.{part}"), vec![*channels], trained));
                     }
                 }
-                Op::Linear { name, input, output } => {
+                Op::Linear {
+                    name,
+                    input,
+                    output,
+                } => {
                     all.push((format!("{name}.weight"), vec![*output, *input], true));
                     all.push((format!("{name}.bias"), vec![*output], true));
                 }
@@ -216,7 +222,11 @@ impl Graph {
 
     /// Number of trainable parameters.
     pub fn parameters(&self) -> usize {
-        self.tensors().iter().filter(|t| t.2).map(|t| t.1.iter().product::<usize>()).sum()
+        self.tensors()
+            .iter()
+            .filter(|t| t.2)
+            .map(|t| t.1.iter().product::<usize>())
+            .sum()
     }
 
     /// Checks that every weight is there, of the right shape and finite.
@@ -233,7 +243,9 @@ impl Graph {
                 )));
             }
             if !array.data.iter().all(|x| x.is_finite()) {
-                return Err(Error::Weights(format!("{name} holds a value that is not a number")));
+                return Err(Error::Weights(format!(
+                    "{name} holds a value that is not a number"
+                )));
             }
         }
         Ok(())
@@ -251,12 +263,24 @@ impl Graph {
                 Op::Input { channels } => [*channels, size, size],
                 Op::Conv(c) => {
                     let [_, h, w] = of(0);
-                    [c.cout, c.pad.output(h, c.kernel, c.stride), c.pad.output(w, c.kernel, c.stride)]
+                    [
+                        c.cout,
+                        c.pad.output(h, c.kernel, c.stride),
+                        c.pad.output(w, c.kernel, c.stride),
+                    ]
                 }
-                Op::MaxPool { kernel, stride, pad } => {
+                Op::MaxPool {
+                    kernel,
+                    stride,
+                    pad,
+                } => {
                     let [c, h, w] = of(0);
                     let p = Padding::Each(*pad);
-                    [c, p.output(h, *kernel, *stride), p.output(w, *kernel, *stride)]
+                    [
+                        c,
+                        p.output(h, *kernel, *stride),
+                        p.output(w, *kernel, *stride),
+                    ]
                 }
                 Op::AdaptivePool { side } => [of(0)[0], *side, *side],
                 Op::GlobalPool | Op::SoftPool { .. } => [of(0)[0], 1, 1],
@@ -275,7 +299,9 @@ impl Graph {
                 Op::BatchNorm { .. } | Op::Relu | Op::Relu6 | Op::Dropout { .. } => of(0),
             };
             if shape.contains(&0) {
-                return Err(Error::Network(format!("an input of {size} x {size} is too small")));
+                return Err(Error::Network(format!(
+                    "an input of {size} x {size} is too small"
+                )));
             }
             shapes.push(shape);
         }
@@ -293,7 +319,10 @@ impl Graph {
         let (graph, merges) = self.folded()?;
         let mut out = Weights::default();
         for (name, ..) in self.tensors() {
-            if !merges.iter().any(|m| name.strip_prefix(&m.norm).is_some_and(|rest| rest.starts_with('.'))) {
+            if !merges.iter().any(|m| {
+                name.strip_prefix(&m.norm)
+                    .is_some_and(|rest| rest.starts_with('.'))
+            }) {
                 out.insert(&name, weights.get(&name)?.clone());
             }
         }
@@ -315,16 +344,26 @@ impl Graph {
             if let Op::BatchNorm { name, eps, .. } = &node.op {
                 let target = map[node.inputs[0]];
                 let Op::Conv(conv) = &mut nodes[target].op else {
-                    return Err(Error::Network(format!("{name} does not follow a convolution")));
+                    return Err(Error::Network(format!(
+                        "{name} does not follow a convolution"
+                    )));
                 };
                 conv.bias = true;
-                merges.push(Merge { conv: conv.name.clone(), channels: conv.cout, norm: name.clone(), eps: *eps });
+                merges.push(Merge {
+                    conv: conv.name.clone(),
+                    channels: conv.cout,
+                    norm: name.clone(),
+                    eps: *eps,
+                });
                 map[i] = target;
                 continue;
             }
             map[i] = nodes.len();
             let inputs = node.inputs.iter().map(|&j| map[j]).collect();
-            nodes.push(Node { op: node.op.clone(), inputs });
+            nodes.push(Node {
+                op: node.op.clone(),
+                inputs,
+            });
         }
         let graph = Self {
             nodes,
@@ -371,7 +410,10 @@ impl Graph {
             let mut sum = vec![0.0; c.cout * area];
             for (o, kernel) in old.data.chunks_exact(c.cin * area).enumerate() {
                 for plane in kernel.chunks_exact(area) {
-                    sum[o * area..][..area].iter_mut().zip(plane).for_each(|(s, x)| *s += x);
+                    sum[o * area..][..area]
+                        .iter_mut()
+                        .zip(plane)
+                        .for_each(|(s, x)| *s += x);
                 }
             }
             weights.insert(&name, Array::new(vec![c.cout, 1, c.kernel, c.kernel], sum));
@@ -385,11 +427,23 @@ impl Graph {
     /// When that part reads anything else (an evidence map does).
     pub fn head(&self) -> Result<Self, Error> {
         let channels = self.shapes(224)?[self.features][0];
-        let mut nodes = vec![Node { op: Op::Input { channels }, inputs: vec![] }];
+        let mut nodes = vec![Node {
+            op: Op::Input { channels },
+            inputs: vec![],
+        }];
         for node in &self.nodes[self.features + 1..] {
-            let inputs: Option<Vec<usize>> = node.inputs.iter().map(|i| i.checked_sub(self.features)).collect();
-            let inputs = inputs.ok_or_else(|| Error::Network("the head reads more than the last features".into()))?;
-            nodes.push(Node { op: node.op.clone(), inputs });
+            let inputs: Option<Vec<usize>> = node
+                .inputs
+                .iter()
+                .map(|i| i.checked_sub(self.features))
+                .collect();
+            let inputs = inputs.ok_or_else(|| {
+                Error::Network("the head reads more than the last features".into())
+            })?;
+            nodes.push(Node {
+                op: node.op.clone(),
+                inputs,
+            });
         }
         Ok(Self {
             nodes,
@@ -418,15 +472,27 @@ pub struct Merge {
 /// Merges one batch normalisation into a convolution's weights.
 fn merge(m: &Merge, weights: &Weights, out: &mut Weights) -> Result<(), Error> {
     let part = |p: &str| weights.get(&format!("{}.{p}", m.norm)).map(|a| &a.data);
-    let (gamma, beta, mean, var) = (part("weight")?, part("bias")?, part("running_mean")?, part("running_var")?);
+    let (gamma, beta, mean, var) = (
+        part("weight")?,
+        part("bias")?,
+        part("running_mean")?,
+        part("running_var")?,
+    );
     let (name, bias_name) = (format!("{}.weight", m.conv), format!("{}.bias", m.conv));
     let mut kernel = out.get(&name)?.clone();
-    let old = if out.has(&bias_name) { out.get(&bias_name)?.data.clone() } else { vec![0.0; m.channels] };
+    let old = if out.has(&bias_name) {
+        out.get(&bias_name)?.data.clone()
+    } else {
+        vec![0.0; m.channels]
+    };
     let per = kernel.data.len() / m.channels;
     let mut bias = vec![0.0; m.channels];
+    #[allow(clippy::needless_range_loop)] // six arrays by one channel
     for o in 0..m.channels {
         let scale = gamma[o] / (var[o] + m.eps).sqrt();
-        kernel.data[o * per..][..per].iter_mut().for_each(|x| *x *= scale);
+        kernel.data[o * per..][..per]
+            .iter_mut()
+            .for_each(|x| *x *= scale);
         bias[o] = (old[o] - mean[o]) * scale + beta[o];
     }
     out.insert(&name, kernel);

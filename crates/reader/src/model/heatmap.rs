@@ -17,15 +17,28 @@ pub struct Heatmap {
 
 impl Heatmap {
     /// A heatmap of non-negative values of any scale; places in the square's margins are cleared.
-    pub(crate) fn new(width: usize, height: usize, mut values: Vec<f32>, image: (usize, usize), size: usize) -> Self {
+    pub(crate) fn new(
+        width: usize,
+        height: usize,
+        mut values: Vec<f32>,
+        image: (usize, usize),
+        size: usize,
+    ) -> Self {
         let frame = letterbox_frame(image.0, image.1, size);
         for y in 0..height {
             for x in 0..width {
-                let place = ((x as f32 + 0.5) / width as f32, (y as f32 + 0.5) / height as f32);
+                let place = (
+                    (x as f32 + 0.5) / width as f32,
+                    (y as f32 + 0.5) / height as f32,
+                );
                 let (u, v) = frame.to_image(place);
                 // Half a place beyond the edge may still hold the edge of the image.
-                let margin = (0.5 * size as f32 / (width as f32 * frame.width as f32), 0.5 * size as f32 / (height as f32 * frame.height as f32));
-                let outside = u < -margin.0 || u > 1.0 + margin.0 || v < -margin.1 || v > 1.0 + margin.1;
+                let margin = (
+                    0.5 * size as f32 / (width as f32 * frame.width as f32),
+                    0.5 * size as f32 / (height as f32 * frame.height as f32),
+                );
+                let outside =
+                    u < -margin.0 || u > 1.0 + margin.0 || v < -margin.1 || v > 1.0 + margin.1;
                 let value = &mut values[y * width + x];
                 if outside || !value.is_finite() {
                     *value = 0.0;
@@ -36,13 +49,20 @@ impl Heatmap {
         if top > 0.0 {
             values.iter_mut().for_each(|v| *v = (*v / top).max(0.0));
         }
-        Self { width, height, values, frame }
+        Self {
+            width,
+            height,
+            values,
+            frame,
+        }
     }
 
     /// The strongest place, in fractions of the original image, refined between neighbours by
     /// their centre of mass.
     pub fn peak(&self) -> (f32, f32) {
-        let best = (0..self.values.len()).max_by(|&a, &b| self.values[a].total_cmp(&self.values[b])).unwrap_or(0);
+        let best = (0..self.values.len())
+            .max_by(|&a, &b| self.values[a].total_cmp(&self.values[b]))
+            .unwrap_or(0);
         let (bx, by) = (best % self.width, best / self.width);
         let (mut sum, mut sx, mut sy) = (1e-9, 0.0, 0.0);
         for y in by.saturating_sub(1)..=(by + 1).min(self.height - 1) {
@@ -65,7 +85,8 @@ impl Heatmap {
         let clamp = |i: f32, n: usize| (i.max(0.0) as usize).min(n - 1);
         let (x0, y0) = (u.floor(), v.floor());
         let (fx, fy) = (u - x0, v - y0);
-        let get = |i: f32, j: f32| self.values[clamp(j, self.height) * self.width + clamp(i, self.width)];
+        let get =
+            |i: f32, j: f32| self.values[clamp(j, self.height) * self.width + clamp(i, self.width)];
         let top = get(x0, y0) * (1.0 - fx) + get(x0 + 1.0, y0) * fx;
         let bottom = get(x0, y0 + 1.0) * (1.0 - fx) + get(x0 + 1.0, y0 + 1.0) * fx;
         top * (1.0 - fy) + bottom * fy
@@ -85,13 +106,23 @@ pub fn grad_cam_plus_plus(features: &[f32], gradient: &[f32], c: usize) -> Vec<f
     for row in gradient.chunks_exact(c) {
         for ((w, &g), total) in weights.iter_mut().zip(row).zip(&totals) {
             let bottom = 2.0 * g * g + total * g * g * g;
-            let alpha = if bottom.abs() > 1e-12 { g * g / bottom } else { 0.0 };
+            let alpha = if bottom.abs() > 1e-12 {
+                g * g / bottom
+            } else {
+                0.0
+            };
             *w += alpha * g.max(0.0);
         }
     }
     features
         .chunks_exact(c)
-        .map(|row| row.iter().zip(&weights).map(|(a, w)| a * w).sum::<f32>().max(0.0))
+        .map(|row| {
+            row.iter()
+                .zip(&weights)
+                .map(|(a, w)| a * w)
+                .sum::<f32>()
+                .max(0.0)
+        })
         .collect()
 }
 

@@ -22,8 +22,17 @@ pub struct Matrix<'a> {
 impl<'a> Matrix<'a> {
     /// Row-major.
     pub fn new(data: &'a [f32], rows: usize, cols: usize) -> Self {
-        assert!(data.len() >= rows * cols, "a matrix needs rows x cols values");
-        Self { data, rows, cols, row_stride: cols, col_stride: 1 }
+        assert!(
+            data.len() >= rows * cols,
+            "a matrix needs rows x cols values"
+        );
+        Self {
+            data,
+            rows,
+            cols,
+            row_stride: cols,
+            col_stride: 1,
+        }
     }
 
     /// The same numbers, transposed.
@@ -42,11 +51,18 @@ impl<'a> Matrix<'a> {
 #[allow(unsafe_code)]
 pub fn product(out: &mut [f32], a: Matrix<'_>, b: Matrix<'_>, add: bool, parallel: bool) {
     let (m, n, k) = (a.rows, b.cols, a.cols);
-    assert!(k == b.rows && out.len() >= m * n, "shapes of a matrix product must agree");
+    assert!(
+        k == b.rows && out.len() >= m * n,
+        "shapes of a matrix product must agree"
+    );
     if m * n * k == 0 {
         return;
     }
-    let threads = if parallel { gemm::Parallelism::Rayon(0) } else { gemm::Parallelism::None };
+    let threads = if parallel {
+        gemm::Parallelism::Rayon(0)
+    } else {
+        gemm::Parallelism::None
+    };
     // SAFETY: `Matrix::new` and the assertion above keep every index inside the three slices, and
     // `out` is borrowed mutably, so that it overlaps neither input.
     unsafe {
@@ -121,7 +137,9 @@ impl Kernel for BiasActivation<'_> {
             match self.act {
                 Activation::None => row.iter_mut().zip(self.bias).for_each(|(y, b)| *y += b),
                 Activation::Relu => {
-                    row.iter_mut().zip(self.bias).for_each(|(y, b)| *y = (*y + b).max(0.0));
+                    row.iter_mut()
+                        .zip(self.bias)
+                        .for_each(|(y, b)| *y = (*y + b).max(0.0));
                 }
                 Activation::Relu6 => row
                     .iter_mut()
@@ -137,7 +155,8 @@ pub fn bias_activation(y: &mut [f32], bias: &[f32], act: Activation, parallel: b
     let c = bias.len();
     if parallel && y.len() > 1 << 16 {
         let part = (y.len() / c).div_ceil(16) * c;
-        y.par_chunks_mut(part).for_each(|y| wide(BiasActivation { y, bias, act }));
+        y.par_chunks_mut(part)
+            .for_each(|y| wide(BiasActivation { y, bias, act }));
     } else {
         wide(BiasActivation { y, bias, act });
     }
@@ -223,7 +242,9 @@ impl Window {
     /// The input coordinate under tap `k` of output coordinate `o`, if it is not padding.
     #[inline(always)]
     fn at(&self, o: usize, k: usize, before: usize, limit: usize) -> Option<usize> {
-        (o * self.stride + k).checked_sub(before).filter(|&i| i < limit)
+        (o * self.stride + k)
+            .checked_sub(before)
+            .filter(|&i| i < limit)
     }
 
     /// The output coordinate whose tap `k` lies on input coordinate `i`, if there is one.
@@ -247,7 +268,14 @@ struct DepthwiseRow<'a> {
 impl Kernel for DepthwiseRow<'_> {
     #[inline(always)]
     fn run(self) {
-        let Self { x, kernel, out, c, win, oy } = self;
+        let Self {
+            x,
+            kernel,
+            out,
+            c,
+            win,
+            oy,
+        } = self;
         let (h, w) = win.input;
         for ox in 0..win.output.1 {
             let mut from = 0;
@@ -255,9 +283,13 @@ impl Kernel for DepthwiseRow<'_> {
                 let n = BLOCK.min(c - from);
                 let mut sum = [0.0f32; BLOCK];
                 for ky in 0..win.kernel {
-                    let Some(iy) = win.at(oy, ky, win.before.0, h) else { continue };
+                    let Some(iy) = win.at(oy, ky, win.before.0, h) else {
+                        continue;
+                    };
                     for kx in 0..win.kernel {
-                        let Some(ix) = win.at(ox, kx, win.before.1, w) else { continue };
+                        let Some(ix) = win.at(ox, kx, win.before.1, w) else {
+                            continue;
+                        };
                         let a = &x[(iy * w + ix) * c + from..][..n];
                         let b = &kernel[(ky * win.kernel + kx) * c + from..][..n];
                         multiply_add(&mut sum, a, b);
@@ -272,7 +304,16 @@ impl Kernel for DepthwiseRow<'_> {
 
 /// Depthwise convolution of one image: `x` is `[h, w, c]`, `kernel` `[k, k, c]`, `y` `[oh, ow, c]`.
 pub fn depthwise(x: &[f32], kernel: &[f32], y: &mut [f32], c: usize, win: Window, parallel: bool) {
-    let row = |(oy, out): (usize, &mut [f32])| wide(DepthwiseRow { x, kernel, out, c, win, oy });
+    let row = |(oy, out): (usize, &mut [f32])| {
+        wide(DepthwiseRow {
+            x,
+            kernel,
+            out,
+            c,
+            win,
+            oy,
+        })
+    };
     let width = win.output.1 * c;
     if parallel {
         y.par_chunks_mut(width).enumerate().for_each(row);
@@ -285,6 +326,7 @@ pub fn depthwise(x: &[f32], kernel: &[f32], y: &mut [f32], c: usize, win: Window
 #[inline(always)]
 fn multiply_add(sum: &mut [f32; BLOCK], a: &[f32], b: &[f32]) {
     if let (Some(a), Some(b)) = (a.first_chunk::<BLOCK>(), b.first_chunk::<BLOCK>()) {
+        #[allow(clippy::needless_range_loop)] // the plainest form is the one that vectorises
         for i in 0..BLOCK {
             sum[i] = a[i].mul_add(b[i], sum[i]);
         }
@@ -306,7 +348,13 @@ struct DepthwiseInput<'a> {
 impl Kernel for DepthwiseInput<'_> {
     #[inline(always)]
     fn run(self) {
-        let Self { dy, kernel, dx, c, win } = self;
+        let Self {
+            dy,
+            kernel,
+            dx,
+            c,
+            win,
+        } = self;
         let (h, w) = win.input;
         let (oh, ow) = win.output;
         for iy in 0..h {
@@ -316,9 +364,13 @@ impl Kernel for DepthwiseInput<'_> {
                     let n = BLOCK.min(c - from);
                     let mut sum = [0.0f32; BLOCK];
                     for ky in 0..win.kernel {
-                        let Some(oy) = win.from(iy, ky, win.before.0, oh) else { continue };
+                        let Some(oy) = win.from(iy, ky, win.before.0, oh) else {
+                            continue;
+                        };
                         for kx in 0..win.kernel {
-                            let Some(ox) = win.from(ix, kx, win.before.1, ow) else { continue };
+                            let Some(ox) = win.from(ix, kx, win.before.1, ow) else {
+                                continue;
+                            };
                             let a = &dy[(oy * ow + ox) * c + from..][..n];
                             let b = &kernel[(ky * win.kernel + kx) * c + from..][..n];
                             multiply_add(&mut sum, a, b);
@@ -334,7 +386,13 @@ impl Kernel for DepthwiseInput<'_> {
 
 /// Gradient of a depthwise convolution with respect to its input (overwrites `dx`).
 pub fn depthwise_input_gradient(dy: &[f32], kernel: &[f32], dx: &mut [f32], c: usize, win: Window) {
-    wide(DepthwiseInput { dy, kernel, dx, c, win });
+    wide(DepthwiseInput {
+        dy,
+        kernel,
+        dx,
+        c,
+        win,
+    });
 }
 
 struct DepthwiseKernel<'a> {
@@ -358,9 +416,13 @@ impl Kernel for DepthwiseKernel<'_> {
                     let n = BLOCK.min(c - from);
                     let mut sum = [0.0f32; BLOCK];
                     for oy in 0..oh {
-                        let Some(iy) = win.at(oy, ky, win.before.0, h) else { continue };
+                        let Some(iy) = win.at(oy, ky, win.before.0, h) else {
+                            continue;
+                        };
                         for ox in 0..ow {
-                            let Some(ix) = win.at(ox, kx, win.before.1, w) else { continue };
+                            let Some(ix) = win.at(ox, kx, win.before.1, w) else {
+                                continue;
+                            };
                             let a = &x[(iy * w + ix) * c + from..][..n];
                             let b = &dy[(oy * ow + ox) * c + from..][..n];
                             multiply_add(&mut sum, a, b);
@@ -391,7 +453,10 @@ pub fn unfold(x: &[f32], cols: &mut [f32], c: usize, win: Window, rows: std::ops
             for ky in 0..win.kernel {
                 for kx in 0..win.kernel {
                     let slot = &mut out[(ky * win.kernel + kx) * c..][..c];
-                    match (win.at(oy, ky, win.before.0, h), win.at(ox, kx, win.before.1, w)) {
+                    match (
+                        win.at(oy, ky, win.before.0, h),
+                        win.at(ox, kx, win.before.1, w),
+                    ) {
                         (Some(iy), Some(ix)) => slot.copy_from_slice(&x[(iy * w + ix) * c..][..c]),
                         _ => slot.fill(0.0),
                     }
@@ -410,9 +475,13 @@ pub fn fold(cols: &[f32], dx: &mut [f32], c: usize, win: Window, rows: std::ops:
         for ox in 0..win.output.1 {
             let Some(col) = cols.next() else { return };
             for ky in 0..win.kernel {
-                let Some(iy) = win.at(oy, ky, win.before.0, h) else { continue };
+                let Some(iy) = win.at(oy, ky, win.before.0, h) else {
+                    continue;
+                };
                 for kx in 0..win.kernel {
-                    let Some(ix) = win.at(ox, kx, win.before.1, w) else { continue };
+                    let Some(ix) = win.at(ox, kx, win.before.1, w) else {
+                        continue;
+                    };
                     let slot = &mut dx[(iy * w + ix) * c..][..c];
                     add_to(slot, &col[(ky * win.kernel + kx) * c..][..c]);
                 }
@@ -429,9 +498,13 @@ pub fn max_pool(x: &[f32], y: &mut [f32], c: usize, win: Window) {
             let out = &mut y[(oy * win.output.1 + ox) * c..][..c];
             out.fill(f32::NEG_INFINITY);
             for ky in 0..win.kernel {
-                let Some(iy) = win.at(oy, ky, win.before.0, h) else { continue };
+                let Some(iy) = win.at(oy, ky, win.before.0, h) else {
+                    continue;
+                };
                 for kx in 0..win.kernel {
-                    let Some(ix) = win.at(ox, kx, win.before.1, w) else { continue };
+                    let Some(ix) = win.at(ox, kx, win.before.1, w) else {
+                        continue;
+                    };
                     let row = &x[(iy * w + ix) * c..][..c];
                     out.iter_mut().zip(row).for_each(|(o, x)| *o = o.max(*x));
                 }
@@ -448,9 +521,13 @@ pub fn max_pool_gradient(x: &[f32], y: &[f32], dy: &[f32], dx: &mut [f32], c: us
             let at = (oy * win.output.1 + ox) * c;
             for ch in 0..c {
                 'taps: for ky in 0..win.kernel {
-                    let Some(iy) = win.at(oy, ky, win.before.0, h) else { continue };
+                    let Some(iy) = win.at(oy, ky, win.before.0, h) else {
+                        continue;
+                    };
                     for kx in 0..win.kernel {
-                        let Some(ix) = win.at(ox, kx, win.before.1, w) else { continue };
+                        let Some(ix) = win.at(ox, kx, win.before.1, w) else {
+                            continue;
+                        };
                         let place = (iy * w + ix) * c + ch;
                         if x[place] == y[at + ch] {
                             dx[place] += dy[at + ch];

@@ -184,7 +184,12 @@ pub enum Until {
 
 impl Mode {
     /// Inference on the calling thread.
-    pub const INFER: Self = Self { keep: false, dropout: None, parallel: false, until: Until::Stage(0) };
+    pub const INFER: Self = Self {
+        keep: false,
+        dropout: None,
+        parallel: false,
+        until: Until::Stage(0),
+    };
 }
 
 impl Native {
@@ -239,7 +244,10 @@ impl Native {
                     step.kernel = (c.kernel, c.stride, c.pad);
                     step.channels = (c.cin, c.cout);
                     if !c.bias {
-                        return Err(Error::Network(format!("{} has no bias: fold first", c.name)));
+                        return Err(Error::Network(format!(
+                            "{} has no bias: fold first",
+                            c.name
+                        )));
                     }
                     if c.groups == 1 && c.kernel == 1 && c.stride == 1 {
                         Kind::Pointwise
@@ -248,7 +256,10 @@ impl Native {
                     } else if c.groups == c.cin && c.cin == c.cout {
                         Kind::Depthwise
                     } else {
-                        return Err(Error::Network(format!("{} has {} groups", c.name, c.groups)));
+                        return Err(Error::Network(format!(
+                            "{} has {} groups",
+                            c.name, c.groups
+                        )));
                     }
                 }
                 Op::Linear { input, output, .. } => {
@@ -260,7 +271,11 @@ impl Native {
                 }
                 Op::Relu | Op::Relu6 => Kind::Scale,
                 Op::Add => Kind::Add,
-                Op::MaxPool { kernel, stride, pad } => {
+                Op::MaxPool {
+                    kernel,
+                    stride,
+                    pad,
+                } => {
                     step.kernel = (*kernel, *stride, Padding::Each(*pad));
                     Kind::MaxPool
                 }
@@ -273,12 +288,22 @@ impl Native {
                 Op::Dropout { rate } => Kind::Dropout(*rate),
             };
             if let Op::Conv(_) | Op::Linear { .. } = node.op {
-                let single = Graph { nodes: vec![node.clone()], ..graph.clone() };
+                let single = Graph {
+                    nodes: vec![node.clone()],
+                    ..graph.clone()
+                };
                 for (name, shape, trained) in single.tensors() {
                     let offset = parameters.len();
                     parameters.extend(to_native(weights.get(&name)?));
                     let decays = shape.len() > 1;
-                    segments.push(Segment { name, offset, shape, stage: step.stage, decays, trained });
+                    segments.push(Segment {
+                        name,
+                        offset,
+                        shape,
+                        stage: step.stage,
+                        decays,
+                        trained,
+                    });
                 }
             }
             map[i] = steps.len();
@@ -294,10 +319,24 @@ impl Native {
         for (i, step) in steps.iter().enumerate() {
             step.inputs.iter().for_each(|&j| last_use[j] = i);
         }
-        for kept in [Some(at.logits), Some(at.features), Some(at.pooled), at.evidence].into_iter().flatten() {
+        for kept in [
+            Some(at.logits),
+            Some(at.features),
+            Some(at.pooled),
+            at.evidence,
+        ]
+        .into_iter()
+        .flatten()
+        {
             last_use[kept] = usize::MAX;
         }
-        Ok(Self { steps, segments, parameters, at, last_use })
+        Ok(Self {
+            steps,
+            segments,
+            parameters,
+            at,
+            last_use,
+        })
     }
 
     /// The parts of the weight vector.
@@ -323,7 +362,10 @@ impl Native {
         for s in &self.segments {
             let array = weights.get(&s.name)?;
             if array.shape != s.shape {
-                return Err(Error::Weights(format!("{} has shape {:?}, not {:?}", s.name, array.shape, s.shape)));
+                return Err(Error::Weights(format!(
+                    "{} has shape {:?}, not {:?}",
+                    s.name, array.shape, s.shape
+                )));
             }
             out.extend(to_native(array));
         }
@@ -335,7 +377,15 @@ impl Native {
     ///
     /// # Errors
     /// When the input has the wrong length.
-    pub fn forward(&self, parameters: &[f32], input: &[f32], n: usize, size: usize, mode: Mode, ws: &mut Workspace) -> Result<Answer, Error> {
+    pub fn forward(
+        &self,
+        parameters: &[f32],
+        input: &[f32],
+        n: usize,
+        size: usize,
+        mode: Mode,
+        ws: &mut Workspace,
+    ) -> Result<Answer, Error> {
         let channels = self.steps[0].channels.0;
         if input.len() != n * size * size * channels || n == 0 {
             return Err(Error::Network(format!(
@@ -354,7 +404,12 @@ impl Native {
             let value = if matches!(step.kind, Kind::Input) {
                 let mut data = ws.take(input.len());
                 data.copy_from_slice(input);
-                Value { data, h: size, w: size, c: channels }
+                Value {
+                    data,
+                    h: size,
+                    w: size,
+                    c: channels,
+                }
             } else {
                 self.run(i, step, parameters, n, mode, ws)?
             };
@@ -382,9 +437,11 @@ impl Native {
     /// First step of a backward pass.
     fn first(&self, until: Until) -> usize {
         match until {
-            Until::Stage(stage) => {
-                self.steps.iter().position(|s| s.stage >= stage).unwrap_or(self.steps.len())
-            }
+            Until::Stage(stage) => self
+                .steps
+                .iter()
+                .position(|s| s.stage >= stage)
+                .unwrap_or(self.steps.len()),
             Until::Features => self.at.features + 1,
         }
     }
@@ -393,17 +450,34 @@ impl Native {
         let (kernel, stride, pad) = step.kernel;
         Window {
             input: (x.h, x.w),
-            output: (pad.output(x.h, kernel, stride), pad.output(x.w, kernel, stride)),
+            output: (
+                pad.output(x.h, kernel, stride),
+                pad.output(x.w, kernel, stride),
+            ),
             kernel,
             stride,
-            before: (pad.amounts(x.h, kernel, stride).0, pad.amounts(x.w, kernel, stride).0),
+            before: (
+                pad.amounts(x.h, kernel, stride).0,
+                pad.amounts(x.w, kernel, stride).0,
+            ),
         }
     }
 
-    fn run(&self, i: usize, step: &Step, parameters: &[f32], n: usize, mode: Mode, ws: &mut Workspace) -> Result<Value, Error> {
+    fn run(
+        &self,
+        i: usize,
+        step: &Step,
+        parameters: &[f32],
+        n: usize,
+        mode: Mode,
+        ws: &mut Workspace,
+    ) -> Result<Value, Error> {
         let x = std::mem::take(&mut ws.values[step.inputs[0]]);
         let (weight, bias): (&[f32], &[f32]) = if self.segments.len() > step.weight + 1 {
-            (&parameters[self.segments[step.weight].range()], &parameters[self.segments[step.weight + 1].range()])
+            (
+                &parameters[self.segments[step.weight].range()],
+                &parameters[self.segments[step.weight + 1].range()],
+            )
         } else {
             (&[], &[])
         };
@@ -414,19 +488,39 @@ impl Native {
             Kind::Pointwise | Kind::Linear => {
                 let rows = x.data.len() / cin;
                 let mut y = ws.take(rows * cout);
-                kernels::product(&mut y, Matrix::new(&x.data, rows, cin), Matrix::new(weight, cin, cout), false, parallel);
+                kernels::product(
+                    &mut y,
+                    Matrix::new(&x.data, rows, cin),
+                    Matrix::new(weight, cin, cout),
+                    false,
+                    parallel,
+                );
                 kernels::bias_activation(&mut y, bias, step.act, parallel);
-                Value { data: y, h: x.h, w: x.w, c: cout }
+                Value {
+                    data: y,
+                    h: x.h,
+                    w: x.w,
+                    c: cout,
+                }
             }
             Kind::Depthwise => {
                 let win = self.window(step, &x);
                 let (oh, ow) = win.output;
                 let mut y = ws.take(n * oh * ow * cout);
-                for (x, y) in x.data.chunks_exact(x.h * x.w * cin).zip(y.chunks_exact_mut(oh * ow * cout)) {
+                for (x, y) in x
+                    .data
+                    .chunks_exact(x.h * x.w * cin)
+                    .zip(y.chunks_exact_mut(oh * ow * cout))
+                {
                     kernels::depthwise(x, weight, y, cout, win, parallel);
                 }
                 kernels::bias_activation(&mut y, bias, step.act, parallel);
-                Value { data: y, h: oh, w: ow, c: cout }
+                Value {
+                    data: y,
+                    h: oh,
+                    w: ow,
+                    c: cout,
+                }
             }
             Kind::Dense => {
                 let win = self.window(step, &x);
@@ -435,39 +529,77 @@ impl Native {
                 let rows = (UNFOLD / (depth * ow)).clamp(1, oh);
                 let mut y = ws.take(n * oh * ow * cout);
                 let mut cols = ws.take(rows * ow * depth);
-                for (x, y) in x.data.chunks_exact(x.h * x.w * cin).zip(y.chunks_exact_mut(oh * ow * cout)) {
+                for (x, y) in x
+                    .data
+                    .chunks_exact(x.h * x.w * cin)
+                    .zip(y.chunks_exact_mut(oh * ow * cout))
+                {
                     for (j, y) in y.chunks_mut(rows * ow * cout).enumerate() {
                         let m = y.len() / cout;
                         kernels::unfold(x, &mut cols[..m * depth], cin, win, j * rows..oh);
-                        kernels::product(y, Matrix::new(&cols, m, depth), Matrix::new(weight, depth, cout), false, parallel);
+                        kernels::product(
+                            y,
+                            Matrix::new(&cols, m, depth),
+                            Matrix::new(weight, depth, cout),
+                            false,
+                            parallel,
+                        );
                     }
                 }
                 ws.give(cols);
                 kernels::bias_activation(&mut y, bias, step.act, parallel);
-                Value { data: y, h: oh, w: ow, c: cout }
+                Value {
+                    data: y,
+                    h: oh,
+                    w: ow,
+                    c: cout,
+                }
             }
             Kind::Add => {
                 let mut y = ws.take(x.data.len());
                 y.copy_from_slice(&x.data);
-                let other = if step.inputs[1] == step.inputs[0] { &x.data } else { &ws.values[step.inputs[1]].data };
+                let other = if step.inputs[1] == step.inputs[0] {
+                    &x.data
+                } else {
+                    &ws.values[step.inputs[1]].data
+                };
                 kernels::add_to(&mut y, other);
                 activate(&mut y, step.act);
-                Value { data: y, h: x.h, w: x.w, c: x.c }
+                Value {
+                    data: y,
+                    h: x.h,
+                    w: x.w,
+                    c: x.c,
+                }
             }
             Kind::Scale => {
                 let mut y = ws.take(x.data.len());
                 y.copy_from_slice(&x.data);
                 activate(&mut y, step.act);
-                Value { data: y, h: x.h, w: x.w, c: x.c }
+                Value {
+                    data: y,
+                    h: x.h,
+                    w: x.w,
+                    c: x.c,
+                }
             }
             Kind::MaxPool => {
                 let win = self.window(step, &x);
                 let (oh, ow) = win.output;
                 let mut y = ws.take(n * oh * ow * x.c);
-                for (a, b) in x.data.chunks_exact(x.h * x.w * x.c).zip(y.chunks_exact_mut(oh * ow * x.c)) {
+                for (a, b) in x
+                    .data
+                    .chunks_exact(x.h * x.w * x.c)
+                    .zip(y.chunks_exact_mut(oh * ow * x.c))
+                {
                     kernels::max_pool(a, b, x.c, win);
                 }
-                Value { data: y, h: oh, w: ow, c: x.c }
+                Value {
+                    data: y,
+                    h: oh,
+                    w: ow,
+                    c: x.c,
+                }
             }
             Kind::Adaptive(side) => adaptive(&x, n, side, ws),
             Kind::GlobalPool => {
@@ -477,20 +609,38 @@ impl Native {
                     kernels::column_sums(b, a);
                     b.iter_mut().for_each(|v| *v /= area as f32);
                 }
-                Value { data: y, h: 1, w: 1, c: x.c }
+                Value {
+                    data: y,
+                    h: 1,
+                    w: 1,
+                    c: x.c,
+                }
             }
             Kind::SoftPool(r) => {
                 let mut y = ws.take(n * x.c);
-                for (a, b) in x.data.chunks_exact(x.h * x.w * x.c).zip(y.chunks_exact_mut(x.c)) {
+                for (a, b) in x
+                    .data
+                    .chunks_exact(x.h * x.w * x.c)
+                    .zip(y.chunks_exact_mut(x.c))
+                {
                     for (c, out) in b.iter_mut().enumerate() {
                         *out = soft_maximum(a.iter().skip(c).step_by(x.c), r, x.h * x.w);
                     }
                 }
-                Value { data: y, h: 1, w: 1, c: x.c }
+                Value {
+                    data: y,
+                    h: 1,
+                    w: 1,
+                    c: x.c,
+                }
             }
             Kind::Upsample2 => {
                 let mut y = ws.take(x.data.len() * 4);
-                for (row, out) in x.data.chunks_exact(x.w * x.c).zip(y.chunks_exact_mut(x.w * x.c * 4)) {
+                for (row, out) in x
+                    .data
+                    .chunks_exact(x.w * x.c)
+                    .zip(y.chunks_exact_mut(x.w * x.c * 4))
+                {
                     let (first, second) = out.split_at_mut(x.w * x.c * 2);
                     for (p, q) in row.chunks_exact(x.c).zip(first.chunks_exact_mut(2 * x.c)) {
                         q[..x.c].copy_from_slice(p);
@@ -498,7 +648,12 @@ impl Native {
                     }
                     second.copy_from_slice(first);
                 }
-                Value { data: y, h: x.h * 2, w: x.w * 2, c: x.c }
+                Value {
+                    data: y,
+                    h: x.h * 2,
+                    w: x.w * 2,
+                    c: x.c,
+                }
             }
             Kind::Concat => {
                 let other = &ws.values[step.inputs[1]];
@@ -509,7 +664,12 @@ impl Native {
                     out[..a].copy_from_slice(&x.data[i * a..][..a]);
                     out[a..].copy_from_slice(&second[i * b..][..b]);
                 }
-                Value { data: y, h: 1, w: 1, c: a + b }
+                Value {
+                    data: y,
+                    h: 1,
+                    w: 1,
+                    c: a + b,
+                }
             }
             Kind::Flatten => flatten(&x, n, ws),
             Kind::Dropout(rate) => {
@@ -517,11 +677,24 @@ impl Native {
                 y.copy_from_slice(&x.data);
                 if let Some(seed) = mode.dropout {
                     let mut rng = Rng::at(seed, i as u64, 0);
-                    let mask: Vec<f32> = (0..y.len()).map(|_| if rng.unit() < rate { 0.0 } else { 1.0 / (1.0 - rate) }).collect();
+                    let mask: Vec<f32> = (0..y.len())
+                        .map(|_| {
+                            if rng.unit() < rate {
+                                0.0
+                            } else {
+                                1.0 / (1.0 - rate)
+                            }
+                        })
+                        .collect();
                     y.iter_mut().zip(&mask).for_each(|(y, m)| *y *= m);
                     ws.masks[i] = mask;
                 }
-                Value { data: y, h: x.h, w: x.w, c: x.c }
+                Value {
+                    data: y,
+                    h: x.h,
+                    w: x.w,
+                    c: x.c,
+                }
             }
         };
         ws.values[step.inputs[0]] = x;
@@ -531,29 +704,61 @@ impl Native {
     /// Adds the gradients of the weights to `gradients`, given the gradients of the loss with
     /// respect to the logits `[N, classes]` and, where there is one, to the evidence map `[N, h, w]`,
     /// for the last [`Self::forward`] with `keep`. Frozen stages get none.
-    pub fn backward(&self, parameters: &[f32], d_logits: &[f32], d_evidence: Option<&[f32]>, mode: Mode, gradients: &mut [f32], ws: &mut Workspace) {
+    pub fn backward(
+        &self,
+        parameters: &[f32],
+        d_logits: &[f32],
+        d_evidence: Option<&[f32]>,
+        mode: Mode,
+        gradients: &mut [f32],
+        ws: &mut Workspace,
+    ) {
         let mut grads: Vec<Vec<f32>> = vec![Vec::new(); self.steps.len()];
         grads[self.at.logits] = d_logits.to_vec();
         if let (Some(e), Some(d)) = (self.at.evidence, d_evidence) {
             grads[e] = d.to_vec();
         }
-        self.back(parameters, &mut grads, self.first(mode.until), Some(gradients), ws);
+        self.back(
+            parameters,
+            &mut grads,
+            self.first(mode.until),
+            Some(gradients),
+            ws,
+        );
         grads.into_iter().for_each(|g| ws.give(g));
     }
 
     /// Gradient of the sum of `d_logits` times the logits with respect to the last spatial
     /// features, `[N, h, w, c]`, for the last [`Self::forward`] with `keep` and
     /// [`Until::Features`].
-    pub fn feature_gradient(&self, parameters: &[f32], d_logits: &[f32], ws: &mut Workspace) -> Vec<f32> {
+    pub fn feature_gradient(
+        &self,
+        parameters: &[f32],
+        d_logits: &[f32],
+        ws: &mut Workspace,
+    ) -> Vec<f32> {
         let mut grads: Vec<Vec<f32>> = vec![Vec::new(); self.steps.len()];
         grads[self.at.logits] = d_logits.to_vec();
-        self.back(parameters, &mut grads, self.first(Until::Features), None, ws);
+        self.back(
+            parameters,
+            &mut grads,
+            self.first(Until::Features),
+            None,
+            ws,
+        );
         let wanted = std::mem::take(&mut grads[self.at.features]);
         grads.into_iter().for_each(|g| ws.give(g));
         wanted
     }
 
-    fn back(&self, parameters: &[f32], grads: &mut [Vec<f32>], first: usize, mut gradients: Option<&mut [f32]>, ws: &mut Workspace) {
+    fn back(
+        &self,
+        parameters: &[f32],
+        grads: &mut [Vec<f32>],
+        first: usize,
+        mut gradients: Option<&mut [f32]>,
+        ws: &mut Workspace,
+    ) {
         for i in (first..self.steps.len()).rev() {
             let mut dy = std::mem::take(&mut grads[i]);
             if dy.is_empty() {
@@ -561,22 +766,49 @@ impl Native {
             }
             let step = &self.steps[i];
             kernels::activation_gradient(&mut dy, &ws.values[i].data, step.act);
-            self.back_one(i, step, parameters, &dy, first, gradients.as_deref_mut(), grads, ws);
+            self.back_one(
+                i,
+                step,
+                parameters,
+                &dy,
+                first,
+                gradients.as_deref_mut(),
+                grads,
+                ws,
+            );
             ws.give(dy);
         }
     }
 
     #[allow(clippy::too_many_arguments)] // the state of one backward pass
-    fn back_one(&self, i: usize, step: &Step, parameters: &[f32], dy: &[f32], first: usize, gradients: Option<&mut [f32]>, grads: &mut [Vec<f32>], ws: &mut Workspace) {
+    fn back_one(
+        &self,
+        i: usize,
+        step: &Step,
+        parameters: &[f32],
+        dy: &[f32],
+        first: usize,
+        gradients: Option<&mut [f32]>,
+        grads: &mut [Vec<f32>],
+        ws: &mut Workspace,
+    ) {
         let n = ws.n;
         let (cin, cout) = step.channels;
-        let Some(&from) = step.inputs.first() else { return };
+        let Some(&from) = step.inputs.first() else {
+            return;
+        };
         let features = gradients.is_none() && from == self.at.features;
         let wanted = features || (from >= first && !matches!(self.steps[from].kind, Kind::Input));
         let x = std::mem::take(&mut ws.values[from]);
         let y = std::mem::take(&mut ws.values[i]);
-        let (w_range, b_range) = if matches!(step.kind, Kind::Pointwise | Kind::Linear | Kind::Dense | Kind::Depthwise) {
-            (self.segments[step.weight].range(), self.segments[step.weight + 1].range())
+        let (w_range, b_range) = if matches!(
+            step.kind,
+            Kind::Pointwise | Kind::Linear | Kind::Dense | Kind::Depthwise
+        ) {
+            (
+                self.segments[step.weight].range(),
+                self.segments[step.weight + 1].range(),
+            )
         } else {
             (0..0, 0..0)
         };
@@ -600,7 +832,13 @@ impl Native {
                 }
                 if wanted {
                     dx = ws.take(rows * cin);
-                    kernels::product(&mut dx, dym, Matrix::new(weight, cin, cout).t(), false, false);
+                    kernels::product(
+                        &mut dx,
+                        dym,
+                        Matrix::new(weight, cin, cout).t(),
+                        false,
+                        false,
+                    );
                 }
             }
             Kind::Depthwise => {
@@ -640,7 +878,9 @@ impl Native {
                 dx = ws.take(x.data.len());
                 for (dx, dy) in dx.chunks_exact_mut(area * x.c).zip(dy.chunks_exact(x.c)) {
                     for row in dx.chunks_exact_mut(x.c) {
-                        row.iter_mut().zip(dy).for_each(|(r, d)| *r = d / area as f32);
+                        row.iter_mut()
+                            .zip(dy)
+                            .for_each(|(r, d)| *r = d / area as f32);
                     }
                 }
             }
@@ -657,9 +897,13 @@ impl Native {
             }
             Kind::Upsample2 => {
                 dx = ws.zeros(x.data.len());
-                for (row, pair) in dx.chunks_exact_mut(x.w * x.c).zip(dy.chunks_exact(x.w * x.c * 4)) {
+                for (row, pair) in dx
+                    .chunks_exact_mut(x.w * x.c)
+                    .zip(dy.chunks_exact(x.w * x.c * 4))
+                {
                     for line in pair.chunks_exact(x.w * x.c * 2) {
-                        for (out, two) in row.chunks_exact_mut(x.c).zip(line.chunks_exact(2 * x.c)) {
+                        for (out, two) in row.chunks_exact_mut(x.c).zip(line.chunks_exact(2 * x.c))
+                        {
                             kernels::add_to(out, &two[..x.c]);
                             kernels::add_to(out, &two[x.c..]);
                         }
@@ -689,16 +933,28 @@ impl Native {
                 let (inner, outer) = (x.h * x.w * x.c, y.h * y.w * y.c);
                 for k in 0..n {
                     let part = (&x.data[k * inner..][..inner], &y.data[k * outer..][..outer]);
-                    kernels::max_pool_gradient(part.0, part.1, &dy[k * outer..][..outer], &mut dx[k * inner..][..inner], x.c, win);
+                    kernels::max_pool_gradient(
+                        part.0,
+                        part.1,
+                        &dy[k * outer..][..outer],
+                        &mut dx[k * inner..][..inner],
+                        x.c,
+                        win,
+                    );
                 }
             }
             Kind::Adaptive(side) => dx = adaptive_gradient(&x, dy, n, side, ws),
             Kind::Flatten => {
                 let area = x.h * x.w;
                 dx = ws.take(dy.len());
-                for (to, from) in dx.chunks_exact_mut(area * x.c).zip(dy.chunks_exact(area * x.c)) {
+                for (to, from) in dx
+                    .chunks_exact_mut(area * x.c)
+                    .zip(dy.chunks_exact(area * x.c))
+                {
                     for (p, row) in to.chunks_exact_mut(x.c).enumerate() {
-                        row.iter_mut().enumerate().for_each(|(c, v)| *v = from[c * area + p]);
+                        row.iter_mut()
+                            .enumerate()
+                            .for_each(|(c, v)| *v = from[c * area + p]);
                     }
                 }
             }
@@ -713,26 +969,57 @@ impl Native {
     }
 
     #[allow(clippy::too_many_arguments)] // the state of one backward pass
-    fn back_dense(&self, step: &Step, weight: &[f32], x: &Value, dy: &[f32], wanted: bool, mut dw: Option<&mut [f32]>, ws: &mut Workspace) -> Vec<f32> {
+    fn back_dense(
+        &self,
+        step: &Step,
+        weight: &[f32],
+        x: &Value,
+        dy: &[f32],
+        wanted: bool,
+        mut dw: Option<&mut [f32]>,
+        ws: &mut Workspace,
+    ) -> Vec<f32> {
         let (cin, cout) = step.channels;
         let win = self.window(step, x);
         let (oh, ow) = win.output;
         let depth = win.kernel * win.kernel * cin;
         let rows = (UNFOLD / (depth * ow)).clamp(1, oh);
         let mut cols = ws.take(rows * ow * depth);
-        let mut dx = if wanted { ws.zeros(x.data.len()) } else { Vec::new() };
+        let mut dx = if wanted {
+            ws.zeros(x.data.len())
+        } else {
+            Vec::new()
+        };
         let inner = x.h * x.w * cin;
         for (image, dy) in dy.chunks_exact(oh * ow * cout).enumerate() {
             for (j, dy) in dy.chunks(rows * ow * cout).enumerate() {
                 let m = dy.len() / cout;
                 let dym = Matrix::new(dy, m, cout);
                 if let Some(dw) = dw.as_deref_mut() {
-                    kernels::unfold(&x.data[image * inner..][..inner], &mut cols[..m * depth], cin, win, j * rows..oh);
+                    kernels::unfold(
+                        &x.data[image * inner..][..inner],
+                        &mut cols[..m * depth],
+                        cin,
+                        win,
+                        j * rows..oh,
+                    );
                     kernels::product(dw, Matrix::new(&cols, m, depth).t(), dym, true, false);
                 }
                 if wanted {
-                    kernels::product(&mut cols, dym, Matrix::new(weight, depth, cout).t(), false, false);
-                    kernels::fold(&cols[..m * depth], &mut dx[image * inner..][..inner], cin, win, j * rows..oh);
+                    kernels::product(
+                        &mut cols,
+                        dym,
+                        Matrix::new(weight, depth, cout).t(),
+                        false,
+                        false,
+                    );
+                    kernels::fold(
+                        &cols[..m * depth],
+                        &mut dx[image * inner..][..inner],
+                        cin,
+                        win,
+                        j * rows..oh,
+                    );
                 }
             }
         }
@@ -783,7 +1070,12 @@ fn adaptive(x: &Value, n: usize, side: usize, ws: &mut Workspace) -> Value {
             }
         }
     }
-    Value { data: y, h: side, w: side, c: x.c }
+    Value {
+        data: y,
+        h: side,
+        w: side,
+        c: x.c,
+    }
 }
 
 /// Gradient of [`adaptive`]: each bin's goes to its places in equal parts.
@@ -821,7 +1113,12 @@ fn flatten(x: &Value, n: usize, ws: &mut Workspace) -> Value {
             }
         }
     }
-    Value { data: y, h: 1, w: 1, c: area * x.c }
+    Value {
+        data: y,
+        h: 1,
+        w: 1,
+        c: area * x.c,
+    }
 }
 
 /// Kernels `[out, in, k, k]` to `[k, k, in, out]`, matrices `[out, in]` to `[in, out]`; for a

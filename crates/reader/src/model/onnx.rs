@@ -53,20 +53,42 @@ fn attribute(name: &str, fill: impl FnOnce(&mut Message), kind: i64) -> Message 
 }
 
 fn ints(name: &str, values: &[usize]) -> Message {
-    attribute(name, |m| values.iter().for_each(|&v| { m.int(8, v as i64); }), 7)
+    attribute(
+        name,
+        |m| {
+            values.iter().for_each(|&v| {
+                m.int(8, v as i64);
+            })
+        },
+        7,
+    )
 }
 
 fn int(name: &str, value: i64) -> Message {
-    attribute(name, |m| { m.int(3, value); }, 2)
+    attribute(
+        name,
+        |m| {
+            m.int(3, value);
+        },
+        2,
+    )
 }
 
 fn text(name: &str, value: &str) -> Message {
-    attribute(name, |m| { m.bytes(4, value.as_bytes()); }, 3)
+    attribute(
+        name,
+        |m| {
+            m.bytes(4, value.as_bytes());
+        },
+        3,
+    )
 }
 
 fn tensor(name: &str, shape: &[usize], data: &[f32]) -> Message {
     let mut m = Message::default();
-    shape.iter().for_each(|&d| { m.int(1, d as i64); });
+    shape.iter().for_each(|&d| {
+        m.int(1, d as i64);
+    });
     m.int(2, 1); // FLOAT
     m.text(8, name);
     let raw: Vec<u8> = data.iter().flat_map(|v| v.to_le_bytes()).collect();
@@ -103,9 +125,13 @@ struct Writer {
 impl Writer {
     fn node(&mut self, kind: &str, inputs: &[&str], output: &str, attributes: &[Message]) {
         let mut m = Message::default();
-        inputs.iter().for_each(|i| { m.text(1, i); });
+        inputs.iter().for_each(|i| {
+            m.text(1, i);
+        });
         m.text(2, output).text(3, output).text(4, kind);
-        attributes.iter().for_each(|a| { m.bytes(5, &a.0); });
+        attributes.iter().for_each(|a| {
+            m.bytes(5, &a.0);
+        });
         self.graph.bytes(1, &m.0);
     }
 
@@ -127,40 +153,84 @@ pub fn export(graph: &Graph, weights: &Weights, size: usize) -> Result<Vec<u8>, 
     let shapes = graph.shapes(size)?;
     let mut w = Writer::default();
     for (i, node) in graph.nodes.iter().enumerate() {
-        write_node(&mut w, graph, weights, &shapes, i, node.inputs.first().map_or(0, |&j| shapes[j][1]))?;
+        write_node(
+            &mut w,
+            graph,
+            weights,
+            &shapes,
+            i,
+            node.inputs.first().map_or(0, |&j| shapes[j][1]),
+        )?;
     }
     let mut g = w.graph;
     g.text(2, "stele");
-    w.constants.iter().for_each(|c| { g.bytes(5, &c.0); });
-    g.bytes(11, &value_info("image", &[None, Some(graph.channels()), Some(size), Some(size)]).0);
+    w.constants.iter().for_each(|c| {
+        g.bytes(5, &c.0);
+    });
+    g.bytes(
+        11,
+        &value_info(
+            "image",
+            &[None, Some(graph.channels()), Some(size), Some(size)],
+        )
+        .0,
+    );
     let mut outputs = Message::default();
-    let wanted = [Some(graph.logits), Some(graph.pooled), Some(graph.features), graph.evidence];
+    let wanted = [
+        Some(graph.logits),
+        Some(graph.pooled),
+        Some(graph.features),
+        graph.evidence,
+    ];
     for (name, node) in OUTPUTS.iter().zip(wanted) {
         let Some(node) = node else { continue };
         let [c, h, s] = shapes[node];
         let flat = [None, Some(c)];
         let spatial = [None, Some(c), Some(h), Some(s)];
         let pooled = matches!(*name, "logits" | "pooled");
-        g.bytes(12, &value_info(name, if pooled { &flat } else { &spatial }).0);
+        g.bytes(
+            12,
+            &value_info(name, if pooled { &flat } else { &spatial }).0,
+        );
         let mut identity = Message::default();
-        identity.text(1, &format!("n{node}")).text(2, name).text(4, "Identity");
+        identity
+            .text(1, &format!("n{node}"))
+            .text(2, name)
+            .text(4, "Identity");
         outputs.bytes(1, &identity.0);
     }
     g.0.extend(outputs.0);
     let mut opset = Message::default();
     opset.text(1, "").int(2, 13);
     let mut model = Message::default();
-    model.int(1, 7).text(2, "stele").bytes(7, &g.0).bytes(8, &opset.0);
+    model
+        .int(1, 7)
+        .text(2, "stele")
+        .bytes(7, &g.0)
+        .bytes(8, &opset.0);
     Ok(model.0)
 }
 
-fn write_node(w: &mut Writer, graph: &Graph, weights: &Weights, shapes: &[[usize; 3]], i: usize, input_side: usize) -> Result<(), Error> {
+fn write_node(
+    w: &mut Writer,
+    graph: &Graph,
+    weights: &Weights,
+    shapes: &[[usize; 3]],
+    i: usize,
+    input_side: usize,
+) -> Result<(), Error> {
     let node = &graph.nodes[i];
     let out = format!("n{i}");
     let from: Vec<String> = node
         .inputs
         .iter()
-        .map(|&j| if matches!(graph.nodes[j].op, Op::Input { .. }) { "image".into() } else { format!("n{j}") })
+        .map(|&j| {
+            if matches!(graph.nodes[j].op, Op::Input { .. }) {
+                "image".into()
+            } else {
+                format!("n{j}")
+            }
+        })
         .collect();
     let from: Vec<&str> = from.iter().map(String::as_str).collect();
     let put = |w: &mut Writer, name: &str| -> Result<(), Error> {
@@ -170,7 +240,11 @@ fn write_node(w: &mut Writer, graph: &Graph, weights: &Weights, shapes: &[[usize
     };
     let window = |kernel: usize, stride: usize, pad: Padding| {
         let (a, b) = pad.amounts(input_side, kernel, stride);
-        [ints("kernel_shape", &[kernel, kernel]), ints("strides", &[stride, stride]), ints("pads", &[a, a, b, b])]
+        [
+            ints("kernel_shape", &[kernel, kernel]),
+            ints("strides", &[stride, stride]),
+            ints("pads", &[a, a, b, b]),
+        ]
     };
     match &node.op {
         Op::Input { .. } => {}
@@ -183,15 +257,32 @@ fn write_node(w: &mut Writer, graph: &Graph, weights: &Weights, shapes: &[[usize
                 inputs.push(&bias);
             }
             let [a, b, d] = window(c.kernel, c.stride, c.pad);
-            w.node("Conv", &inputs, &out, &[a, b, d, int("group", c.groups as i64)]);
+            w.node(
+                "Conv",
+                &inputs,
+                &out,
+                &[a, b, d, int("group", c.groups as i64)],
+            );
         }
         Op::BatchNorm { name, eps, .. } => {
-            let names = ["weight", "bias", "running_mean", "running_var"].map(|p| format!("{name}.{p}"));
+            let names =
+                ["weight", "bias", "running_mean", "running_var"].map(|p| format!("{name}.{p}"));
             for n in &names {
                 put(w, n)?;
             }
             let inputs = [from[0], &names[0], &names[1], &names[2], &names[3]];
-            w.node("BatchNormalization", &inputs, &out, &[attribute("epsilon", |m| { m.float(2, *eps); }, 1)]);
+            w.node(
+                "BatchNormalization",
+                &inputs,
+                &out,
+                &[attribute(
+                    "epsilon",
+                    |m| {
+                        m.float(2, *eps);
+                    },
+                    1,
+                )],
+            );
         }
         Op::Relu => w.node("Relu", &from, &out, &[]),
         Op::Relu6 => {
@@ -201,21 +292,38 @@ fn write_node(w: &mut Writer, graph: &Graph, weights: &Weights, shapes: &[[usize
             w.node("Clip", &[from[0], &low, &high], &out, &[]);
         }
         Op::Add => w.node("Add", &from, &out, &[]),
-        Op::MaxPool { kernel, stride, pad } => {
-            w.node("MaxPool", &from, &out, &window(*kernel, *stride, Padding::Each(*pad)));
+        Op::MaxPool {
+            kernel,
+            stride,
+            pad,
+        } => {
+            w.node(
+                "MaxPool",
+                &from,
+                &out,
+                &window(*kernel, *stride, Padding::Each(*pad)),
+            );
         }
-        Op::AdaptivePool { side } => write_adaptive(w, shapes[node.inputs[0]], *side, from[0], &out)?,
+        Op::AdaptivePool { side } => {
+            write_adaptive(w, shapes[node.inputs[0]], *side, from[0], &out)?
+        }
         Op::GlobalPool => {
             let name = format!("{out}.mean");
             w.node("GlobalAveragePool", &from, &name, &[]);
             w.node("Flatten", &[&name], &out, &[int("axis", 1)]);
         }
-        Op::SoftPool { sharpness } => write_soft_pool(w, shapes[node.inputs[0]], *sharpness, from[0], &out),
+        Op::SoftPool { sharpness } => {
+            write_soft_pool(w, shapes[node.inputs[0]], *sharpness, from[0], &out)
+        }
         Op::Upsample2 => {
             let (roi, scales) = (format!("{out}.roi"), format!("{out}.scales"));
             w.constant(&roi, &[0], &[]);
             w.constant(&scales, &[4], &[1.0, 1.0, 2.0, 2.0]);
-            let how = [text("mode", "nearest"), text("coordinate_transformation_mode", "asymmetric"), text("nearest_mode", "floor")];
+            let how = [
+                text("mode", "nearest"),
+                text("coordinate_transformation_mode", "asymmetric"),
+                text("nearest_mode", "floor"),
+            ];
             w.node("Resize", &[from[0], &roi, &scales], &out, &how);
         }
         Op::Concat => w.node("Concat", &from, &out, &[int("axis", 1)]),
@@ -225,23 +333,44 @@ fn write_node(w: &mut Writer, graph: &Graph, weights: &Weights, shapes: &[[usize
             let (weight, bias) = (format!("{name}.weight"), format!("{name}.bias"));
             put(w, &weight)?;
             put(w, &bias)?;
-            w.node("Gemm", &[from[0], &weight, &bias], &out, &[int("transB", 1)]);
+            w.node(
+                "Gemm",
+                &[from[0], &weight, &bias],
+                &out,
+                &[int("transB", 1)],
+            );
         }
     }
     Ok(())
 }
 
 /// Adaptive pooling for a known input: an identity, or an average pool with fixed windows.
-fn write_adaptive(w: &mut Writer, [_, h, _]: [usize; 3], side: usize, from: &str, out: &str) -> Result<(), Error> {
+fn write_adaptive(
+    w: &mut Writer,
+    [_, h, _]: [usize; 3],
+    side: usize,
+    from: &str,
+    out: &str,
+) -> Result<(), Error> {
     if h == side {
         w.node("Identity", &[from], out, &[]);
         return Ok(());
     }
     if !h.is_multiple_of(side) {
-        return Err(Error::Network(format!("a map of {h} places does not divide into {side} bins: ONNX has no adaptive pooling")));
+        return Err(Error::Network(format!(
+            "a map of {h} places does not divide into {side} bins: ONNX has no adaptive pooling"
+        )));
     }
     let step = h / side;
-    w.node("AveragePool", &[from], out, &[ints("kernel_shape", &[step, step]), ints("strides", &[step, step])]);
+    w.node(
+        "AveragePool",
+        &[from],
+        out,
+        &[
+            ints("kernel_shape", &[step, step]),
+            ints("strides", &[step, step]),
+        ],
+    );
     Ok(())
 }
 
@@ -251,7 +380,12 @@ fn write_soft_pool(w: &mut Writer, [_, h, s]: [usize; 3], sharpness: f32, from: 
     w.constant(&part("r"), &[], &[sharpness]);
     w.constant(&part("count"), &[], &[((h * s) as f32).ln()]);
     w.node("Mul", &[from, &part("r")], &part("scaled"), &[]);
-    w.node("ReduceLogSumExp", &[&part("scaled")], &part("sum"), &[ints("axes", &[2, 3]), int("keepdims", 0)]);
+    w.node(
+        "ReduceLogSumExp",
+        &[&part("scaled")],
+        &part("sum"),
+        &[ints("axes", &[2, 3]), int("keepdims", 0)],
+    );
     w.node("Sub", &[&part("sum"), &part("count")], &part("mean"), &[]);
     w.node("Div", &[&part("mean"), &part("r")], out, &[]);
 }

@@ -48,7 +48,11 @@ impl OodStats {
             for chunk in out.chunks_mut(64) {
                 let bits = rng.next();
                 for (j, o) in chunk.iter_mut().enumerate() {
-                    *o += if bits >> j & 1 == 1 { f * scale } else { -f * scale };
+                    *o += if bits >> j & 1 == 1 {
+                        f * scale
+                    } else {
+                        -f * scale
+                    };
                 }
             }
         }
@@ -59,11 +63,24 @@ impl OodStats {
     ///
     /// # Errors
     /// With fewer images than directions.
-    pub fn fit(features: &[f32], width: usize, labels: &[usize], classes: usize, dims: usize, seed: u64) -> Result<Self, Error> {
+    pub fn fit(
+        features: &[f32],
+        width: usize,
+        labels: &[usize],
+        classes: usize,
+        dims: usize,
+        seed: u64,
+    ) -> Result<Self, Error> {
         if labels.len() < 2 * dims {
-            return Err(Error::Training(format!("{} images are too few for {dims} directions", labels.len())));
+            return Err(Error::Training(format!(
+                "{} images are too few for {dims} directions",
+                labels.len()
+            )));
         }
-        let rows: Vec<Vec<f32>> = features.chunks_exact(width).map(|f| Self::project(seed, dims, f)).collect();
+        let rows: Vec<Vec<f32>> = features
+            .chunks_exact(width)
+            .map(|f| Self::project(seed, dims, f))
+            .collect();
         let mut means = vec![vec![0.0f32; dims]; classes];
         let mut counts = vec![0usize; classes];
         for (row, &label) in rows.iter().zip(labels) {
@@ -75,7 +92,11 @@ impl OodStats {
         }
         let mut cov = vec![0.0f64; dims * dims];
         for (row, &label) in rows.iter().zip(labels) {
-            let d: Vec<f64> = row.iter().zip(&means[label]).map(|(r, m)| f64::from(r - m)).collect();
+            let d: Vec<f64> = row
+                .iter()
+                .zip(&means[label])
+                .map(|(r, m)| f64::from(r - m))
+                .collect();
             for i in 0..dims {
                 for j in 0..=i {
                     cov[i * dims + j] += d[i] * d[j];
@@ -90,9 +111,22 @@ impl OodStats {
                 cov[i * dims + j] = 0.98 * cov[i * dims + j] / n + ridge;
             }
         }
-        let means = means.into_iter().zip(&counts).filter(|(_, c)| **c > 0).map(|(m, _)| m).collect();
+        let means = means
+            .into_iter()
+            .zip(&counts)
+            .filter(|(_, c)| **c > 0)
+            .map(|(m, _)| m)
+            .collect();
         let whiten = invert_lower(&cholesky(cov, dims)?, dims);
-        Ok(Self { seed, dims, means, whiten, threshold: f32::MAX, gate: Vec::new(), gate_threshold: f32::MAX })
+        Ok(Self {
+            seed,
+            dims,
+            means,
+            whiten,
+            threshold: f32::MAX,
+            gate: Vec::new(),
+            gate_threshold: f32::MAX,
+        })
     }
 
     /// Distance of one image's pooled features.
@@ -110,18 +144,30 @@ impl OodStats {
             }
             sum
         };
-        let nearest = self.means.iter().map(|m| squared(m)).fold(f32::INFINITY, f32::min);
+        let nearest = self
+            .means
+            .iter()
+            .map(|m| squared(m))
+            .fold(f32::INFINITY, f32::min);
         let gate = match self.gate.split_last() {
-            Some((bias, weights)) => bias + weights.iter().zip(features).map(|(w, f)| w * f).sum::<f32>(),
+            Some((bias, weights)) => {
+                bias + weights
+                    .iter()
+                    .zip(features)
+                    .map(|(w, f)| w * f)
+                    .sum::<f32>()
+            }
             None => f32::NEG_INFINITY,
         };
-        Distance { distance: (nearest / self.dims as f32).sqrt(), gate }
+        Distance {
+            distance: (nearest / self.dims as f32).sqrt(),
+            gate,
+        }
     }
 
     /// Whether an image at this distance is refused.
     pub fn refuses(&self, d: Distance) -> bool {
-        // Written so that a distance that is not a number refuses.
-        !(d.distance <= self.threshold) || d.gate > self.gate_threshold
+        d.distance.is_nan() || d.distance > self.threshold || d.gate > self.gate_threshold
     }
 
     /// Fits the gate: logistic regression of "another kind of image" on the pooled features.
@@ -131,7 +177,9 @@ impl OodStats {
             .map(|f| (f, 0.0))
             .chain(other.chunks_exact(width).map(|f| (f, 1.0)))
             .collect();
-        let share = |y: f32| rows.len() as f32 / (2.0 * rows.iter().filter(|r| r.1 == y).count().max(1) as f32);
+        let share = |y: f32| {
+            rows.len() as f32 / (2.0 * rows.iter().filter(|r| r.1 == y).count().max(1) as f32)
+        };
         let weight = [share(0.0), share(1.0)];
         let mut w = vec![0.0f32; width + 1];
         let (mut m, mut v) = (vec![0.0f32; width + 1], vec![0.0f32; width + 1]);
@@ -144,10 +192,10 @@ impl OodStats {
                 g[width] += e;
             }
             let (c1, c2) = (1.0 - 0.9f32.powi(step), 1.0 - 0.999f32.powi(step));
-            for i in 0..=width {
-                m[i] = 0.9 * m[i] + 0.1 * g[i];
-                v[i] = 0.999 * v[i] + 0.001 * g[i] * g[i];
-                w[i] -= 0.02 * (m[i] / c1) / ((v[i] / c2).sqrt() + 1e-8);
+            for (((w, g), m), v) in w.iter_mut().zip(&g).zip(&mut m).zip(&mut v) {
+                *m = 0.9 * *m + 0.1 * g;
+                *v = 0.999 * *v + 0.001 * g * g;
+                *w -= 0.02 * (*m / c1) / ((*v / c2).sqrt() + 1e-8);
             }
         }
         self.gate = w;
@@ -164,8 +212,10 @@ fn cholesky(mut a: Vec<f64>, n: usize) -> Result<Vec<f64>, Error> {
                 sum -= a[i * n + k] * a[j * n + k];
             }
             if i == j {
-                if !(sum > 0.0) {
-                    return Err(Error::Training("the features of the training images are degenerate".into()));
+                if sum.is_nan() || sum <= 0.0 {
+                    return Err(Error::Training(
+                        "the features of the training images are degenerate".into(),
+                    ));
                 }
                 a[i * n + i] = sum.sqrt();
             } else {
@@ -182,11 +232,16 @@ fn invert_lower(l: &[f64], n: usize) -> Vec<f32> {
     for col in 0..n {
         inverse[col * n + col] = 1.0 / l[col * n + col];
         for row in col + 1..n {
-            let sum: f64 = (col..row).map(|k| l[row * n + k] * inverse[k * n + col]).sum();
+            let sum: f64 = (col..row)
+                .map(|k| l[row * n + k] * inverse[k * n + col])
+                .sum();
             inverse[row * n + col] = -sum / l[row * n + row];
         }
     }
-    (0..n).flat_map(|r| (0..=r).map(move |c| (r, c))).map(|(r, c)| inverse[r * n + c] as f32).collect()
+    (0..n)
+        .flat_map(|r| (0..=r).map(move |c| (r, c)))
+        .map(|(r, c)| inverse[r * n + c] as f32)
+        .collect()
 }
 
 #[cfg(test)]
@@ -195,7 +250,9 @@ mod tests {
 
     fn cloud(seed: u64, n: usize, width: usize, centre: f32) -> Vec<f32> {
         let mut rng = Rng::new(seed);
-        (0..n * width).map(|i| centre * (i % 3) as f32 + rng.normal()).collect()
+        (0..n * width)
+            .map(|i| centre * (i % 3) as f32 + rng.normal())
+            .collect()
     }
 
     #[test]
@@ -205,7 +262,11 @@ mod tests {
         let labels: Vec<usize> = (0..400).map(|i| i % 2).collect();
         let mut stats = OodStats::fit(&known, width, &labels, 2, dims, 9).unwrap();
         stats.threshold = 1.6;
-        let refused = |data: &[f32]| data.chunks(width).filter(|f| stats.refuses(stats.distance(f))).count();
+        let refused = |data: &[f32]| {
+            data.chunks(width)
+                .filter(|f| stats.refuses(stats.distance(f)))
+                .count()
+        };
         assert!(refused(&cloud(2, 100, width, 1.0)) <= 3);
         assert!(refused(&cloud(3, 100, width, -4.0)) >= 97);
         assert!(stats.refuses(stats.distance(&vec![f32::NAN; width])));
@@ -218,7 +279,11 @@ mod tests {
         let labels = vec![0; 100];
         let mut stats = OodStats::fit(&a, width, &labels, 1, 8, 9).unwrap();
         stats.fit_gate(&a, &b, width);
-        let other = |data: &[f32]| data.chunks(width).filter(|f| stats.distance(f).gate > 0.0).count();
+        let other = |data: &[f32]| {
+            data.chunks(width)
+                .filter(|f| stats.distance(f).gate > 0.0)
+                .count()
+        };
         assert!(other(&a) < 10 && other(&b) > 90);
     }
 }

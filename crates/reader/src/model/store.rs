@@ -80,7 +80,11 @@ impl ModelJson {
     /// When the architecture has no evidence map but the file says so.
     pub fn graph(&self) -> Result<Graph, Error> {
         let classes = self.classes.len();
-        let graph = if self.evidence { self.arch.graph_with_evidence(classes)? } else { self.arch.graph(classes) };
+        let graph = if self.evidence {
+            self.arch.graph_with_evidence(classes)?
+        } else {
+            self.arch.graph(classes)
+        };
         Ok(graph.folded()?.0.grey())
     }
 
@@ -90,20 +94,26 @@ impl ModelJson {
     /// When the file is missing, is not JSON of this format, or contradicts itself.
     pub fn open(folder: &Path) -> Result<Self, Error> {
         let path = folder.join("model.json");
-        let size = std::fs::metadata(&path).map_err(|e| Error::file(&path, e))?.len();
+        let size = std::fs::metadata(&path)
+            .map_err(|e| Error::file(&path, e))?
+            .len();
         if size > MAX_JSON {
             return Err(Error::model(folder, "model.json is too large to be one"));
         }
         let bytes = std::fs::read(&path).map_err(|e| Error::file(&path, e))?;
         let json: Self = serde_json::from_slice(&bytes).map_err(|e| Error::json(&path, e))?;
-        json.check().map_err(|reason| Error::model(folder, reason))?;
+        json.check()
+            .map_err(|reason| Error::model(folder, reason))?;
         Ok(json)
     }
 
     fn check(&self) -> Result<(), String> {
         let classes = self.classes.len();
         if self.format != 1 {
-            return Err(format!("format {} is not known to this version of stele (1 is)", self.format));
+            return Err(format!(
+                "format {} is not known to this version of stele (1 is)",
+                self.format
+            ));
         }
         if !(2..=1000).contains(&classes) || self.bias.len() != classes {
             return Err("classes and bias must have the same length, at least 2".into());
@@ -114,7 +124,8 @@ impl ModelJson {
         if !(32..=2048).contains(&self.size) || !self.size.is_multiple_of(32) {
             return Err("size must be a multiple of 32 from 32 to 2048".into());
         }
-        if !(self.temperature > 0.0 && self.norm.std > 0.0) {
+        let above_zero = |v: f32| v.is_finite() && v > 0.0;
+        if !above_zero(self.temperature) || !above_zero(self.norm.std) {
             return Err("temperature and norm.std must be above 0".into());
         }
         if self.weights.file.contains(['/', '\\']) || self.weights.file.starts_with('.') {
@@ -125,7 +136,11 @@ impl ModelJson {
 
     /// Calibrated probabilities of a row of logits.
     pub fn probabilities(&self, logits: &[f32]) -> Vec<f32> {
-        let scaled: Vec<f32> = logits.iter().zip(&self.bias).map(|(l, b)| l / self.temperature + b).collect();
+        let scaled: Vec<f32> = logits
+            .iter()
+            .zip(&self.bias)
+            .map(|(l, b)| l / self.temperature + b)
+            .collect();
         softmax(&scaled)
     }
 }
@@ -134,10 +149,18 @@ impl ModelJson {
 ///
 /// # Errors
 /// When a file cannot be written.
-pub fn save(folder: &Path, json: &mut ModelJson, weights: &Weights, precision: Precision) -> Result<(), Error> {
+pub fn save(
+    folder: &Path,
+    json: &mut ModelJson,
+    weights: &Weights,
+    precision: Precision,
+) -> Result<(), Error> {
     std::fs::create_dir_all(folder).map_err(|e| Error::file(folder, e))?;
     let bytes = weights.to_bytes(precision)?;
-    json.weights = WeightsFile { file: "weights.safetensors".into(), sha256: digest(&bytes) };
+    json.weights = WeightsFile {
+        file: "weights.safetensors".into(),
+        sha256: digest(&bytes),
+    };
     write_whole(&folder.join(&json.weights.file), &bytes)?;
     let path = folder.join("model.json");
     let text = serde_json::to_vec_pretty(json).map_err(|e| Error::json(&path, e))?;
@@ -182,7 +205,10 @@ enum Cam {
 
 impl std::fmt::Debug for LoadedModel {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("LoadedModel").field("folder", &self.folder).field("engine", &self.engine.name()).finish_non_exhaustive()
+        f.debug_struct("LoadedModel")
+            .field("folder", &self.folder)
+            .field("engine", &self.engine.name())
+            .finish_non_exhaustive()
     }
 }
 
@@ -202,7 +228,12 @@ impl LoadedModel {
         } else {
             Cam::Head(Box::new(Native::new(&graph.head()?, &weights)?))
         };
-        Ok(Self { card, folder: folder.to_owned(), engine, cam })
+        Ok(Self {
+            card,
+            folder: folder.to_owned(),
+            engine,
+            cam,
+        })
     }
 
     /// Opens a shipped model by its task, or a folder by its path.
@@ -248,9 +279,15 @@ impl LoadedModel {
             let answer = self.run(&squares)?;
             let classes = self.card.classes.len();
             let width = answer.pooled.len() / chunk.len();
-            for (logits, pooled) in answer.logits.chunks_exact(classes).zip(answer.pooled.chunks_exact(width)) {
+            for (logits, pooled) in answer
+                .logits
+                .chunks_exact(classes)
+                .zip(answer.pooled.chunks_exact(width))
+            {
                 if !logits.iter().all(|l| l.is_finite()) {
-                    return Err(Error::Network("the network answered with something that is not a number".into()));
+                    return Err(Error::Network(
+                        "the network answered with something that is not a number".into(),
+                    ));
                 }
                 let distance = self.card.ood.as_ref().map(|o| (o.distance(pooled), o));
                 readings.push(Reading {
@@ -268,7 +305,11 @@ impl LoadedModel {
     /// The normalised square of an image.
     fn square(&self, image: &Image) -> Vec<f32> {
         let norm = self.card.norm;
-        letterbox(image, self.card.size).pixels.iter().map(|v| (v - norm.mean) / norm.std).collect()
+        letterbox(image, self.card.size)
+            .pixels
+            .iter()
+            .map(|v| (v - norm.mean) / norm.std)
+            .collect()
     }
 
     /// Runs squares, with their mirror images when the model wants that; the answer is the mean.
@@ -279,13 +320,20 @@ impl LoadedModel {
         if !self.card.flip_tta {
             return Ok(answer);
         }
-        let mirrored: Vec<f32> = flat.chunks_exact(size).flat_map(|row| row.iter().rev().copied()).collect();
+        let mirrored: Vec<f32> = flat
+            .chunks_exact(size)
+            .flat_map(|row| row.iter().rev().copied())
+            .collect();
         let other = self.engine.run(&mirrored, n, size)?;
-        let mean = |a: &mut [f32], b: &[f32]| a.iter_mut().zip(b).for_each(|(a, b)| *a = (*a + b) / 2.0);
+        let mean =
+            |a: &mut [f32], b: &[f32]| a.iter_mut().zip(b).for_each(|(a, b)| *a = (*a + b) / 2.0);
         mean(&mut answer.logits, &other.logits);
         mean(&mut answer.pooled, &other.pooled);
         if let (Some((a, _, w)), Some((b, ..))) = (&mut answer.evidence, other.evidence) {
-            let back: Vec<f32> = b.chunks_exact(*w).flat_map(|row| row.iter().rev().copied()).collect();
+            let back: Vec<f32> = b
+                .chunks_exact(*w)
+                .flat_map(|row| row.iter().rev().copied())
+                .collect();
             mean(a, &back);
         }
         Ok(answer)
@@ -303,13 +351,27 @@ impl LoadedModel {
         let (values, h, w) = match (&self.cam, answer.evidence) {
             (Cam::Evidence, Some((map, h, w))) => {
                 // Evidence is for the positive class; what speaks against it speaks for the others.
-                let sign = if self.card.positive.is_none_or(|p| p == class) { 1.0 } else { -1.0 };
-                (map.iter().map(|z| 1.0 / (1.0 + (-sign * z).exp())).collect(), h, w)
+                let sign = if self.card.positive.is_none_or(|p| p == class) {
+                    1.0
+                } else {
+                    -1.0
+                };
+                (
+                    map.iter()
+                        .map(|z| 1.0 / (1.0 + (-sign * z).exp()))
+                        .collect(),
+                    h,
+                    w,
+                )
             }
             (Cam::Head(head), _) => {
                 let (features, h, w, c) = answer.features;
                 let mut ws = Workspace::default();
-                let mode = Mode { keep: true, until: Until::Features, ..Mode::INFER };
+                let mode = Mode {
+                    keep: true,
+                    until: Until::Features,
+                    ..Mode::INFER
+                };
                 head.forward(&head.parameters, &features, 1, h, mode, &mut ws)?;
                 let mut wanted = vec![0.0; self.card.classes.len()];
                 wanted[class] = 1.0;
@@ -318,7 +380,13 @@ impl LoadedModel {
             }
             _ => return Err(Error::Network("the network has no evidence map".into())),
         };
-        Ok(Heatmap::new(w, h, values, (image.width, image.height), self.card.size))
+        Ok(Heatmap::new(
+            w,
+            h,
+            values,
+            (image.width, image.height),
+            self.card.size,
+        ))
     }
 }
 
@@ -328,14 +396,20 @@ impl LoadedModel {
 /// When the file is missing, is not what the description names, or is no weights file.
 pub fn read_weights(folder: &Path, card: &ModelJson) -> Result<Weights, Error> {
     let path = folder.join(&card.weights.file);
-    let size = std::fs::metadata(&path).map_err(|e| Error::file(&path, e))?.len();
+    let size = std::fs::metadata(&path)
+        .map_err(|e| Error::file(&path, e))?
+        .len();
     if size > super::weights::MAX_FILE {
         return Err(Error::model(folder, "the weights file is too large"));
     }
     let bytes = std::fs::read(&path).map_err(|e| Error::file(&path, e))?;
     let found = digest(&bytes);
     if found != card.weights.sha256 {
-        return Err(Error::Digest { path, expected: card.weights.sha256.clone(), found });
+        return Err(Error::Digest {
+            path,
+            expected: card.weights.sha256.clone(),
+            found,
+        });
     }
     Weights::from_bytes(&bytes)
 }
@@ -350,14 +424,33 @@ pub fn find(name: &str) -> Result<PathBuf, Error> {
     if direct.join("model.json").is_file() {
         return Ok(direct);
     }
-    let mut roots: Vec<PathBuf> = std::env::var_os("STELE_MODELS").map(PathBuf::from).into_iter().collect();
+    let mut roots: Vec<PathBuf> = std::env::var_os("STELE_MODELS")
+        .map(PathBuf::from)
+        .into_iter()
+        .collect();
     roots.push(PathBuf::from("models"));
     if let Ok(program) = std::env::current_exe() {
-        roots.extend(program.ancestors().skip(1).take(4).map(|a| a.join("models")));
+        roots.extend(
+            program
+                .ancestors()
+                .skip(1)
+                .take(4)
+                .map(|a| a.join("models")),
+        );
     }
     roots.push(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models"));
-    roots.iter().map(|r| r.join(name)).find(|p| p.join("model.json").is_file()).ok_or_else(|| {
-        let looked: Vec<String> = roots.iter().map(|r| r.display().to_string()).collect();
-        Error::model(name, format!("there is no such model in {}; set STELE_MODELS or give a folder", looked.join(", ")))
-    })
+    roots
+        .iter()
+        .map(|r| r.join(name))
+        .find(|p| p.join("model.json").is_file())
+        .ok_or_else(|| {
+            let looked: Vec<String> = roots.iter().map(|r| r.display().to_string()).collect();
+            Error::model(
+                name,
+                format!(
+                    "there is no such model in {}; set STELE_MODELS or give a folder",
+                    looked.join(", ")
+                ),
+            )
+        })
 }

@@ -50,7 +50,9 @@ impl Weights {
     /// When there is none.
     pub fn get(&self, name: &str) -> Result<&Array, Error> {
         self.map.get(name).ok_or_else(|| {
-            Error::Weights(format!("{name} is missing: these weights belong to another network"))
+            Error::Weights(format!(
+                "{name} is missing: these weights belong to another network"
+            ))
         })
     }
 
@@ -104,14 +106,20 @@ impl Weights {
             .map(|(k, a)| {
                 let bytes = match precision {
                     Precision::F32 => a.data.iter().flat_map(|x| x.to_le_bytes()).collect(),
-                    Precision::F16 => {
-                        a.data.iter().flat_map(|&x| f16::from_f32(x).to_le_bytes()).collect()
-                    }
+                    Precision::F16 => a
+                        .data
+                        .iter()
+                        .flat_map(|&x| f16::from_f32(x).to_le_bytes())
+                        .collect(),
                 };
                 (k.clone(), a.shape.clone(), bytes)
             })
             .collect();
-        let dtype = if precision == Precision::F32 { Dtype::F32 } else { Dtype::F16 };
+        let dtype = if precision == Precision::F32 {
+            Dtype::F32
+        } else {
+            Dtype::F16
+        };
         let views: Result<Vec<_>, _> = raw
             .iter()
             .map(|(k, s, b)| TensorView::new(dtype, s.clone(), b).map(|v| (k.as_str(), v)))
@@ -146,7 +154,9 @@ impl Weights {
                     .map(|b| f16::from_le_bytes(*b).to_f32())
                     .collect(),
                 other => {
-                    return Err(Error::Weights(format!("{name} is of type {other:?}, not a float")));
+                    return Err(Error::Weights(format!(
+                        "{name} is of type {other:?}, not a float"
+                    )));
                 }
             };
             map.insert(name.to_owned(), Array::new(view.shape().to_vec(), data));
@@ -160,9 +170,14 @@ impl Weights {
     /// # Errors
     /// When the file cannot be read, is too large, or is neither.
     pub fn open(path: &Path) -> Result<Self, Error> {
-        let size = std::fs::metadata(path).map_err(|e| Error::file(path, e))?.len();
+        let size = std::fs::metadata(path)
+            .map_err(|e| Error::file(path, e))?
+            .len();
         if size > MAX_FILE {
-            return Err(Error::Weights(format!("{} is larger than {MAX_FILE} bytes", path.display())));
+            return Err(Error::Weights(format!(
+                "{} is larger than {MAX_FILE} bytes",
+                path.display()
+            )));
         }
         let bytes = std::fs::read(path).map_err(|e| Error::file(path, e))?;
         if bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(&[0x80, 0x02]) {
@@ -181,7 +196,12 @@ impl Weights {
                 continue; // counters such as num_batches_tracked
             }
             let bytes = tensor.read().map_err(|e| bad(format!("{name}: {e}")))?;
-            let data = bytes.as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect();
+            let data = bytes
+                .as_chunks::<4>()
+                .0
+                .iter()
+                .map(|b| f32::from_le_bytes(*b))
+                .collect();
             map.insert(name.clone(), Array::new(tensor.shape().to_vec(), data));
         }
         Ok(Self { map })

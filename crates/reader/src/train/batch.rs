@@ -63,7 +63,10 @@ impl Loader<'_> {
     pub fn label(&self, index: usize) -> Result<usize, Error> {
         let label = &self.samples[index].label;
         self.classes.iter().position(|c| c == label).ok_or_else(|| {
-            Error::Data(format!("label {label:?} is none of {}", self.classes.join(", ")))
+            Error::Data(format!(
+                "label {label:?} is none of {}",
+                self.classes.join(", ")
+            ))
         })
     }
 
@@ -71,18 +74,39 @@ impl Loader<'_> {
     ///
     /// # Errors
     /// When a file cannot be read.
-    pub fn batch(&self, indices: &[usize], how: &Augment, seed: u64, stream: u64) -> Result<Batch, Error> {
+    pub fn batch(
+        &self,
+        indices: &[usize],
+        how: &Augment,
+        seed: u64,
+        stream: u64,
+    ) -> Result<Batch, Error> {
         let one = |&index: &usize| -> Result<(Vec<f32>, Target), Error> {
             let sample = self.samples[index];
             let image = input::open(&sample.path)?.image;
             let seed = Rng::at(seed, stream, index as u64).next();
             let (square, affine) = input::augment(&image, self.size, how, seed);
-            let pixels = square.pixels.iter().map(|v| (v - self.norm.mean) / self.norm.std).collect();
-            let boxes = self.has_boxes.then(|| sample.boxes.iter().map(|b| carry(b, &affine)).collect());
-            Ok((pixels, Target { label: self.label(index)?, boxes }))
+            let pixels = square
+                .pixels
+                .iter()
+                .map(|v| (v - self.norm.mean) / self.norm.std)
+                .collect();
+            let boxes = self
+                .has_boxes
+                .then(|| sample.boxes.iter().map(|b| carry(b, &affine)).collect());
+            Ok((
+                pixels,
+                Target {
+                    label: self.label(index)?,
+                    boxes,
+                },
+            ))
         };
         let items: Result<Vec<_>, Error> = indices.par_iter().map(one).collect();
-        let mut batch = Batch { size: self.size, ..Batch::default() };
+        let mut batch = Batch {
+            size: self.size,
+            ..Batch::default()
+        };
         for (pixels, target) in items? {
             batch.pixels.extend(pixels);
             batch.targets.push(target);
@@ -96,7 +120,10 @@ impl Loader<'_> {
 fn carry(b: &BoxF, affine: &Affine) -> [f32; 4] {
     let (x, y) = affine.to_output((b.center_x, b.center_y));
     let edge = |dx: f32, dy: f32| {
-        let (px, py) = affine.to_output((b.center_x + dx * b.width / 2.0, b.center_y + dy * b.height / 2.0));
+        let (px, py) = affine.to_output((
+            b.center_x + dx * b.width / 2.0,
+            b.center_y + dy * b.height / 2.0,
+        ));
         ((px - x).abs(), (py - y).abs())
     };
     let (a, c) = (edge(1.0, 0.0), edge(0.0, 1.0));
@@ -115,7 +142,8 @@ pub fn evidence_target(boxes: &[[f32; 4]], h: usize, w: usize) -> Vec<f32> {
                 let (left, right) = (x as f32 / w as f32, (x + 1) as f32 / w as f32);
                 let slot = &mut target[y * w + x];
                 let centre = ((left + right) / 2.0, (top + bottom) / 2.0);
-                let inside = centre.0 >= b[0] && centre.0 <= b[2] && centre.1 >= b[1] && centre.1 <= b[3];
+                let inside =
+                    centre.0 >= b[0] && centre.0 <= b[2] && centre.1 >= b[1] && centre.1 <= b[3];
                 let touches = right > b[0] && left < b[2] && bottom > b[1] && top < b[3];
                 if inside {
                     *slot = 1.0;

@@ -25,7 +25,11 @@ pub fn calibrate(logits: &[Vec<f32>], labels: &[usize]) -> Calibration {
     for step in 1..=2000 {
         let mut g = vec![0.0f64; classes + 1];
         for (row, &label) in logits.iter().zip(labels) {
-            let z: Vec<f32> = row.iter().zip(&bias).map(|(l, b)| (f64::from(*l) * scale + b) as f32).collect();
+            let z: Vec<f32> = row
+                .iter()
+                .zip(&bias)
+                .map(|(l, b)| (f64::from(*l) * scale + b) as f32)
+                .collect();
             for (c, p) in softmax(&z).into_iter().enumerate() {
                 let d = f64::from(p) - f64::from(u8::from(c == label));
                 g[c] += d / n;
@@ -40,8 +44,13 @@ pub fn calibrate(logits: &[Vec<f32>], labels: &[usize]) -> Calibration {
             m[i] = 0.9 * m[i] + 0.1 * gradient;
             v[i] = 0.999 * v[i] + 0.001 * gradient * gradient;
             let rate = 0.02 * (1.0 - t / 2000.0);
-            let move_by = rate * (m[i] / (1.0 - 0.9f64.powf(t))) / ((v[i] / (1.0 - 0.999f64.powf(t))).sqrt() + 1e-10);
-            if i < classes { bias[i] -= move_by } else { scale = (scale - move_by).max(0.02) }
+            let move_by = rate * (m[i] / (1.0 - 0.9f64.powf(t)))
+                / ((v[i] / (1.0 - 0.999f64.powf(t))).sqrt() + 1e-10);
+            if i < classes {
+                bias[i] -= move_by
+            } else {
+                scale = (scale - move_by).max(0.02)
+            }
         }
     }
     let mean = bias.iter().sum::<f64>() / classes.max(1) as f64;
@@ -54,7 +63,12 @@ pub fn calibrate(logits: &[Vec<f32>], labels: &[usize]) -> Calibration {
 /// The lowest threshold whose specificity is at least `specificity`: `score >= threshold` is then
 /// positive.
 pub fn threshold_at_specificity(scores: &[f32], positive: &[bool], specificity: f32) -> f32 {
-    let mut negatives: Vec<f32> = scores.iter().zip(positive).filter(|(_, p)| !**p).map(|(s, _)| *s).collect();
+    let mut negatives: Vec<f32> = scores
+        .iter()
+        .zip(positive)
+        .filter(|(_, p)| !**p)
+        .map(|(s, _)| *s)
+        .collect();
     negatives.sort_by(f32::total_cmp);
     if negatives.is_empty() {
         return 0.5;
@@ -102,7 +116,11 @@ mod tests {
         let scores: Vec<f32> = (0..100).map(|i| i as f32 / 100.0).collect();
         let positive: Vec<bool> = (0..100).map(|i| i % 5 == 0).collect();
         let t = threshold_at_specificity(&scores, &positive, 0.85);
-        let right = scores.iter().zip(&positive).filter(|(s, p)| !**p && **s < t).count();
+        let right = scores
+            .iter()
+            .zip(&positive)
+            .filter(|(s, p)| !**p && **s < t)
+            .count();
         assert_eq!(right, 68);
     }
 }

@@ -177,12 +177,23 @@ impl<'a, L: Learner> Fit<'a, L> {
     ///
     /// # Errors
     /// When there is nothing to train on, or a label is none of the classes.
-    pub fn new(learner: L, parameters: Vec<f32>, config: TrainConfig, train: Loader<'a>, val: Loader<'a>, folder: &Path) -> Result<Self, Error> {
+    pub fn new(
+        learner: L,
+        parameters: Vec<f32>,
+        config: TrainConfig,
+        train: Loader<'a>,
+        val: Loader<'a>,
+        folder: &Path,
+    ) -> Result<Self, Error> {
         if train.samples.is_empty() || val.samples.is_empty() {
-            return Err(Error::Training("the training and the validation split both need images".into()));
+            return Err(Error::Training(
+                "the training and the validation split both need images".into(),
+            ));
         }
         if config.batch == 0 || config.epochs == 0 {
-            return Err(Error::Training("epochs and batch must be at least 1".into()));
+            return Err(Error::Training(
+                "epochs and batch must be at least 1".into(),
+            ));
         }
         std::fs::create_dir_all(folder).map_err(|e| Error::file(folder, e))?;
         let optimiser = AdamW::new(parameters.len(), config.weight_decay);
@@ -201,17 +212,37 @@ impl<'a, L: Learner> Fit<'a, L> {
         for i in 0..train.samples.len() {
             by_class[train.label(i)?].push(i);
         }
-        Ok(Self { by_class, learner, config, train, val, folder: folder.to_owned(), parameters, ema, best, optimiser, state })
+        Ok(Self {
+            by_class,
+            learner,
+            config,
+            train,
+            val,
+            folder: folder.to_owned(),
+            parameters,
+            ema,
+            best,
+            optimiser,
+            state,
+        })
     }
 
     /// Steps of one epoch.
     pub fn steps_per_epoch(&self) -> usize {
-        self.by_class.iter().map(|c| self.drawn(c.len())).sum::<usize>().div_ceil(self.config.batch)
+        self.by_class
+            .iter()
+            .map(|c| self.drawn(c.len()))
+            .sum::<usize>()
+            .div_ceil(self.config.batch)
     }
 
     /// Images of a class of `n` in one epoch.
     fn drawn(&self, n: usize) -> usize {
-        if self.config.per_class == 0 { n } else { self.config.per_class.min(n * self.config.repeat.max(1)) }
+        if self.config.per_class == 0 {
+            n
+        } else {
+            self.config.per_class.min(n * self.config.repeat.max(1))
+        }
     }
 
     /// Figures of the epochs so far.
@@ -226,7 +257,11 @@ impl<'a, L: Learner> Fit<'a, L> {
 
     /// The weights that would be validated now: the average, or the last.
     pub fn current(&self) -> &[f32] {
-        if self.config.ema > 0.0 { &self.ema } else { &self.parameters }
+        if self.config.ema > 0.0 {
+            &self.ema
+        } else {
+            &self.parameters
+        }
     }
 
     fn checkpoint_path(&self) -> PathBuf {
@@ -246,11 +281,19 @@ impl<'a, L: Learner> Fit<'a, L> {
         let vector = |name: &str| -> Result<Vec<f32>, Error> {
             let data = weights.get(name)?.data.clone();
             if data.len() != self.parameters.len() {
-                return Err(Error::Training(format!("{} belongs to another network", path.display())));
+                return Err(Error::Training(format!(
+                    "{} belongs to another network",
+                    path.display()
+                )));
             }
             Ok(data)
         };
-        let json = weights.get("state")?.data.iter().map(|&b| b as u8).collect::<Vec<_>>();
+        let json = weights
+            .get("state")?
+            .data
+            .iter()
+            .map(|&b| b as u8)
+            .collect::<Vec<_>>();
         let state: State = serde_json::from_slice(&json).map_err(|e| Error::json(&path, e))?;
         if state.config != self.config {
             return Err(Error::Training(format!(
@@ -260,7 +303,12 @@ impl<'a, L: Learner> Fit<'a, L> {
         }
         let (parameters, ema, best) = (vector("parameters")?, vector("ema")?, vector("best")?);
         let (first, second) = (vector("first")?, vector("second")?);
-        self.optimiser = AdamW { first, second, steps: state.step as u64, decay: self.config.weight_decay };
+        self.optimiser = AdamW {
+            first,
+            second,
+            steps: state.step as u64,
+            decay: self.config.weight_decay,
+        };
         (self.parameters, self.ema, self.best, self.state) = (parameters, ema, best, state);
         Ok(true)
     }
@@ -293,7 +341,11 @@ impl<'a, L: Learner> Fit<'a, L> {
     ///
     /// # Errors
     /// When an image cannot be read, the loss is no longer a number, or a file cannot be written.
-    pub fn run(&mut self, mut seen: impl FnMut(&Progress) -> bool, mut validated: impl FnMut(&Validation)) -> Result<(), Error> {
+    pub fn run(
+        &mut self,
+        mut seen: impl FnMut(&Progress) -> bool,
+        mut validated: impl FnMut(&Validation),
+    ) -> Result<(), Error> {
         let per_epoch = self.steps_per_epoch();
         let total = per_epoch * self.config.epochs;
         let start = Instant::now();
@@ -329,7 +381,11 @@ impl<'a, L: Learner> Fit<'a, L> {
                 if lost {
                     return Ok(());
                 }
-            } else if self.state.step.is_multiple_of(self.config.checkpoint_every.max(1)) {
+            } else if self
+                .state
+                .step
+                .is_multiple_of(self.config.checkpoint_every.max(1))
+            {
                 self.checkpoint()?;
             }
             if !go_on {
@@ -357,17 +413,38 @@ impl<'a, L: Learner> Fit<'a, L> {
         order
     }
 
-    fn step(&mut self, epoch: usize, indices: &[usize], total: usize) -> Result<(Outcome, f32, f32), Error> {
+    fn step(
+        &mut self,
+        epoch: usize,
+        indices: &[usize],
+        total: usize,
+    ) -> Result<(Outcome, f32, f32), Error> {
         let config = &self.config;
         // The step is in the seed, so that a repeated image is changed in another way each time.
         let stream = (epoch as u64) << 32 | self.state.step as u64;
-        let batch = self.train.batch(indices, &config.augment, config.seed, stream)?;
+        let batch = self
+            .train
+            .batch(indices, &config.augment, config.seed, stream)?;
         let last = self.learner.stages() - 1;
-        let first_stage = if epoch < config.head_epochs { last } else { config.first_stage };
-        let losses = Losses { class: config.loss.clone(), evidence: config.evidence };
+        let first_stage = if epoch < config.head_epochs {
+            last
+        } else {
+            config.first_stage
+        };
+        let losses = Losses {
+            class: config.loss.clone(),
+            evidence: config.evidence,
+        };
         let mut gradients = vec![0.0; self.parameters.len()];
         let seed = Rng::at(config.seed, 2, self.state.step as u64).next();
-        let outcome = self.learner.gradients(&mut self.parameters, &batch, &losses, first_stage, seed, &mut gradients)?;
+        let outcome = self.learner.gradients(
+            &mut self.parameters,
+            &batch,
+            &losses,
+            first_stage,
+            seed,
+            &mut gradients,
+        )?;
         if !outcome.class.is_finite() {
             return Err(Error::Training(format!(
                 "the loss is no longer a number at step {}: lower the learning rate",
@@ -391,17 +468,40 @@ impl<'a, L: Learner> Fit<'a, L> {
                 config.backbone * config.stage_decay.powi((last - 1 - stage) as i32)
             }
         };
-        self.optimiser.step(&mut self.parameters, &gradients, self.learner.segments(), |s| rate * share(s.stage));
-        optim::average(&mut self.ema, &self.parameters, config.ema, self.state.step as u64);
+        self.optimiser.step(
+            &mut self.parameters,
+            &gradients,
+            self.learner.segments(),
+            |s| rate * share(s.stage),
+        );
+        optim::average(
+            &mut self.ema,
+            &self.parameters,
+            config.ema,
+            self.state.step as u64,
+        );
         Ok((outcome, norm, rate))
     }
 
     /// Validates, keeps the best weights; true when patience is lost.
-    fn end_epoch(&mut self, epoch: usize, start: Instant, validated: &mut impl FnMut(&Validation)) -> Result<bool, Error> {
+    fn end_epoch(
+        &mut self,
+        epoch: usize,
+        start: Instant,
+        validated: &mut impl FnMut(&Validation),
+    ) -> Result<bool, Error> {
         let seen = self.state.epoch_seen.max(1);
-        let train = (self.state.epoch_loss / seen as f64, self.state.epoch_right as f32 / seen as f32);
-        (self.state.epoch_loss, self.state.epoch_right, self.state.epoch_seen) = (0.0, 0, 0);
-        let due = (epoch + 1).is_multiple_of(self.config.validate_every.max(1)) || epoch + 1 == self.config.epochs;
+        let train = (
+            self.state.epoch_loss / seen as f64,
+            self.state.epoch_right as f32 / seen as f32,
+        );
+        (
+            self.state.epoch_loss,
+            self.state.epoch_right,
+            self.state.epoch_seen,
+        ) = (0.0, 0, 0);
+        let due = (epoch + 1).is_multiple_of(self.config.validate_every.max(1))
+            || epoch + 1 == self.config.epochs;
         if !due {
             return Ok(false);
         }
@@ -428,7 +528,12 @@ impl<'a, L: Learner> Fit<'a, L> {
 ///
 /// # Errors
 /// When an image cannot be read.
-pub fn validate<L: Learner>(learner: &mut L, parameters: &[f32], val: &Loader<'_>, batch: usize) -> Result<Validation, Error> {
+pub fn validate<L: Learner>(
+    learner: &mut L,
+    parameters: &[f32],
+    val: &Loader<'_>,
+    batch: usize,
+) -> Result<Validation, Error> {
     let indices: Vec<usize> = (0..val.samples.len()).collect();
     let (mut probabilities, mut labels) = (Vec::new(), Vec::new());
     let (mut loss, mut right, mut hits, mut marked) = (0.0f64, 0, 0, 0);
@@ -436,7 +541,12 @@ pub fn validate<L: Learner>(learner: &mut L, parameters: &[f32], val: &Loader<'_
         let batch = val.batch(chunk, &Augment::none(), 0, 0)?;
         let answer = learner.answers(parameters, &batch)?;
         let classes = answer.logits.len() / batch.len();
-        for (i, (logits, target)) in answer.logits.chunks_exact(classes).zip(&batch.targets).enumerate() {
+        for (i, (logits, target)) in answer
+            .logits
+            .chunks_exact(classes)
+            .zip(&batch.targets)
+            .enumerate()
+        {
             let p = softmax(logits);
             loss -= f64::from(p[target.label].max(1e-12).ln());
             right += usize::from((0..classes).all(|c| p[c] <= p[target.label]));
@@ -444,10 +554,16 @@ pub fn validate<L: Learner>(learner: &mut L, parameters: &[f32], val: &Loader<'_
             if let (Some((maps, h, w)), false) = (&answer.evidence, boxes.is_empty()) {
                 marked += 1;
                 let map = &maps[i * h * w..][..h * w];
-                let top = (0..map.len()).max_by(|&a, &b| map[a].total_cmp(&map[b])).unwrap_or(0);
+                let top = (0..map.len())
+                    .max_by(|&a, &b| map[a].total_cmp(&map[b]))
+                    .unwrap_or(0);
                 let (x, y) = ((top % w) as f32 + 0.5, (top / w) as f32 + 0.5);
                 let (x, y) = (x / *w as f32, y / *h as f32);
-                hits += usize::from(boxes.iter().any(|b| x >= b[0] && x <= b[2] && y >= b[1] && y <= b[3]));
+                hits += usize::from(
+                    boxes
+                        .iter()
+                        .any(|b| x >= b[0] && x <= b[2] && y >= b[1] && y <= b[3]),
+                );
             }
             probabilities.push(p);
             labels.push(target.label);

@@ -39,7 +39,15 @@ pub trait Learner {
     ///
     /// # Errors
     /// When the batch does not fit the network.
-    fn gradients(&mut self, parameters: &mut [f32], batch: &Batch, losses: &Losses, first_stage: usize, seed: u64, gradients: &mut [f32]) -> Result<Outcome, Error>;
+    fn gradients(
+        &mut self,
+        parameters: &mut [f32],
+        batch: &Batch,
+        losses: &Losses,
+        first_stage: usize,
+        seed: u64,
+        gradients: &mut [f32],
+    ) -> Result<Outcome, Error>;
 
     /// Runs a batch.
     ///
@@ -70,9 +78,20 @@ impl NativeLearner {
     /// A learner with a number of lanes; the result depends on it (in the last bits), so it is part
     /// of the configuration and not the number of processors.
     pub fn new(network: Native, lanes: usize, chunk: usize) -> Self {
-        let stages = network.segments().iter().map(|s| s.stage).max().unwrap_or(0) + 1;
+        let stages = network
+            .segments()
+            .iter()
+            .map(|s| s.stage)
+            .max()
+            .unwrap_or(0)
+            + 1;
         let lanes = (0..lanes.max(1)).map(|_| Lane::default()).collect();
-        Self { network, stages, lanes, chunk: chunk.max(1) }
+        Self {
+            network,
+            stages,
+            lanes,
+            chunk: chunk.max(1),
+        }
     }
 
     /// The network.
@@ -90,7 +109,15 @@ impl Learner for NativeLearner {
         self.stages
     }
 
-    fn gradients(&mut self, parameters: &mut [f32], batch: &Batch, losses: &Losses, first_stage: usize, seed: u64, gradients: &mut [f32]) -> Result<Outcome, Error> {
+    fn gradients(
+        &mut self,
+        parameters: &mut [f32],
+        batch: &Batch,
+        losses: &Losses,
+        first_stage: usize,
+        seed: u64,
+        gradients: &mut [f32],
+    ) -> Result<Outcome, Error> {
         let share = batch.len().div_ceil(self.lanes.len()).max(1);
         let (network, chunk) = (&self.network, self.chunk);
         let parameters: &[f32] = parameters;
@@ -101,14 +128,27 @@ impl Learner for NativeLearner {
                 .enumerate()
                 .map(|(i, lane)| {
                     scope.spawn(move || {
-                        let range = (i * share).min(batch.len())..((i + 1) * share).min(batch.len());
-                        lane.work(network, parameters, batch, range, losses, first_stage, seed, chunk)
+                        let range =
+                            (i * share).min(batch.len())..((i + 1) * share).min(batch.len());
+                        lane.work(
+                            network,
+                            parameters,
+                            batch,
+                            range,
+                            losses,
+                            first_stage,
+                            seed,
+                            chunk,
+                        )
                     })
                 })
                 .collect();
             running
                 .into_iter()
-                .map(|r| r.join().unwrap_or_else(|_| Err(Error::Training("a training thread died".into()))))
+                .map(|r| {
+                    r.join()
+                        .unwrap_or_else(|_| Err(Error::Training("a training thread died".into())))
+                })
                 .collect()
         });
         results.into_iter().collect::<Result<Vec<()>, Error>>()?;
@@ -133,17 +173,29 @@ impl Learner for NativeLearner {
                 .zip(batch.pixels.chunks(share * area))
                 .map(|(lane, pixels)| {
                     scope.spawn(move || {
-                        network.forward(parameters, pixels, pixels.len() / area, batch.size, Mode::INFER, &mut lane.workspace)
+                        network.forward(
+                            parameters,
+                            pixels,
+                            pixels.len() / area,
+                            batch.size,
+                            Mode::INFER,
+                            &mut lane.workspace,
+                        )
                     })
                 })
                 .collect();
             running
                 .into_iter()
-                .map(|r| r.join().unwrap_or_else(|_| Err(Error::Training("a thread died".into()))))
+                .map(|r| {
+                    r.join()
+                        .unwrap_or_else(|_| Err(Error::Training("a thread died".into())))
+                })
                 .collect()
         });
         let mut parts = parts.into_iter();
-        let mut all = parts.next().unwrap_or_else(|| Err(Error::Training("an empty batch".into())))?;
+        let mut all = parts
+            .next()
+            .unwrap_or_else(|| Err(Error::Training("an empty batch".into())))?;
         for part in parts {
             let part = part?;
             all.logits.extend(part.logits);
@@ -159,7 +211,17 @@ impl Learner for NativeLearner {
 
 impl Lane {
     #[allow(clippy::too_many_arguments)] // one thread's share of a batch
-    fn work(&mut self, network: &Native, parameters: &[f32], batch: &Batch, range: std::ops::Range<usize>, losses: &Losses, first_stage: usize, seed: u64, chunk: usize) -> Result<(), Error> {
+    fn work(
+        &mut self,
+        network: &Native,
+        parameters: &[f32],
+        batch: &Batch,
+        range: std::ops::Range<usize>,
+        losses: &Losses,
+        first_stage: usize,
+        seed: u64,
+        chunk: usize,
+    ) -> Result<(), Error> {
         self.gradients.clear();
         self.gradients.resize(parameters.len(), 0.0);
         self.outcome = Outcome::default();
@@ -167,12 +229,26 @@ impl Lane {
         let mut start = range.start;
         while start < range.end {
             let n = chunk.min(range.end - start);
-            let mode = Mode { keep: true, dropout: Some(seed ^ start as u64), parallel: false, until: Until::Stage(first_stage) };
+            let mode = Mode {
+                keep: true,
+                dropout: Some(seed ^ start as u64),
+                parallel: false,
+                until: Until::Stage(first_stage),
+            };
             let pixels = &batch.pixels[start * area..][..n * area];
-            let answer = network.forward(parameters, pixels, n, batch.size, mode, &mut self.workspace)?;
+            let answer =
+                network.forward(parameters, pixels, n, batch.size, mode, &mut self.workspace)?;
             let targets = &batch.targets[start..start + n];
-            let (d_logits, d_evidence) = output_gradients(&answer, targets, losses, batch.len(), &mut self.outcome);
-            network.backward(parameters, &d_logits, d_evidence.as_deref(), mode, &mut self.gradients, &mut self.workspace);
+            let (d_logits, d_evidence) =
+                output_gradients(&answer, targets, losses, batch.len(), &mut self.outcome);
+            network.backward(
+                parameters,
+                &d_logits,
+                d_evidence.as_deref(),
+                mode,
+                &mut self.gradients,
+                &mut self.workspace,
+            );
             start += n;
         }
         Ok(())
@@ -180,7 +256,13 @@ impl Lane {
 }
 
 /// Gradients of the mean loss with respect to the logits and the evidence map.
-pub(crate) fn output_gradients(answer: &Answer, targets: &[super::Target], losses: &Losses, batch: usize, outcome: &mut Outcome) -> (Vec<f32>, Option<Vec<f32>>) {
+pub(crate) fn output_gradients(
+    answer: &Answer,
+    targets: &[super::Target],
+    losses: &Losses,
+    batch: usize,
+    outcome: &mut Outcome,
+) -> (Vec<f32>, Option<Vec<f32>>) {
     let classes = answer.logits.len() / targets.len();
     let scale = 1.0 / batch as f32;
     let mut d_logits = Vec::with_capacity(answer.logits.len());
@@ -191,19 +273,23 @@ pub(crate) fn output_gradients(answer: &Answer, targets: &[super::Target], losse
         outcome.right += usize::from(best == Some(target.label));
         d_logits.extend(gradient.iter().map(|g| g * scale));
     }
-    let d_evidence = answer.evidence.as_ref().filter(|_| losses.evidence > 0.0).map(|(map, h, w)| {
-        let mut all = Vec::with_capacity(map.len());
-        for (map, target) in map.chunks_exact(h * w).zip(targets) {
-            let Some(boxes) = &target.boxes else {
-                all.resize(all.len() + h * w, 0.0);
-                continue;
-            };
-            let (value, gradient) = loss::evidence(map, &evidence_target(boxes, *h, *w));
-            outcome.evidence += value * scale;
-            all.extend(gradient.iter().map(|g| g * scale * losses.evidence));
-        }
-        all
-    });
+    let d_evidence = answer
+        .evidence
+        .as_ref()
+        .filter(|_| losses.evidence > 0.0)
+        .map(|(map, h, w)| {
+            let mut all = Vec::with_capacity(map.len());
+            for (map, target) in map.chunks_exact(h * w).zip(targets) {
+                let Some(boxes) = &target.boxes else {
+                    all.resize(all.len() + h * w, 0.0);
+                    continue;
+                };
+                let (value, gradient) = loss::evidence(map, &evidence_target(boxes, *h, *w));
+                outcome.evidence += value * scale;
+                all.extend(gradient.iter().map(|g| g * scale * losses.evidence));
+            }
+            all
+        });
     (d_logits, d_evidence)
 }
 
@@ -219,8 +305,18 @@ pub struct BurnLearner {
 impl BurnLearner {
     /// A learner. Networks that start from fresh weights need `live_statistics`.
     pub fn new(network: crate::model::burn_net::BurnNet, live_statistics: bool) -> Self {
-        let stages = network.segments().iter().map(|s| s.stage).max().unwrap_or(0) + 1;
-        Self { network, stages, live_statistics }
+        let stages = network
+            .segments()
+            .iter()
+            .map(|s| s.stage)
+            .max()
+            .unwrap_or(0)
+            + 1;
+        Self {
+            network,
+            stages,
+            live_statistics,
+        }
     }
 
     /// The network.
@@ -230,7 +326,11 @@ impl BurnLearner {
 
     fn pixels(&self, batch: &Batch) -> Vec<f32> {
         let channels = self.network.graph().channels();
-        batch.pixels.iter().flat_map(|&p| std::iter::repeat_n(p, channels)).collect()
+        batch
+            .pixels
+            .iter()
+            .flat_map(|&p| std::iter::repeat_n(p, channels))
+            .collect()
     }
 }
 
@@ -243,13 +343,27 @@ impl Learner for BurnLearner {
         self.stages
     }
 
-    fn gradients(&mut self, parameters: &mut [f32], batch: &Batch, losses: &Losses, first_stage: usize, seed: u64, gradients: &mut [f32]) -> Result<Outcome, Error> {
+    fn gradients(
+        &mut self,
+        parameters: &mut [f32],
+        batch: &Batch,
+        losses: &Losses,
+        first_stage: usize,
+        seed: u64,
+        gradients: &mut [f32],
+    ) -> Result<Outcome, Error> {
         use crate::model::burn_net::{Phase, Weight, values};
         use burn::tensor::{Tensor, TensorData};
         self.network.device().seed(seed);
         let weights = self.network.tensors(parameters, true, first_stage);
-        let x = self.network.input(&self.pixels(batch), batch.len(), batch.size, true)?;
-        let phase = if self.live_statistics { Phase::Training } else { Phase::FixedStatistics };
+        let x = self
+            .network
+            .input(&self.pixels(batch), batch.len(), batch.size, true)?;
+        let phase = if self.live_statistics {
+            Phase::Training
+        } else {
+            Phase::FixedStatistics
+        };
         let out = self.network.forward(&weights, x, phase)?;
         let evidence = match &out.evidence {
             Some(e) => {
@@ -258,16 +372,24 @@ impl Learner for BurnLearner {
             }
             None => None,
         };
-        let answer = Answer { logits: values(out.logits.clone().inner())?, pooled: Vec::new(), evidence, features: (Vec::new(), 0, 0, 0) };
+        let answer = Answer {
+            logits: values(out.logits.clone().inner())?,
+            pooled: Vec::new(),
+            evidence,
+            features: (Vec::new(), 0, 0, 0),
+        };
         let mut outcome = Outcome::default();
-        let (d_logits, d_evidence) = output_gradients(&answer, &batch.targets, losses, batch.len(), &mut outcome);
+        let (d_logits, d_evidence) =
+            output_gradients(&answer, &batch.targets, losses, batch.len(), &mut outcome);
         // The loss's gradients are known; a product with them carries them back into the network.
         let device = self.network.device().clone().autodiff();
         let shape = out.logits.dims();
-        let mut total = (out.logits * Tensor::<2>::from_data(TensorData::new(d_logits, shape), &device)).sum();
+        let mut total =
+            (out.logits * Tensor::<2>::from_data(TensorData::new(d_logits, shape), &device)).sum();
         if let (Some(map), Some(d)) = (out.evidence, d_evidence) {
             let shape = map.dims();
-            total = total + (map * Tensor::<4>::from_data(TensorData::new(d, shape), &device)).sum();
+            total =
+                total + (map * Tensor::<4>::from_data(TensorData::new(d, shape), &device)).sum();
         }
         let mut found = total.backward();
         for (segment, weight) in self.network.segments().iter().zip(&weights) {
@@ -281,7 +403,12 @@ impl Learner for BurnLearner {
             }
         }
         for (name, statistic) in out.statistics {
-            if let Some(s) = self.network.segments().iter().find(|s| s.name == name && s.stage >= first_stage) {
+            if let Some(s) = self
+                .network
+                .segments()
+                .iter()
+                .find(|s| s.name == name && s.stage >= first_stage)
+            {
                 parameters[s.range()].copy_from_slice(&values(statistic.inner())?);
             }
         }
@@ -289,6 +416,7 @@ impl Learner for BurnLearner {
     }
 
     fn answers(&mut self, parameters: &[f32], batch: &Batch) -> Result<Answer, Error> {
-        self.network.infer(parameters, &self.pixels(batch), batch.len(), batch.size)
+        self.network
+            .infer(parameters, &self.pixels(batch), batch.len(), batch.size)
     }
 }

@@ -22,7 +22,11 @@ pub struct ClassLoss {
 
 impl Default for ClassLoss {
     fn default() -> Self {
-        Self { label_smoothing: 0.0, focal: 0.0, class_weights: Vec::new() }
+        Self {
+            label_smoothing: 0.0,
+            focal: 0.0,
+            class_weights: Vec::new(),
+        }
     }
 }
 
@@ -33,7 +37,12 @@ impl ClassLoss {
         let p = softmax(logits);
         let weight = self.class_weights.get(label).copied().unwrap_or(1.0);
         let target = |c: usize| {
-            self.label_smoothing / k + if c == label { 1.0 - self.label_smoothing } else { 0.0 }
+            self.label_smoothing / k
+                + if c == label {
+                    1.0 - self.label_smoothing
+                } else {
+                    0.0
+                }
         };
         let log = |c: usize| p[c].max(1e-12).ln();
         let entropy: f32 = -(0..p.len()).map(|c| target(c) * log(c)).sum::<f32>();
@@ -93,14 +102,22 @@ mod tests {
             up[i] += 1e-2;
             down[i] -= 1e-2;
             let slope = (value(&up) - value(&down)) / 2e-2;
-            assert!((slope - gradient[i]).abs() < 2e-3, "{slope} {}", gradient[i]);
+            assert!(
+                (slope - gradient[i]).abs() < 2e-3,
+                "{slope} {}",
+                gradient[i]
+            );
         }
     }
 
     #[test]
     fn class_gradients_agree_with_differences() {
         for focal in [0.0, 2.0] {
-            let loss = ClassLoss { label_smoothing: 0.1, focal, class_weights: vec![1.0, 2.0, 3.0] };
+            let loss = ClassLoss {
+                label_smoothing: 0.1,
+                focal,
+                class_weights: vec![1.0, 2.0, 3.0],
+            };
             let at = [0.3, -0.7, 1.1];
             agrees(|z| loss.of(z, 1).0, &loss.of(&at, 1).1, &at);
         }

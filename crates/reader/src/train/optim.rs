@@ -46,11 +46,22 @@ pub struct AdamW {
 impl AdamW {
     /// A fresh state for `len` parameters.
     pub fn new(len: usize, decay: f32) -> Self {
-        Self { first: vec![0.0; len], second: vec![0.0; len], steps: 0, decay }
+        Self {
+            first: vec![0.0; len],
+            second: vec![0.0; len],
+            steps: 0,
+            decay,
+        }
     }
 
     /// One step. `rate` gives each segment's learning rate; zero leaves a segment as it is.
-    pub fn step(&mut self, parameters: &mut [f32], gradients: &[f32], segments: &[Segment], rate: impl Fn(&Segment) -> f32) {
+    pub fn step(
+        &mut self,
+        parameters: &mut [f32],
+        gradients: &[f32],
+        segments: &[Segment],
+        rate: impl Fn(&Segment) -> f32,
+    ) {
         const BETA: (f32, f32) = (0.9, 0.999);
         self.steps += 1;
         let t = self.steps.min(i32::MAX as u64) as i32;
@@ -60,10 +71,20 @@ impl AdamW {
             if lr == 0.0 || !segment.trained {
                 continue;
             }
-            let shrink = if segment.decays { 1.0 - lr * self.decay } else { 1.0 };
+            let shrink = if segment.decays {
+                1.0 - lr * self.decay
+            } else {
+                1.0
+            };
             let r = segment.range();
-            let state = self.first[r.clone()].iter_mut().zip(&mut self.second[r.clone()]);
-            for ((p, g), (m, v)) in parameters[r.clone()].iter_mut().zip(&gradients[r]).zip(state) {
+            let state = self.first[r.clone()]
+                .iter_mut()
+                .zip(&mut self.second[r.clone()]);
+            for ((p, g), (m, v)) in parameters[r.clone()]
+                .iter_mut()
+                .zip(&gradients[r])
+                .zip(state)
+            {
                 *m = BETA.0 * *m + (1.0 - BETA.0) * g;
                 *v = BETA.1 * *v + (1.0 - BETA.1) * g * g;
                 *p = *p * shrink - lr * (*m / c1) / ((*v / c2).sqrt() + 1e-8);
@@ -74,7 +95,11 @@ impl AdamW {
 
 /// Scales gradients down to a largest norm; returns the norm before.
 pub fn clip(gradients: &mut [f32], largest: f32) -> f32 {
-    let norm = gradients.iter().map(|g| f64::from(*g) * f64::from(*g)).sum::<f64>().sqrt() as f32;
+    let norm = gradients
+        .iter()
+        .map(|g| f64::from(*g) * f64::from(*g))
+        .sum::<f64>()
+        .sqrt() as f32;
     if norm > largest {
         let scale = largest / norm;
         gradients.iter_mut().for_each(|g| *g *= scale);

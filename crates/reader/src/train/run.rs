@@ -109,15 +109,29 @@ pub struct RunSummary {
 /// # Errors
 /// When the data cannot be used (a group on both sides of the split above all), the weights do not
 /// fit, or training fails.
-pub fn run(config: &RunConfig, folder: &Path, resume: bool, observer: &mut dyn Observer) -> Result<RunSummary, Error> {
+pub fn run(
+    config: &RunConfig,
+    folder: &Path,
+    resume: bool,
+    observer: &mut dyn Observer,
+) -> Result<RunSummary, Error> {
     let data = Data::open(config, observer)?;
     if config.find_duplicates {
         data.report_duplicates(observer)?;
     }
-    let evidence = data.has_boxes && config.arch.graph_with_evidence(2).is_ok() && config.train.evidence > 0.0;
+    let evidence =
+        data.has_boxes && config.arch.graph_with_evidence(2).is_ok() && config.train.evidence > 0.0;
     let classes = data.classes.len();
-    let graph = if evidence { config.arch.graph_with_evidence(classes)? } else { config.arch.graph(classes) };
-    let size = if config.size == 0 { config.arch.native_size() } else { config.size };
+    let graph = if evidence {
+        config.arch.graph_with_evidence(classes)?
+    } else {
+        config.arch.graph(classes)
+    };
+    let size = if config.size == 0 {
+        config.arch.native_size()
+    } else {
+        config.size
+    };
     let mut weights = arch::initialise(&graph, config.train.seed);
     if evidence {
         arch::settle_evidence(&mut weights)?;
@@ -125,11 +139,18 @@ pub fn run(config: &RunConfig, folder: &Path, resume: bool, observer: &mut dyn O
     if let Some(path) = &config.init {
         let found = Weights::open(path)?;
         let count = weights.adopt(&found);
-        observer.note(&format!("{count} of {} arrays start from {}", weights.len(), path.display()));
+        observer.note(&format!(
+            "{count} of {} arrays start from {}",
+            weights.len(),
+            path.display()
+        ));
     }
     std::fs::create_dir_all(folder).map_err(|e| Error::file(folder, e))?;
     let path = folder.join("config.json");
-    write_whole(&path, &serde_json::to_vec_pretty(config).map_err(|e| Error::json(&path, e))?)?;
+    write_whole(
+        &path,
+        &serde_json::to_vec_pretty(config).map_err(|e| Error::json(&path, e))?,
+    )?;
     let norm = Norm::default();
     let loader = |split: &str| Loader {
         samples: data.side(split, config),
@@ -139,7 +160,11 @@ pub fn run(config: &RunConfig, folder: &Path, resume: bool, observer: &mut dyn O
         has_boxes: data.has_boxes,
     };
     let (train, val) = (loader("train"), loader("val"));
-    observer.note(&format!("{} images to train on, {} to validate on, {size} x {size} pixels", train.samples.len(), val.samples.len()));
+    observer.note(&format!(
+        "{} images to train on, {} to validate on, {size} x {size} pixels",
+        train.samples.len(),
+        val.samples.len()
+    ));
     let training = config.train.clone();
     // Weights that were trained before have good statistics to keep, fresh ones learn their own (on
     // burn); VGG-16 has none.
@@ -151,7 +176,11 @@ pub fn run(config: &RunConfig, folder: &Path, resume: bool, observer: &mut dyn O
         let learner = NativeLearner::new(network, config.lanes, 2);
         let mut fit = Fit::new(learner, first, training, train, val, folder)?;
         let finished = watch(&mut fit, resume, folder, observer)?;
-        (fit.learner.network().weights(fit.best()), fit.history().to_vec(), finished)
+        (
+            fit.learner.network().weights(fit.best()),
+            fit.history().to_vec(),
+            finished,
+        )
     } else {
         let (grey, weights) = graph.greyscale(&weights)?;
         let network = BurnNet::new(grey.clone(), burn_net::device());
@@ -159,11 +188,23 @@ pub fn run(config: &RunConfig, folder: &Path, resume: bool, observer: &mut dyn O
         let learner = BurnLearner::new(network, config.init.is_none());
         let mut fit = Fit::new(learner, first, training, train, val, folder)?;
         let finished = watch(&mut fit, resume, folder, observer)?;
-        (grey.fold(&fit.learner.network().weights(fit.best()))?.1, fit.history().to_vec(), finished)
+        (
+            grey.fold(&fit.learner.network().weights(fit.best()))?.1,
+            fit.history().to_vec(),
+            finished,
+        )
     };
     let trained = serde_json::json!({ "config": config.train, "epochs": history });
     let mut json = describe(config, &data, evidence, size, norm, trained);
-    finish(config, &data, folder, &mut json, &folded, Precision::F32, observer)?;
+    finish(
+        config,
+        &data,
+        folder,
+        &mut json,
+        &folded,
+        Precision::F32,
+        observer,
+    )?;
     Ok(RunSummary {
         folder: folder.to_owned(),
         history,
@@ -180,12 +221,25 @@ pub fn run(config: &RunConfig, folder: &Path, resume: bool, observer: &mut dyn O
 ///
 /// # Errors
 /// When the data cannot be used or the weights do not fit.
-pub fn package(config: &RunConfig, weights: &Weights, trained: serde_json::Value, precision: Precision, folder: &Path, observer: &mut dyn Observer) -> Result<ModelJson, Error> {
+pub fn package(
+    config: &RunConfig,
+    weights: &Weights,
+    trained: serde_json::Value,
+    precision: Precision,
+    folder: &Path,
+    observer: &mut dyn Observer,
+) -> Result<ModelJson, Error> {
     let data = Data::open(config, observer)?;
     let evidence = weights.has("evidence.map.weight");
-    let size = if config.size == 0 { config.arch.native_size() } else { config.size };
+    let size = if config.size == 0 {
+        config.arch.native_size()
+    } else {
+        config.size
+    };
     let mut json = describe(config, &data, evidence, size, Norm::default(), trained);
-    finish(config, &data, folder, &mut json, weights, precision, observer)?;
+    finish(
+        config, &data, folder, &mut json, weights, precision, observer,
+    )?;
     Ok(json)
 }
 
@@ -195,9 +249,17 @@ fn folded_grey(graph: &Graph, weights: &Weights) -> Result<(Graph, Weights), Err
 }
 
 /// Runs the loop and keeps `metrics.jsonl` and `metrics.csv`; returns whether it came to its end.
-fn watch<L: Learner>(fit: &mut Fit<'_, L>, resume: bool, folder: &Path, observer: &mut dyn Observer) -> Result<bool, Error> {
+fn watch<L: Learner>(
+    fit: &mut Fit<'_, L>,
+    resume: bool,
+    folder: &Path,
+    observer: &mut dyn Observer,
+) -> Result<bool, Error> {
     if resume && fit.resume()? {
-        observer.note(&format!("goes on after epoch {}", fit.history().last().map_or(0, |h| h.epoch + 1)));
+        observer.note(&format!(
+            "goes on after epoch {}",
+            fit.history().last().map_or(0, |h| h.epoch + 1)
+        ));
     }
     let mut stopped = false;
     let shared = std::cell::RefCell::new(&mut *observer);
@@ -221,12 +283,25 @@ fn write_metrics(folder: &Path, history: &[Validation]) -> Result<(), Error> {
         lines.push(b'\n');
     }
     write_whole(&path, &lines)?;
-    let mut table = b"epoch,train_loss,train_accuracy,val_loss,val_accuracy,val_auroc,val_peak_in_box\n".to_vec();
+    let mut table =
+        b"epoch,train_loss,train_accuracy,val_loss,val_accuracy,val_auroc,val_peak_in_box\n"
+            .to_vec();
     for v in history {
         let peak = v.val_peak_in_box.map_or(String::new(), |p| p.to_string());
-        let row = (v.epoch, v.train_loss, v.train_accuracy, v.val_loss, v.val_accuracy, v.val_auroc);
-        writeln!(table, "{},{},{},{},{},{},{peak}", row.0, row.1, row.2, row.3, row.4, row.5)
-            .map_err(|e| Error::file(folder, e))?;
+        let row = (
+            v.epoch,
+            v.train_loss,
+            v.train_accuracy,
+            v.val_loss,
+            v.val_accuracy,
+            v.val_auroc,
+        );
+        writeln!(
+            table,
+            "{},{},{},{},{},{},{peak}",
+            row.0, row.1, row.2, row.3, row.4, row.5
+        )
+        .map_err(|e| Error::file(folder, e))?;
     }
     write_whole(&folder.join("metrics.csv"), &table)
 }
@@ -247,44 +322,85 @@ impl Data {
             manifest.check_groups()?;
             manifests.push(manifest);
         }
-        let first = manifests.first().ok_or_else(|| Error::Data("name a manifest or a folder".into()))?;
-        let classes = if config.classes.is_empty() { first.classes.clone() } else { config.classes.clone() };
+        let first = manifests
+            .first()
+            .ok_or_else(|| Error::Data("name a manifest or a folder".into()))?;
+        let classes = if config.classes.is_empty() {
+            first.classes.clone()
+        } else {
+            config.classes.clone()
+        };
         if classes.len() < 2 {
-            return Err(Error::Data(format!("only one class ({}) is there to learn", classes.join(", "))));
+            return Err(Error::Data(format!(
+                "only one class ({}) is there to learn",
+                classes.join(", ")
+            )));
         }
         for manifest in &manifests {
             if let Some(unknown) = manifest.classes.iter().find(|c| !classes.contains(c)) {
-                return Err(Error::Data(format!("label {unknown:?} is none of {}", classes.join(", "))));
+                return Err(Error::Data(format!(
+                    "label {unknown:?} is none of {}",
+                    classes.join(", ")
+                )));
             }
         }
         let has_boxes = first.has_boxes;
         observer.note(&format!("classes: {}", classes.join(", ")));
-        Ok(Self { manifests, classes, has_boxes })
+        Ok(Self {
+            manifests,
+            classes,
+            has_boxes,
+        })
     }
 
     /// Says which images show the same, and above all which do so on both sides of the split.
     fn report_duplicates(&self, observer: &mut dyn Observer) -> Result<(), Error> {
         let samples: Vec<&Sample> = self.manifests.iter().flat_map(|m| &m.samples).collect();
-        let prints: Result<Vec<_>, Error> =
-            samples.par_iter().map(|s| Ok(fingerprint(&input::open(&s.path)?.image))).collect();
+        let prints: Result<Vec<_>, Error> = samples
+            .par_iter()
+            .map(|s| Ok(fingerprint(&input::open(&s.path)?.image)))
+            .collect();
         let pairs = near_duplicates(&prints?);
-        let across: Vec<_> = pairs.iter().filter(|d| samples[d.first].split != samples[d.second].split).collect();
-        observer.note(&format!("{} pairs of near-duplicates, {} of them across the split", pairs.len(), across.len()));
+        let across: Vec<_> = pairs
+            .iter()
+            .filter(|d| samples[d.first].split != samples[d.second].split)
+            .collect();
+        observer.note(&format!(
+            "{} pairs of near-duplicates, {} of them across the split",
+            pairs.len(),
+            across.len()
+        ));
         for d in across.iter().take(5) {
-            observer.note(&format!("  {} and {}", samples[d.first].name, samples[d.second].name));
+            observer.note(&format!(
+                "  {} and {}",
+                samples[d.first].name, samples[d.second].name
+            ));
         }
         Ok(())
     }
 
     fn side(&self, split: &str, config: &RunConfig) -> Vec<&Sample> {
         let usable = |s: &&Sample| {
-            split != "train" || !config.redistributable_only || s.attributes.get("redistributable").is_none_or(|v| v == "1")
+            split != "train"
+                || !config.redistributable_only
+                || s.attributes.get("redistributable").is_none_or(|v| v == "1")
         };
-        self.manifests.iter().flat_map(|m| m.split(split)).filter(usable).collect()
+        self.manifests
+            .iter()
+            .flat_map(|m| m.split(split))
+            .filter(usable)
+            .collect()
     }
 }
 
-fn describe(config: &RunConfig, data: &Data, evidence: bool, size: usize, norm: Norm, trained: serde_json::Value) -> ModelJson {
+fn describe(
+    config: &RunConfig,
+    data: &Data,
+    evidence: bool,
+    size: usize,
+    norm: Norm,
+    trained: serde_json::Value,
+) -> ModelJson {
     let positive = config.positive.or((data.classes.len() == 2).then_some(1));
     ModelJson {
         format: 1,
@@ -303,20 +419,34 @@ fn describe(config: &RunConfig, data: &Data, evidence: bool, size: usize, norm: 
         doubt: 0.0,
         flip_tta: config.mirrored,
         ood: None,
-        weights: WeightsFile { file: String::new(), sha256: String::new() },
+        weights: WeightsFile {
+            file: String::new(),
+            sha256: String::new(),
+        },
         trained,
     }
 }
 
 /// Calibrates a trained network on the validation images, measures what it knows on the training
 /// images, and writes the folder.
-fn finish(config: &RunConfig, data: &Data, folder: &Path, json: &mut ModelJson, weights: &Weights, precision: Precision, observer: &mut dyn Observer) -> Result<(), Error> {
+fn finish(
+    config: &RunConfig,
+    data: &Data,
+    folder: &Path,
+    json: &mut ModelJson,
+    weights: &Weights,
+    precision: Precision,
+    observer: &mut dyn Observer,
+) -> Result<(), Error> {
     store::save(folder, json, weights, precision)?;
     let model = LoadedModel::open(folder, EngineChoice::Auto)?;
     observer.note(&format!("calibrates with {}", model.engine()));
     let val = data.side("val", config);
     let (logits, features) = answers(&model, &val)?;
-    let labels: Vec<usize> = val.iter().map(|s| index_of(&data.classes, &s.label)).collect();
+    let labels: Vec<usize> = val
+        .iter()
+        .map(|s| index_of(&data.classes, &s.label))
+        .collect();
     let calibration = calibrate(&logits, &labels);
     (json.temperature, json.bias) = (calibration.temperature, calibration.bias);
     let probabilities: Vec<Vec<f32>> = logits.iter().map(|l| json.probabilities(l)).collect();
@@ -349,7 +479,10 @@ fn index_of(classes: &[String], label: &str) -> usize {
 fn answers(model: &LoadedModel, samples: &[&Sample]) -> Result<(Vec<Vec<f32>>, Vec<f32>), Error> {
     let (mut logits, mut features) = (Vec::new(), Vec::new());
     for chunk in samples.chunks(16) {
-        let images: Result<Vec<Image>, Error> = chunk.iter().map(|s| Ok(input::open(&s.path)?.image)).collect();
+        let images: Result<Vec<Image>, Error> = chunk
+            .iter()
+            .map(|s| Ok(input::open(&s.path)?.image))
+            .collect();
         let images = images?;
         let readings = model.read_batch(&images.iter().collect::<Vec<_>>())?;
         for r in readings {
@@ -367,17 +500,38 @@ const MEASURED: usize = 1200;
 /// Share of validation images that the distance may refuse.
 const REFUSED: f32 = 0.01;
 
-fn fit_ood(config: &RunConfig, data: &Data, model: &LoadedModel, val_features: &[f32], observer: &mut dyn Observer) -> Result<Option<OodStats>, Error> {
+fn fit_ood(
+    config: &RunConfig,
+    data: &Data,
+    model: &LoadedModel,
+    val_features: &[f32],
+    observer: &mut dyn Observer,
+) -> Result<Option<OodStats>, Error> {
     let train = spread(&data.side("train", config), MEASURED);
     if train.len() < 2 * DIRECTIONS {
-        observer.note("too few training images to learn what other images look like: nothing will be refused");
+        observer.note(
+            "too few training images to learn what other images look like: nothing will be refused",
+        );
         return Ok(None);
     }
     let (_, features) = answers(model, &train)?;
     let width = features.len() / train.len();
-    let labels: Vec<usize> = train.iter().map(|s| index_of(&data.classes, &s.label)).collect();
-    let mut stats = OodStats::fit(&features, width, &labels, data.classes.len(), DIRECTIONS, 0x57E1E)?;
-    let distances: Vec<f32> = val_features.chunks_exact(width).map(|f| stats.distance(f).distance).collect();
+    let labels: Vec<usize> = train
+        .iter()
+        .map(|s| index_of(&data.classes, &s.label))
+        .collect();
+    let mut stats = OodStats::fit(
+        &features,
+        width,
+        &labels,
+        data.classes.len(),
+        DIRECTIONS,
+        0x57E1E,
+    )?;
+    let distances: Vec<f32> = val_features
+        .chunks_exact(width)
+        .map(|f| stats.distance(f).distance)
+        .collect();
     stats.threshold = quantile(&distances, 1.0 - REFUSED) * 1.05;
     let mut other = Vec::new();
     for path in &config.others {
@@ -393,7 +547,10 @@ fn fit_ood(config: &RunConfig, data: &Data, model: &LoadedModel, val_features: &
             other.extend(model.read(&image)?.features);
         }
         stats.fit_gate(&features, &other, width);
-        let gates: Vec<f32> = val_features.chunks_exact(width).map(|f| stats.distance(f).gate).collect();
+        let gates: Vec<f32> = val_features
+            .chunks_exact(width)
+            .map(|f| stats.distance(f).gate)
+            .collect();
         stats.gate_threshold = quantile(&gates, 1.0 - REFUSED).max(0.0);
     }
     Ok(Some(stats))
@@ -402,5 +559,7 @@ fn fit_ood(config: &RunConfig, data: &Data, model: &LoadedModel, val_features: &
 /// Some of the samples, evenly from first to last.
 fn spread<'a>(samples: &[&'a Sample], most: usize) -> Vec<&'a Sample> {
     let n = samples.len().min(most);
-    (0..n).map(|i| samples[i * samples.len() / n.max(1)]).collect()
+    (0..n)
+        .map(|i| samples[i * samples.len() / n.max(1)])
+        .collect()
 }

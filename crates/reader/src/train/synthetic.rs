@@ -19,7 +19,11 @@ pub fn others(count: usize, seed: u64) -> Vec<Image> {
                 4 => shapes(&mut rng),
                 _ => blocks(&mut rng),
             };
-            Image { width: SIDE, height: SIDE, pixels }
+            Image {
+                width: SIDE,
+                height: SIDE,
+                pixels,
+            }
         })
         .collect()
 }
@@ -33,7 +37,10 @@ fn grain(rng: &mut Rng, step: usize) -> Vec<f32> {
         .map(|i| {
             let (x, y) = (i % SIDE, i / SIDE);
             let (cx, cy) = (x / step, y / step);
-            let (fx, fy) = ((x % step) as f32 / step as f32, (y % step) as f32 / step as f32);
+            let (fx, fy) = (
+                (x % step) as f32 / step as f32,
+                (y % step) as f32 / step as f32,
+            );
             let top = at(cx, cy) * (1.0 - fx) + at(cx + 1, cy) * fx;
             let bottom = at(cx, cy + 1) * (1.0 - fx) + at(cx + 1, cy + 1) * fx;
             top * (1.0 - fy) + bottom * fy
@@ -56,7 +63,12 @@ fn shapes(rng: &mut Rng) -> Vec<f32> {
         .map(|i| (gx * (i % SIDE) as f32 + gy * (i / SIDE) as f32) / side / 2.0)
         .collect();
     for _ in 0..4 + rng.below(20) {
-        let (cx, cy, r, v) = (rng.unit() * side, rng.unit() * side, rng.range(5.0, 60.0), rng.unit());
+        let (cx, cy, r, v) = (
+            rng.unit() * side,
+            rng.unit() * side,
+            rng.range(5.0, 60.0),
+            rng.unit(),
+        );
         for (i, p) in pixels.iter_mut().enumerate() {
             let (dx, dy) = ((i % SIDE) as f32 - cx, (i / SIDE) as f32 - cy);
             if dx * dx + dy * dy < r * r {
