@@ -34,6 +34,10 @@ use crate::session::Place;
 const GRACE: Duration = Duration::from_secs(3);
 /// How long it then waits for jobs to finish their step.
 const JOBS_GRACE: Duration = Duration::from_secs(1);
+/// How long to wait for a block store that another process is about to let go.
+const LOCK_PATIENCE: Duration = Duration::from_secs(5);
+/// Rest between two attempts at it.
+const LOCK_PAUSE: Duration = Duration::from_millis(100);
 /// Rest between two looks at transactions under way.
 const RELAYER_POLL: Duration = Duration::from_millis(100);
 
@@ -292,9 +296,7 @@ async fn open_database(config: &Config) -> Result<Database, NodeError> {
 
 async fn open_vault(config: &Config) -> Result<Arc<dyn Vault>, NodeError> {
     Ok(match &config.vault {
-        VaultConfig::Embedded => {
-            Arc::new(EmbeddedVault::open(config.data_dir.join("blocks")).await?)
-        }
+        VaultConfig::Embedded => Arc::new(open_blocks(config).await?),
         VaultConfig::Kubo { rpc } => Arc::new(KuboVault::new(rpc)?),
         VaultConfig::S3 { endpoint, bucket, region, access_key_id, secret_access_key } => {
             Arc::new(S3Vault::new(&S3Config {
@@ -309,6 +311,20 @@ async fn open_vault(config: &Config) -> Result<Arc<dyn Vault>, NodeError> {
             })?)
         }
     })
+}
+
+/// Open the embedded block store. A node that is just stopping may hold it a moment longer.
+async fn open_blocks(config: &Config) -> Result<EmbeddedVault, NodeError> {
+    let mut patience = LOCK_PATIENCE;
+    loop {
+        match EmbeddedVault::open(config.data_dir.join("blocks")).await {
+            Err(vault::Error::Locked { .. }) if !patience.is_zero() => {
+                tokio::time::sleep(LOCK_PAUSE).await;
+                patience = patience.saturating_sub(LOCK_PAUSE);
+            }
+            other => return Ok(other?),
+        }
+    }
 }
 
 async fn assemble(config: &Config, keys: Arc<KeyRing>) -> Result<Parts, NodeError> {

@@ -95,6 +95,9 @@ impl World {
         hospitals: usize,
         change: impl Fn(&mut Config),
     ) -> Option<Self> {
+        if let Ok(filter) = std::env::var("STELE_TEST_LOG") {
+            node::init_logging(&filter);
+        }
         let chain = TestChain::start_or_skip(test).await?;
         let dir = tempfile::tempdir().unwrap();
         let deployment = dir.path().join(ledger::FILE_NAME);
