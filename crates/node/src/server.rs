@@ -171,7 +171,9 @@ impl Node {
         }
         if config.vault == VaultConfig::Embedded {
             let swept = parts.hospital.sweep().await?;
-            tracing::info!(swept, "blobs of uploads that were cut off are gone");
+            if swept > 0 {
+                tracing::info!(swept, "blobs of uploads that were cut off are gone");
+            }
         }
         if let Err(error) = parts.hospital.state_own_key().await {
             tracing::warn!(%error, "the institution's key is not on chain yet");

@@ -37,7 +37,7 @@ use crate::hospital::{Hospital, random, rng, secret};
 use crate::keys::KeyRing;
 use crate::peers::hex_id;
 use crate::secrets::{Bound, manifest_key, open_draft, seal_draft};
-use crate::store::{Batch, Document, Documents, Held, Kind, Query, Store as _};
+use crate::store::{Batch, Document, Documents, Held, Kind, Query, Store as _, StoreError};
 use crate::touch::{Deed, Entry};
 
 pub mod content;
@@ -492,8 +492,15 @@ impl Hospital {
         held.document.stage = Stage::Pending;
         let mut batch = Batch::new();
         batch.replace(&held)?;
-        self.store.write(&batch).await?;
-        Ok(held.document)
+        match self.store.write(&batch).await {
+            // The background job and a repeated request go the same way: either may come first.
+            Err(Error::Store(StoreError::Conflict { .. })) => {
+                let id = hex_id(held.document.record);
+                let held = self.store.load::<Version>(&id).await?;
+                held.map(|h| h.document).ok_or(Error::NotFound("record"))
+            }
+            written => written.map(|_| held.document),
+        }
     }
 
     /// Go on with uploads that were signed but not acknowledged.

@@ -61,11 +61,26 @@ pub struct Inclusion {
     /// Gas that it used.
     pub gas_used: u64,
     /// Wei paid per unit of gas.
+    #[serde(with = "decimal")]
     pub gas_price: u128,
     /// Why the contract refused it; `None` if it did what it should.
     pub refusal: Option<Refusal>,
     /// Items of a batch that the contract left out.
     pub skipped: Vec<SkippedItem>,
+}
+
+/// Numbers of wei as decimal text: serde cannot carry 128 bits through tagged enums.
+mod decimal {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub(super) fn serialize<S: Serializer>(value: &u128, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(value)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<u128, D::Error> {
+        let text = <std::borrow::Cow<'de, str>>::deserialize(from)?;
+        text.parse().map_err(|_| D::Error::custom("not a decimal number of wei"))
+    }
 }
 
 /// An item of a batch that the contract left out, while others were applied.
@@ -218,5 +233,26 @@ impl OutboxStore for MemoryOutbox {
             }
             _ => Err(Error::Conflict),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn included_items_are_read_back_from_json() {
+        let inclusion = Inclusion {
+            transaction: B256::repeat_byte(1),
+            block: 2,
+            block_hash: B256::repeat_byte(3),
+            gas_used: 4,
+            gas_price: u128::MAX,
+            refusal: None,
+            skipped: Vec::new(),
+        };
+        let state = State::Included(inclusion);
+        let json = serde_json::to_string(&state).unwrap();
+        assert_eq!(serde_json::from_str::<State>(&json).unwrap(), state);
     }
 }
