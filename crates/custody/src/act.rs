@@ -30,7 +30,10 @@ impl From<&ledger::Deployment> for Deployment {
             consents: file.consents,
             log: file.log,
         };
-        Self { chain_id: file.chain_id, contracts }
+        Self {
+            chain_id: file.chain_id,
+            contracts,
+        }
     }
 }
 
@@ -38,25 +41,37 @@ impl Deployment {
     /// The signing domain of the Registry.
     #[must_use]
     pub fn registry(&self) -> Domain {
-        Domain { chain_id: self.chain_id, contract: self.contracts.registry }
+        Domain {
+            chain_id: self.chain_id,
+            contract: self.contracts.registry,
+        }
     }
 
     /// The signing domain of Records.
     #[must_use]
     pub fn records(&self) -> Domain {
-        Domain { chain_id: self.chain_id, contract: self.contracts.records }
+        Domain {
+            chain_id: self.chain_id,
+            contract: self.contracts.records,
+        }
     }
 
     /// The signing domain of Consents.
     #[must_use]
     pub fn consents(&self) -> Domain {
-        Domain { chain_id: self.chain_id, contract: self.contracts.consents }
+        Domain {
+            chain_id: self.chain_id,
+            contract: self.contracts.consents,
+        }
     }
 
     /// The signing domain of the Log.
     #[must_use]
     pub fn log(&self) -> Domain {
-        Domain { chain_id: self.chain_id, contract: self.contracts.log }
+        Domain {
+            chain_id: self.chain_id,
+            contract: self.contracts.log,
+        }
     }
 }
 
@@ -66,15 +81,42 @@ impl Deployment {
 #[allow(missing_docs, reason = "the fields are those of contracts/eip712.json")]
 pub enum Act {
     /// Admit, suspend or reinstate an institution.
-    SetInstitution { institution: Address, status: u8, nonce: u64, deadline: u64 },
+    SetInstitution {
+        institution: Address,
+        status: u8,
+        nonce: u64,
+        deadline: u64,
+    },
     /// Admit a person to an institution.
-    AdmitStaff { staff: Address, institution: Address, role: u8, nonce: u64, deadline: u64 },
+    AdmitStaff {
+        staff: Address,
+        institution: Address,
+        role: u8,
+        nonce: u64,
+        deadline: u64,
+    },
     /// Change a person's role or status.
-    SetStaff { staff: Address, institution: Address, role: u8, status: u8, nonce: u64, deadline: u64 },
+    SetStaff {
+        staff: Address,
+        institution: Address,
+        role: u8,
+        status: u8,
+        nonce: u64,
+        deadline: u64,
+    },
     /// Anchor the salted digest of a key statement.
-    PublishKey { wallet: Address, digest: B256, version: u64, deadline: u64 },
+    PublishKey {
+        wallet: Address,
+        digest: B256,
+        version: u64,
+        deadline: u64,
+    },
     /// Enrol a patient.
-    EnrolPatient { institution: Address, patient: B256, deadline: u64 },
+    EnrolPatient {
+        institution: Address,
+        patient: B256,
+        deadline: u64,
+    },
     /// Commit a record version.
     Commit {
         controller: Address,
@@ -87,13 +129,25 @@ pub enum Act {
     /// Erase a record.
     Erase { controller: Address, deadline: u64 },
     /// Announce a request.
-    Request { id: B256, requester: Address, deadline: u64 },
+    Request {
+        id: B256,
+        requester: Address,
+        deadline: u64,
+    },
     /// Grant.
-    Grant { controller: Address, id: B256, expiry: u64 },
+    Grant {
+        controller: Address,
+        id: B256,
+        expiry: u64,
+    },
     /// Revoke a grant.
     Revoke { controller: Address, id: B256 },
     /// Anchor a checkpoint of the log.
-    Checkpoint { institution: Address, size: u64, root: B256 },
+    Checkpoint {
+        institution: Address,
+        size: u64,
+        root: B256,
+    },
 }
 
 impl Act {
@@ -101,46 +155,117 @@ impl Act {
     #[must_use]
     pub fn digest(&self, at: &Deployment) -> B256 {
         match *self {
-            Self::SetInstitution { institution, status, nonce, deadline } => at
-                .registry()
-                .digest(&typed::SetInstitution { institution, status, nonce, deadline }),
-            Self::AdmitStaff { staff, institution, role, nonce, deadline } => at
-                .registry()
-                .digest(&typed::AdmitStaff { staff, institution, role, nonce, deadline }),
-            Self::SetStaff { staff, institution, role, status, nonce, deadline } => at
-                .registry()
-                .digest(&typed::SetStaff { staff, institution, role, status, nonce, deadline }),
-            Self::PublishKey { wallet, digest, version, deadline } => {
-                at.registry().digest(&typed::PublishKey { wallet, digest, version, deadline })
-            }
-            Self::EnrolPatient { institution, patient, deadline } => {
-                at.registry().digest(&typed::EnrolPatient { institution, patient, deadline })
-            }
-            Self::Commit { controller, version, previous, commitment, institution, deadline } => {
-                at.records().digest(&typed::Commit {
-                    controller,
-                    version,
-                    previous,
-                    commitment,
-                    institution,
-                    deadline,
-                })
-            }
-            Self::Erase { controller, deadline } => {
-                at.records().digest(&typed::Erase { controller, deadline })
-            }
-            Self::Request { id, requester, deadline } => {
-                at.consents().digest(&typed::Request { id, requester, deadline })
-            }
-            Self::Grant { controller, id, expiry } => {
-                at.consents().digest(&typed::Grant { controller, id, expiry })
-            }
+            Self::SetInstitution {
+                institution,
+                status,
+                nonce,
+                deadline,
+            } => at.registry().digest(&typed::SetInstitution {
+                institution,
+                status,
+                nonce,
+                deadline,
+            }),
+            Self::AdmitStaff {
+                staff,
+                institution,
+                role,
+                nonce,
+                deadline,
+            } => at.registry().digest(&typed::AdmitStaff {
+                staff,
+                institution,
+                role,
+                nonce,
+                deadline,
+            }),
+            Self::SetStaff {
+                staff,
+                institution,
+                role,
+                status,
+                nonce,
+                deadline,
+            } => at.registry().digest(&typed::SetStaff {
+                staff,
+                institution,
+                role,
+                status,
+                nonce,
+                deadline,
+            }),
+            Self::PublishKey {
+                wallet,
+                digest,
+                version,
+                deadline,
+            } => at.registry().digest(&typed::PublishKey {
+                wallet,
+                digest,
+                version,
+                deadline,
+            }),
+            Self::EnrolPatient {
+                institution,
+                patient,
+                deadline,
+            } => at.registry().digest(&typed::EnrolPatient {
+                institution,
+                patient,
+                deadline,
+            }),
+            Self::Commit {
+                controller,
+                version,
+                previous,
+                commitment,
+                institution,
+                deadline,
+            } => at.records().digest(&typed::Commit {
+                controller,
+                version,
+                previous,
+                commitment,
+                institution,
+                deadline,
+            }),
+            Self::Erase {
+                controller,
+                deadline,
+            } => at.records().digest(&typed::Erase {
+                controller,
+                deadline,
+            }),
+            Self::Request {
+                id,
+                requester,
+                deadline,
+            } => at.consents().digest(&typed::Request {
+                id,
+                requester,
+                deadline,
+            }),
+            Self::Grant {
+                controller,
+                id,
+                expiry,
+            } => at.consents().digest(&typed::Grant {
+                controller,
+                id,
+                expiry,
+            }),
             Self::Revoke { controller, id } => {
                 at.consents().digest(&typed::Revoke { controller, id })
             }
-            Self::Checkpoint { institution, size, root } => {
-                at.log().digest(&typed::Checkpoint { institution, size, root })
-            }
+            Self::Checkpoint {
+                institution,
+                size,
+                root,
+            } => at.log().digest(&typed::Checkpoint {
+                institution,
+                size,
+                root,
+            }),
         }
     }
 

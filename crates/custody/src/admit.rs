@@ -180,8 +180,17 @@ pub fn state_key(
     let salt = crate::hospital::random();
     let digest = statement.salted_digest(&salt);
     let anchor = anchor.map(|(version, deadline)| {
-        let act = Act::PublishKey { wallet: keys.address(), digest, version, deadline };
-        KeyAnchor { version, deadline, signature: act.sign(at, keys.wallet()) }
+        let act = Act::PublishKey {
+            wallet: keys.address(),
+            digest,
+            version,
+            deadline,
+        };
+        KeyAnchor {
+            version,
+            deadline,
+            signature: act.sign(at, keys.wallet()),
+        }
     });
     let person = Person {
         wallet: keys.address(),
@@ -194,7 +203,10 @@ pub fn state_key(
 
 fn check_name(name: &str) -> Result<()> {
     if name.len() > NAME_BYTES {
-        return Err(Error::invalid("name", format!("at most {NAME_BYTES} bytes")));
+        return Err(Error::invalid(
+            "name",
+            format!("at most {NAME_BYTES} bytes"),
+        ));
     }
     Ok(())
 }
@@ -217,9 +229,15 @@ impl Hospital {
     /// If it is another act, of another institution, or the contract would refuse it.
     pub async fn set_staff(&self, wallet: Address, signed: SignedAct) -> Result<Errand> {
         match signed.act {
-            Act::SetStaff { staff, institution, .. }
-                if staff == wallet && institution == self.address() => {}
-            _ => return Err(Error::invalid("act", "only set_staff for this person is taken here")),
+            Act::SetStaff {
+                staff, institution, ..
+            } if staff == wallet && institution == self.address() => {}
+            _ => {
+                return Err(Error::invalid(
+                    "act",
+                    "only set_staff for this person is taken here",
+                ));
+            }
         }
         self.carry(signed).await
     }
@@ -243,7 +261,10 @@ impl Hospital {
     /// If it is not this institution's or not signed by it.
     pub async fn invite(&self, offer: Invitation) -> Result<Invitation> {
         if offer.institution != self.address() {
-            return Err(Error::invalid("institution", "only this node's institution invites here"));
+            return Err(Error::invalid(
+                "institution",
+                "only this node's institution invites here",
+            ));
         }
         let digest = offer.act().digest(self.deployment());
         let (signer, signature) = (offer.institution, &offer.signature);
@@ -260,7 +281,8 @@ impl Hospital {
     /// [`Error::NotFound`].
     pub async fn invitation(&self, wallet: Address) -> Result<Invitation> {
         let held = self.store.load::<Invitation>(&hex::encode(wallet)).await?;
-        held.map(|h| h.document).ok_or(Error::NotFound("invitation"))
+        held.map(|h| h.document)
+            .ok_or(Error::NotFound("invitation"))
     }
 
     /// Take the offer: the person's signature completes the act.
@@ -270,7 +292,11 @@ impl Hospital {
     pub async fn accept_invitation(&self, wallet: Address, signature: Bytes) -> Result<Errand> {
         let offer = self.invitation(wallet).await?;
         let signatures = vec![offer.signature.clone(), signature];
-        self.carry(SignedAct { act: offer.act(), signatures }).await
+        self.carry(SignedAct {
+            act: offer.act(),
+            signatures,
+        })
+        .await
     }
 
     /// Take a key statement into the directory and anchor it on chain.
@@ -296,8 +322,16 @@ impl Hospital {
         };
         let digest = KeyStatement::decode(&person.statement)?.salted_digest(&person.salt);
         let (version, deadline) = (anchor.version, anchor.deadline);
-        let act = Act::PublishKey { wallet, digest, version, deadline };
-        let signed = SignedAct { act, signatures: vec![anchor.signature] };
+        let act = Act::PublishKey {
+            wallet,
+            digest,
+            version,
+            deadline,
+        };
+        let signed = SignedAct {
+            act,
+            signatures: vec![anchor.signature],
+        };
         self.chain.check(&signed).await?;
         let errand = Errand::new(signed, self.deployment(), self.now());
         self.enlist(&mut batch, &errand).await?;
@@ -315,7 +349,11 @@ impl Hospital {
         if let Some(person) = self.person_here(wallet).await? {
             return Ok(person);
         }
-        let person = self.peers.person(wallet).await?.ok_or(Error::NotFound("person"))?;
+        let person = self
+            .peers
+            .person(wallet)
+            .await?
+            .ok_or(Error::NotFound("person"))?;
         if person.wallet != wallet {
             return Err(Error::NotFound("person"));
         }
@@ -328,7 +366,11 @@ impl Hospital {
     /// # Errors
     /// If the database does not answer.
     pub async fn person_here(&self, wallet: Address) -> Result<Option<Person>> {
-        Ok(self.store.load::<Person>(&hex::encode(wallet)).await?.map(|h| h.document))
+        Ok(self
+            .store
+            .load::<Person>(&hex::encode(wallet))
+            .await?
+            .map(|h| h.document))
     }
 
     /// State this institution's own key, if it is not the one stated already. The anchor follows
@@ -362,7 +404,12 @@ impl Hospital {
         let (wallet, version) = (self.address(), facts.version + 1);
         // A fixed deadline per version keeps the act the same when this runs again.
         let deadline = u64::MAX;
-        let act = Act::PublishKey { wallet, digest, version, deadline };
+        let act = Act::PublishKey {
+            wallet,
+            digest,
+            version,
+            deadline,
+        };
         self.carry(self.sign(act)).await?;
         Ok(())
     }

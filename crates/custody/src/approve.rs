@@ -83,7 +83,11 @@ impl Version {
     #[must_use]
     pub fn to_patient(&self) -> VersionView {
         let envelope = (!self.to_patient.is_empty()).then(|| self.to_patient.clone());
-        VersionView { envelope, reason: None, ..self.view() }
+        VersionView {
+            envelope,
+            reason: None,
+            ..self.view()
+        }
     }
 
     /// As its author sees it.
@@ -172,7 +176,11 @@ pub struct OpenedVersion {
 ///
 /// # Errors
 /// If there is none, or it is for somebody else.
-pub fn open_envelope(keys: &KeyRing, at: &Deployment, view: &VersionView) -> Result<VersionSecrets> {
+pub fn open_envelope(
+    keys: &KeyRing,
+    at: &Deployment,
+    view: &VersionView,
+) -> Result<VersionSecrets> {
     let envelope = view.envelope.as_ref().ok_or(Error::NotFound("envelope"))?;
     let bound = Bound::to_owner(at, view.commitment, keys.address());
     VersionSecrets::open(keys.sealing(), &bound, envelope)
@@ -196,7 +204,11 @@ pub fn open_version(
     let commitment = manifest.commitment(&secrets.salt, &secrets.manifest);
     if commitment != view.commitment {
         let what = "the record version";
-        return Err(Error::Mismatch { what, expected: view.commitment, found: commitment });
+        return Err(Error::Mismatch {
+            what,
+            expected: view.commitment,
+            found: commitment,
+        });
     }
     let header = &manifest.header;
     let same = header.author == view.author
@@ -205,9 +217,16 @@ pub fn open_version(
         && header.version == view.version
         && header.previous == view.previous;
     if !same {
-        return Err(Error::invalid("record", "the node describes another record than was signed"));
+        return Err(Error::invalid(
+            "record",
+            "the node describes another record than was signed",
+        ));
     }
-    Ok(OpenedVersion { secrets, manifest, commitment })
+    Ok(OpenedVersion {
+        secrets,
+        manifest,
+        commitment,
+    })
 }
 
 impl OpenedVersion {
@@ -220,7 +239,10 @@ impl OpenedVersion {
         check_cid(&part.cid, sealed)?;
         let plain = seal::file::open(sealed, &self.secrets.record_key().part(name))?;
         if plain.len() as u64 != part.size {
-            return Err(Error::invalid("size", "the part is not as long as its author said"));
+            return Err(Error::invalid(
+                "size",
+                "the part is not as long as its author said",
+            ));
         }
         Ok(plain)
     }
@@ -244,7 +266,10 @@ pub fn check_cid(cid: &Cid, sealed: &[u8]) -> Result<()> {
 ///
 /// # Errors
 /// If the index contradicts the version.
-#[allow(clippy::too_many_arguments, reason = "each is a different thing that a patient holds")]
+#[allow(
+    clippy::too_many_arguments,
+    reason = "each is a different thing that a patient holds"
+)]
 pub fn approve(
     keys: &KeyRing,
     at: &Deployment,
@@ -272,7 +297,10 @@ pub fn approve(
         },
         (Some(_), Some(entry)) => entry,
         (Some(_), None) => {
-            return Err(Error::invalid("previous", "it corrects a version that is not the latest"));
+            return Err(Error::invalid(
+                "previous",
+                "it corrects a version that is not the latest",
+            ));
         }
     };
     entry.versions.push(IndexVersion {
@@ -287,7 +315,12 @@ pub fn approve(
     let address = controller.address();
     index.add(entry)?;
     let sealed = seal_index(keys, at, index, before)?;
-    Ok(Approval { controller: address, deadline, signature, index: sealed.encode().into() })
+    Ok(Approval {
+        controller: address,
+        deadline,
+        signature,
+        index: sealed.encode().into(),
+    })
 }
 
 fn commit_act(
@@ -375,7 +408,10 @@ impl Hospital {
             query = query.state(stage.name());
         }
         let held = self.store.all::<Version>(query).await?;
-        let visible = held.into_iter().map(|h| h.document).filter(|v| v.stage != Stage::Signed);
+        let visible = held
+            .into_iter()
+            .map(|h| h.document)
+            .filter(|v| v.stage != Stage::Signed);
         Ok(visible.collect())
     }
 
@@ -391,14 +427,22 @@ impl Hospital {
     ///
     /// # Errors
     /// If the signature or the index does not hold, or the version is not pending.
-    pub async fn approve(&self, patient: B256, record: B256, approval: Approval) -> Result<Version> {
+    pub async fn approve(
+        &self,
+        patient: B256,
+        record: B256,
+        approval: Approval,
+    ) -> Result<Version> {
         let mut held = self.version_of(patient, record).await?;
         let version = &mut held.document;
         if matches!(version.stage, Stage::Committing | Stage::Committed) {
             return Ok(version.clone());
         }
         if version.stage != Stage::Pending {
-            return Err(Error::State { what: "record", state: version.stage.name().to_owned() });
+            return Err(Error::State {
+                what: "record",
+                state: version.stage.name().to_owned(),
+            });
         }
         let act = Act::Commit {
             controller: approval.controller,
@@ -418,7 +462,9 @@ impl Hospital {
         batch.replace(&held)?;
         self.enlist(&mut batch, &errand).await?;
         let old = self.turn_index(&mut batch, wallet, &approval.index).await?;
-        let entry = Entry::new(Deed::Approve, self.now(), wallet).patient(patient).record(record);
+        let entry = Entry::new(Deed::Approve, self.now(), wallet)
+            .patient(patient)
+            .record(record);
         self.write(batch, entry).await?;
         self.errands.notify_one();
         self.spread_index(wallet, old).await;
@@ -443,17 +489,31 @@ impl Hospital {
         sealed: &Bytes,
     ) -> Result<Option<Cid>> {
         if sealed.len() > INDEX_BYTES {
-            return Err(Error::TooLarge { what: "the index", limit: INDEX_BYTES as u64 });
+            return Err(Error::TooLarge {
+                what: "the index",
+                limit: INDEX_BYTES as u64,
+            });
         }
         let index = SealedIndex::decode(sealed)?;
         if index.owner != owner {
             return Err(Error::invalid("index", "it is another patient's"));
         }
         let digest = index.digest(&self.deployment().records());
-        check_signature(self.chain.as_ref(), "index", owner, digest, &index.signature).await?;
+        check_signature(
+            self.chain.as_ref(),
+            "index",
+            owner,
+            digest,
+            &index.signature,
+        )
+        .await?;
         let before = self.store.load::<IndexPage>(&hex::encode(owner)).await?;
         let cid = blobs::keep(self.vault.as_ref(), bytes::Bytes::from(sealed.to_vec())).await?;
-        let page = IndexPage { owner, sealed: sealed.clone(), cid };
+        let page = IndexPage {
+            owner,
+            sealed: sealed.clone(),
+            cid,
+        };
         let Some(held) = before else {
             batch.create(&page)?;
             return Ok(None);
@@ -463,10 +523,16 @@ impl Hospital {
             record::Order::Same => return Ok(None),
             record::Order::Next => {}
             record::Order::Later | record::Order::Older => {
-                return Err(Error::invalid("index", "it does not follow the one kept here"));
+                return Err(Error::invalid(
+                    "index",
+                    "it does not follow the one kept here",
+                ));
             }
         }
-        batch.replace(&Held { document: page, ..held })?;
+        batch.replace(&Held {
+            document: page,
+            ..held
+        })?;
         Ok((old != cid).then_some(old))
     }
 
@@ -492,7 +558,11 @@ impl Hospital {
     /// # Errors
     /// If the database does not answer.
     pub async fn index(&self, owner: Address) -> Result<Option<IndexPage>> {
-        Ok(self.store.load::<IndexPage>(&hex::encode(owner)).await?.map(|h| h.document))
+        Ok(self
+            .store
+            .load::<IndexPage>(&hex::encode(owner))
+            .await?
+            .map(|h| h.document))
     }
 
     /// Refuse: the version will never be committed; its author is told why, sealed.
@@ -506,7 +576,10 @@ impl Hospital {
         }
         if held.document.stage != Stage::Pending {
             let state = held.document.stage.name().to_owned();
-            return Err(Error::State { what: "record", state });
+            return Err(Error::State {
+                what: "record",
+                state,
+            });
         }
         if note.reason.len() > record::limits::REASON_BYTES + seal::envelope::OVERHEAD {
             return Err(Error::invalid("reason", "it is too long"));
@@ -516,7 +589,9 @@ impl Hospital {
         let wallet = self.patient(patient).await?.wallet();
         let mut batch = Batch::new();
         batch.replace(&held)?;
-        let entry = Entry::new(Deed::Refuse, self.now(), wallet).patient(patient).record(record);
+        let entry = Entry::new(Deed::Refuse, self.now(), wallet)
+            .patient(patient)
+            .record(record);
         self.write(batch, entry).await?;
         Ok(held.document)
     }
@@ -528,7 +603,9 @@ impl Hospital {
     pub async fn settle_commits(&self) -> Result<()> {
         let query = Query::of(Kind::Record).state(Stage::Committing.name());
         for mut held in self.store.all::<Version>(query).await? {
-            let Some(controller) = held.document.controller else { continue };
+            let Some(controller) = held.document.controller else {
+                continue;
+            };
             let next = self.committed_or_not(&held.document, controller).await?;
             if next == held.document.stage {
                 continue;
@@ -547,12 +624,16 @@ impl Hospital {
                 return Ok(Stage::Committed);
             }
             // A later version stands: this one was committed before it.
-            RecordFacts::At { version: standing, .. } if standing > version.version => {
+            RecordFacts::At {
+                version: standing, ..
+            } if standing > version.version => {
                 return Ok(Stage::Committed);
             }
             _ => {}
         }
-        let Some(errand) = version.errand else { return Ok(version.stage) };
+        let Some(errand) = version.errand else {
+            return Ok(version.stage);
+        };
         match self.errand(errand).await?.progress {
             crate::act::Progress::Failed => Ok(Stage::Pending),
             _ => Ok(version.stage),
@@ -561,10 +642,10 @@ impl Hospital {
 }
 
 /// The keys of a version as the institution keeps them.
-pub(crate) fn version_secrets(
-    key: &seal::RecordKey,
-    salt: B256,
-    manifest: Cid,
-) -> VersionSecrets {
-    VersionSecrets { key: secret(key.expose()), salt, manifest }
+pub(crate) fn version_secrets(key: &seal::RecordKey, salt: B256, manifest: Cid) -> VersionSecrets {
+    VersionSecrets {
+        key: secret(key.expose()),
+        salt,
+        manifest,
+    }
 }

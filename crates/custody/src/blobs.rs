@@ -35,5 +35,6 @@ pub(crate) async fn kept(vault: &dyn Vault) -> Result<Vec<Cid>> {
 
 /// A CID from its text.
 pub(crate) fn parse_cid(text: &str) -> Result<Cid> {
-    text.parse().map_err(|_| Error::invalid("cid", "this is no CID"))
+    text.parse()
+        .map_err(|_| Error::invalid("cid", "this is no CID"))
 }

@@ -32,6 +32,12 @@ impl Caller {
     /// A wallet with no role.
     #[must_use]
     pub fn guest(wallet: Address) -> Self {
-        Self { wallet, registrar: false, institution: false, staff: None, patient: None }
+        Self {
+            wallet,
+            registrar: false,
+            institution: false,
+            staff: None,
+            patient: None,
+        }
     }
 }

@@ -23,8 +23,10 @@ use crate::upload::{Stage, Version};
 /// # Errors
 /// If a version does not follow the one before it.
 pub fn verify_history(at: &Deployment, versions: &[OpenedVersion]) -> Result<()> {
-    let history: Vec<(Manifest, B256)> =
-        versions.iter().map(|v| (v.manifest.clone(), v.commitment)).collect();
+    let history: Vec<(Manifest, B256)> = versions
+        .iter()
+        .map(|v| (v.manifest.clone(), v.commitment))
+        .collect();
     let signed = record::verify_history(&history, &at.records())?;
     signed.into_iter().try_for_each(|s| s.by_key())?;
     Ok(())

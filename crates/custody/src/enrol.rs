@@ -40,7 +40,10 @@ impl PatientCard {
     /// If the key statement cannot be made.
     pub fn of(keys: &KeyRing, at: &Deployment, institution: Address, now: u64) -> Result<Self> {
         let person = state_key(keys, at, "", now, None)?.person;
-        Ok(Self { person, salt: enrolment_salt(keys, institution) })
+        Ok(Self {
+            person,
+            salt: enrolment_salt(keys, institution),
+        })
     }
 
     /// The commitment for `institution`.
@@ -53,7 +56,10 @@ impl PatientCard {
 /// The salt of a patient's commitment at `institution`, from the root secret.
 #[must_use]
 pub fn enrolment_salt(keys: &KeyRing, institution: Address) -> B256 {
-    B256::from(*seal::derive::subkey(keys.root(), &format!("enrolment/{institution}")))
+    B256::from(*seal::derive::subkey(
+        keys.root(),
+        &format!("enrolment/{institution}"),
+    ))
 }
 
 /// A new patient, as the hospital's staff enter one.
@@ -120,10 +126,17 @@ impl Hospital {
             return Ok(known);
         }
         if self.patient_of(new.card.person.wallet).await?.is_some() {
-            return Err(Error::invalid("wallet", "this wallet is enrolled here already"));
+            return Err(Error::invalid(
+                "wallet",
+                "this wallet is enrolled here already",
+            ));
         }
         let institution = self.address();
-        let act = Act::EnrolPatient { institution, patient, deadline: self.deadline() };
+        let act = Act::EnrolPatient {
+            institution,
+            patient,
+            deadline: self.deadline(),
+        };
         let errand = Errand::new(self.sign(act), self.deployment(), self.now());
         let document = Patient {
             patient,
@@ -135,9 +148,16 @@ impl Hospital {
         let mut batch = Batch::new();
         batch.create(&document)?;
         self.enlist(&mut batch, &errand).await?;
-        self.write(batch, Entry::new(Deed::Enrol, self.now(), by).patient(patient)).await?;
+        self.write(
+            batch,
+            Entry::new(Deed::Enrol, self.now(), by).patient(patient),
+        )
+        .await?;
         self.errands.notify_one();
-        Ok(Held { version: 1, document })
+        Ok(Held {
+            version: 1,
+            document,
+        })
     }
 
     /// The patient with this id.
@@ -169,7 +189,11 @@ impl Hospital {
 }
 
 fn check_demographics(d: &PatientDemographics) -> Result<()> {
-    let fields = [("id", &d.id), ("id_system", &d.id_system), ("family", &d.family)];
+    let fields = [
+        ("id", &d.id),
+        ("id_system", &d.id_system),
+        ("family", &d.family),
+    ];
     for (field, value) in fields {
         if value.len() > 200 {
             return Err(Error::invalid(field, "at most 200 bytes"));

@@ -48,8 +48,17 @@ impl EraseOrder {
     #[must_use]
     pub fn new(controller: &WalletKey, at: &Deployment, deadline: u64, index: Bytes) -> Self {
         let address = controller.address();
-        let signature = Act::Erase { controller: address, deadline }.sign(at, controller);
-        Self { controller: address, deadline, signature, index }
+        let signature = Act::Erase {
+            controller: address,
+            deadline,
+        }
+        .sign(at, controller);
+        Self {
+            controller: address,
+            deadline,
+            signature,
+            index,
+        }
     }
 }
 
@@ -95,19 +104,36 @@ impl Hospital {
     pub async fn erase(&self, by: &Caller, order: EraseOrder) -> Result<Erasure> {
         let patient = by.patient.ok_or(Error::NotFound("patient"))?;
         if let Some(known) = self.erasure(order.controller).await? {
-            return if known.patient == patient { Ok(known) } else { Err(Error::NotFound("record")) };
+            return if known.patient == patient {
+                Ok(known)
+            } else {
+                Err(Error::NotFound("record"))
+            };
         }
         let versions = self.versions(patient, None).await?;
         let of_record = |v: &&Version| v.controller == Some(order.controller);
-        let series = versions.iter().find(of_record).ok_or(Error::NotFound("record"))?.series;
-        let act = Act::Erase { controller: order.controller, deadline: order.deadline };
+        let series = versions
+            .iter()
+            .find(of_record)
+            .ok_or(Error::NotFound("record"))?
+            .series;
+        let act = Act::Erase {
+            controller: order.controller,
+            deadline: order.deadline,
+        };
         let digest = act.digest(self.deployment());
         let (signer, signature) = (order.controller, &order.signature);
         check_signature(self.chain.as_ref(), "erasure", signer, digest, signature).await?;
-        let signed = SignedAct { act, signatures: vec![order.signature.clone()] };
+        let signed = SignedAct {
+            act,
+            signatures: vec![order.signature.clone()],
+        };
         self.chain.check(&signed).await?;
         let errand = Errand::new(signed, self.deployment(), self.now());
-        let blobs = versions.iter().filter(|v| v.series == series).flat_map(Version::blobs);
+        let blobs = versions
+            .iter()
+            .filter(|v| v.series == series)
+            .flat_map(Version::blobs);
         let mut cids: Vec<String> = blobs.map(|cid| cid.to_string()).collect();
         cids.sort();
         cids.dedup();
@@ -126,7 +152,9 @@ impl Hospital {
         self.enlist(&mut batch, &errand).await?;
         self.close_grants(&mut batch, order.controller).await?;
         let old = self.turn_index(&mut batch, by.wallet, &order.index).await?;
-        let entry = Entry::new(Deed::Erase, self.now(), by.wallet).patient(patient).record(series);
+        let entry = Entry::new(Deed::Erase, self.now(), by.wallet)
+            .patient(patient)
+            .record(series);
         self.write(batch, entry).await?;
         self.spread_index(by.wallet, old).await;
         self.errands.notify_one();
@@ -159,7 +187,11 @@ impl Hospital {
     /// # Errors
     /// If the database or the chain does not answer.
     pub async fn settle_erasures(&self) -> Result<()> {
-        for held in self.store.all::<Erasure>(Query::of(Kind::Erasure).due_by(u64::MAX)).await? {
+        for held in self
+            .store
+            .all::<Erasure>(Query::of(Kind::Erasure).due_by(u64::MAX))
+            .await?
+        {
             let erased = self.chain.record(held.document.controller).await? == RecordFacts::Erased;
             let failed = self.errand(held.document.act).await?.progress == Progress::Failed;
             match (erased, failed) {
@@ -175,12 +207,18 @@ impl Hospital {
         let (controller, patient) = (held.document.controller, held.document.patient);
         let cids = parse_all(&held.document.cids)?;
         let versions = self.versions(patient, None).await?;
-        let series = versions.iter().find(|v| v.controller == Some(controller)).map(|v| v.series);
+        let series = versions
+            .iter()
+            .find(|v| v.controller == Some(controller))
+            .map(|v| v.series);
         let mut batch = Batch::new();
         for version in versions.iter().filter(|v| Some(v.series) == series) {
             let held = self.version_of(patient, version.record).await?;
             let document = gone(held.document, controller);
-            batch.replace(&Held { document, version: held.version })?;
+            batch.replace(&Held {
+                document,
+                version: held.version,
+            })?;
         }
         let (statements, missing) = self.delete_copies(&cids).await?;
         held.document.statements.extend(statements);
@@ -188,7 +226,8 @@ impl Hospital {
         held.document.missing = missing;
         batch.replace(&held)?;
         let entry = Entry::new(Deed::Delete, self.now(), self.address()).patient(patient);
-        self.write(batch, entry.detail(hex::encode(controller))).await?;
+        self.write(batch, entry.detail(hex::encode(controller)))
+            .await?;
         self.forget_for_good().await
     }
 
@@ -236,7 +275,8 @@ impl Hospital {
             return Ok(());
         }
         let entry = Entry::new(Deed::Delete, self.now(), from);
-        self.write(batch, entry.detail(hex::encode(message.controller))).await?;
+        self.write(batch, entry.detail(hex::encode(message.controller)))
+            .await?;
         self.forget_for_good().await
     }
 }

@@ -209,7 +209,10 @@ pub enum Fault {
 impl Error {
     /// A field with a value that is not allowed.
     pub fn invalid(field: &'static str, reason: impl Into<String>) -> Self {
-        Self::Invalid { field, reason: reason.into() }
+        Self::Invalid {
+            field,
+            reason: reason.into(),
+        }
     }
 
     /// What kind of fault it is.
@@ -299,7 +302,9 @@ impl Error {
             Self::Refused(Refusal::ChainSilent) => "try again when the Ethereum endpoint answers",
             Self::Refused(_) => "ask the patient for a new grant",
             Self::KeyReused => "use a new Idempotency-Key for a new upload",
-            Self::WrongPatient(_) => "choose the patient that the image names, or correct the image",
+            Self::WrongPatient(_) => {
+                "choose the patient that the image names, or correct the image"
+            }
             Self::BadFile(_) => "send a DICOM, PNG or JPEG file that opens in other programs",
             Self::TooLarge { .. } => "send a smaller file, or raise the limit in stele.toml",
             Self::WrongSignature { .. } => "sign the typed data that was returned, unchanged",
@@ -307,7 +312,9 @@ impl Error {
             Self::Mismatch { .. } => "fetch it again from another node; this one may be lying",
             Self::Internal(_) => "report it with the request id from the response's headers",
             _ => match self.fault() {
-                Fault::Full => "make room on the disk; nothing was lost, the request can be repeated",
+                Fault::Full => {
+                    "make room on the disk; nothing was lost, the request can be repeated"
+                }
                 _ => "try again in a moment; the request can be repeated safely",
             },
         }
@@ -321,5 +328,9 @@ fn is_full(reason: &str) -> bool {
 
 fn vault_fault(error: &vault::Error) -> Fault {
     let reason = error.to_string();
-    if is_full(&reason) { Fault::Full } else { Fault::Unavailable }
+    if is_full(&reason) {
+        Fault::Full
+    } else {
+        Fault::Unavailable
+    }
 }

@@ -116,7 +116,10 @@ pub fn bundle(
         transactions: evidence
             .transactions
             .iter()
-            .map(|t| TxRef { what: t.what.clone(), hash: t.hash })
+            .map(|t| TxRef {
+                what: t.what.clone(),
+                hash: t.hash,
+            })
             .collect(),
     })?;
     bundle.verify()?;
@@ -135,7 +138,9 @@ impl Hospital {
             state: version.stage.name().to_owned(),
         })?;
         let wallet = self.patient(patient).await?.wallet();
-        let entry = Entry::new(Deed::Export, self.now(), wallet).patient(patient).record(record);
+        let entry = Entry::new(Deed::Export, self.now(), wallet)
+            .patient(patient)
+            .record(record);
         self.touch(entry).await?;
         let held = self.grants_under(controller).await?;
         let of_version = |d: &GrantDocument| d.commitment == version.commitment;
@@ -152,17 +157,27 @@ impl Hospital {
         let about = |e: &Entry| {
             e.record == Some(record) || e.grant.is_some_and(|grant| ids.contains(&grant))
         };
-        let log = self.proven(patient, self.anchored_size().await?, about).await?;
+        let log = self
+            .proven(patient, self.anchored_size().await?, about)
+            .await?;
         let transactions = self.carriages(errands.into_iter().flatten()).await?;
-        Ok(Evidence { log, grants, transactions })
+        Ok(Evidence {
+            log,
+            grants,
+            transactions,
+        })
     }
 
     async fn carriages(&self, errands: impl Iterator<Item = B256>) -> Result<Vec<Carriage>> {
         let mut transactions = Vec::new();
         for id in errands {
             let errand = self.errand(id).await?;
-            if let (Some(hash), Progress::Included | Progress::Final) = (errand.tx, errand.progress) {
-                transactions.push(Carriage { what: errand.signed.act.name().to_owned(), hash });
+            if let (Some(hash), Progress::Included | Progress::Final) = (errand.tx, errand.progress)
+            {
+                transactions.push(Carriage {
+                    what: errand.signed.act.name().to_owned(),
+                    hash,
+                });
             }
         }
         Ok(transactions)
@@ -173,7 +188,9 @@ impl Hospital {
         let anchored = self.chain.anchored(self.address()).await?;
         let size = self.log.size().await.map_err(log_failed)?;
         if anchored > size {
-            return Err(Error::Log(format!("the chain knows {anchored} entries, here are {size}")));
+            return Err(Error::Log(format!(
+                "the chain knows {anchored} entries, here are {size}"
+            )));
         }
         Ok(anchored)
     }
@@ -184,7 +201,8 @@ impl Hospital {
     /// If the database does not answer.
     pub async fn trail(&self, patient: B256) -> Result<Vec<ProvenEntry>> {
         let checkpoint = self.log.latest_checkpoint().await.map_err(log_failed)?;
-        self.proven(patient, checkpoint.map_or(0, |c| c.size), |_| true).await
+        self.proven(patient, checkpoint.map_or(0, |c| c.size), |_| true)
+            .await
     }
 
     async fn proven(
@@ -198,7 +216,9 @@ impl Hospital {
         let mut entries = Vec::new();
         loop {
             let touches = self.store.all::<Touch>(query.clone()).await?;
-            let Some(last) = touches.last() else { return Ok(entries) };
+            let Some(last) = touches.last() else {
+                return Ok(entries);
+            };
             query = query.after(Touch::id_of(last.document.leaf));
             for touch in touches.into_iter().map(|h| h.document) {
                 if wanted(&Entry::decode(&touch.entry)?) {
@@ -211,7 +231,11 @@ impl Hospital {
     async fn prove(&self, touch: Touch, size: u64, root: B256) -> Result<ProvenEntry> {
         let covered = touch.leaf < size;
         let path = if covered {
-            self.log.inclusion(touch.leaf, size).await.map_err(log_failed)?.path
+            self.log
+                .inclusion(touch.leaf, size)
+                .await
+                .map_err(log_failed)?
+                .path
         } else {
             Vec::new()
         };

@@ -151,7 +151,11 @@ impl Document for Grant {
         self.stage.name().to_owned()
     }
     fn due_at(&self) -> u64 {
-        if self.owed.is_empty() { 0 } else { self.received_at.max(1) }
+        if self.owed.is_empty() {
+            0
+        } else {
+            self.received_at.max(1)
+        }
     }
 }
 
@@ -209,7 +213,11 @@ impl GrantMessage {
 }
 
 fn act_of(document: &GrantDocument) -> Act {
-    Act::Grant { controller: document.controller, id: document.id(), expiry: document.until }
+    Act::Grant {
+        controller: document.controller,
+        id: document.id(),
+        expiry: document.until,
+    }
 }
 
 /// What a patient grants from.
@@ -239,8 +247,12 @@ pub fn give(
     let controller = keys.controller(shared.index);
     let signature = act_of(&document).sign(at, &controller);
     let secrets = shared.secrets;
-    let disclosure =
-        Disclosure::of(shared.manifest, &document.parts, secrets.salt, secrets.manifest)?;
+    let disclosure = Disclosure::of(
+        shared.manifest,
+        &document.parts,
+        secrets.salt,
+        secrets.manifest,
+    )?;
     let record_key = secrets.record_key();
     let part_key = |name: &String| (name.clone(), secret(record_key.part(name).expose()));
     let part_keys = PartKeys::new(document.parts.iter().map(part_key).collect())?;
@@ -296,8 +308,10 @@ impl Hospital {
             return Ok(known.document);
         }
         self.check_record(patient, &document, &message).await?;
-        let signed =
-            SignedAct { act: act_of(&document), signatures: vec![message.signature.clone()] };
+        let signed = SignedAct {
+            act: act_of(&document),
+            signatures: vec![message.signature.clone()],
+        };
         self.chain.check(&signed).await?;
         let errand = Errand::new(signed, self.deployment(), self.now());
         let owed = self.elsewhere_of(&document.recipient).await?;
@@ -307,9 +321,11 @@ impl Hospital {
             Some(index) => self.turn_index(&mut batch, by.wallet, index).await?,
             None => None,
         };
-        self.answer_request(&mut batch, document.request, document.id()).await?;
+        self.answer_request(&mut batch, document.request, document.id())
+            .await?;
         let grant = self.new_grant(&document, message, Some(patient), Some(errand.id), owed);
-        self.file_grant(batch, &grant, &document, Deed::Grant, by.wallet).await?;
+        self.file_grant(batch, &grant, &document, Deed::Grant, by.wallet)
+            .await?;
         if index.is_some() {
             self.spread_index(by.wallet, old).await;
         }
@@ -349,7 +365,11 @@ impl Hospital {
     ) -> Result<()> {
         batch.create(grant)?;
         let owner = inbox_of(&document.recipient);
-        batch.put(&Inbox { owner, about: Kind::Grant, id: grant.id })?;
+        batch.put(&Inbox {
+            owner,
+            about: Kind::Grant,
+            id: grant.id,
+        })?;
         let mut entry = Entry::new(deed, self.now(), actor).grant(grant.id);
         entry.patient = grant.patient;
         self.write(batch, entry).await?;
@@ -367,7 +387,10 @@ impl Hospital {
         let (signer, signature) = (document.controller, &message.signature);
         check_signature(self.chain.as_ref(), "grant", signer, digest, signature).await?;
         if message.envelopes.is_empty() || message.envelopes.len() > ENVELOPES {
-            return Err(Error::invalid("envelopes", format!("1 to {ENVELOPES} are needed")));
+            return Err(Error::invalid(
+                "envelopes",
+                format!("1 to {ENVELOPES} are needed"),
+            ));
         }
         if let Recipient::Person(wallet) = document.recipient
             && message.envelopes.iter().any(|e| e.recipient != wallet)
@@ -376,9 +399,15 @@ impl Hospital {
         }
         let names: Vec<&str> = message.parts.iter().map(|p| p.name.as_str()).collect();
         if names != document.parts {
-            return Err(Error::invalid("parts", "they are not those of the document, in its order"));
+            return Err(Error::invalid(
+                "parts",
+                "they are not those of the document, in its order",
+            ));
         }
-        message.parts.iter().try_for_each(|p| blobs::parse_cid(&p.cid).map(|_| ()))?;
+        message
+            .parts
+            .iter()
+            .try_for_each(|p| blobs::parse_cid(&p.cid).map(|_| ()))?;
         Ok(document)
     }
 
@@ -393,7 +422,13 @@ impl Hospital {
             v.commitment == document.commitment && v.controller == Some(document.controller)
         });
         let shared = shared.ok_or(Error::NotFound("record"))?;
-        let known = |p: &PartRef| shared.parts.iter().map(Cid::to_string).any(|cid| cid == p.cid);
+        let known = |p: &PartRef| {
+            shared
+                .parts
+                .iter()
+                .map(Cid::to_string)
+                .any(|cid| cid == p.cid)
+        };
         if message.parts.iter().all(known) {
             return Ok(());
         }
@@ -416,12 +451,18 @@ impl Hospital {
     /// If the grant does not hold.
     pub async fn receive_grant(&self, message: GrantMessage) -> Result<()> {
         let document = self.check_grant(&message).await?;
-        if self.store.load::<Grant>(&hex_id(document.id())).await?.is_some() {
+        if self
+            .store
+            .load::<Grant>(&hex_id(document.id()))
+            .await?
+            .is_some()
+        {
             return Ok(());
         }
         let from = message.home;
         let grant = self.new_grant(&document, message, None, None, Vec::new());
-        self.file_grant(Batch::new(), &grant, &document, Deed::Receive, from).await
+        self.file_grant(Batch::new(), &grant, &document, Deed::Receive, from)
+            .await
     }
 
     /// The grants that concern the caller: as recipient, and as patient.
@@ -437,7 +478,12 @@ impl Hospital {
         }
         let mut grants = Vec::new();
         for id in ids {
-            grants.extend(self.store.load::<Grant>(&hex_id(id)).await?.map(|h| h.document));
+            grants.extend(
+                self.store
+                    .load::<Grant>(&hex_id(id))
+                    .await?
+                    .map(|h| h.document),
+            );
         }
         if let Some(patient) = caller.patient {
             for held in self.grants_of(patient).await? {
@@ -477,7 +523,11 @@ impl Hospital {
     /// # Errors
     /// If the database does not answer; a silent peer is no error here.
     pub async fn settle_grants(&self) -> Result<()> {
-        for mut held in self.store.all::<Grant>(Query::of(Kind::Grant).due_by(u64::MAX)).await? {
+        for mut held in self
+            .store
+            .all::<Grant>(Query::of(Kind::Grant).due_by(u64::MAX))
+            .await?
+        {
             let before = held.document.owed.len();
             let mut left = Vec::new();
             for institution in std::mem::take(&mut held.document.owed) {
@@ -500,9 +550,7 @@ impl Hospital {
     async fn tell(&self, institution: Address, grant: &Grant) -> Result<()> {
         match (grant.stage, grant.revocation_message()) {
             (GrantStage::Given, _) => self.peers.send_grant(institution, &grant.message).await,
-            (GrantStage::Erased, _) => {
-                self.peers.send_erasure(institution, grant.controller).await
-            }
+            (GrantStage::Erased, _) => self.peers.send_erasure(institution, grant.controller).await,
             (_, Some(message)) => self.peers.send_revocation(institution, &message).await,
             (_, None) => Ok(()),
         }

@@ -113,7 +113,9 @@ pub(crate) async fn roots(store: &(dyn Store + 'static)) -> crate::Result<Vec<va
     let mut query = Query::of(Kind::Replica);
     loop {
         let lines = store.all::<Line>(query.clone()).await?;
-        let Some(last) = lines.last() else { return Ok(roots) };
+        let Some(last) = lines.last() else {
+            return Ok(roots);
+        };
         query = query.after(last.document.id());
         let first = |line: &Line| -> Option<vault::Cid> {
             line.key.split('.').next().and_then(|cid| cid.parse().ok())
@@ -129,17 +131,29 @@ fn failed(error: StoreError) -> vault::Error {
 #[async_trait]
 impl Book for StoreBook {
     async fn put(&self, shelf: &str, key: &str, value: Vec<u8>) -> vault::Result<()> {
-        if self.get(shelf, key).await?.is_some_and(|known| known == value) {
+        if self
+            .get(shelf, key)
+            .await?
+            .is_some_and(|known| known == value)
+        {
             return Ok(());
         }
         let mut batch = Batch::new();
-        let line = Line { shelf: shelf.to_owned(), key: key.to_owned(), value };
+        let line = Line {
+            shelf: shelf.to_owned(),
+            key: key.to_owned(),
+            value,
+        };
         batch.put(&line).map_err(failed)?;
         self.store.apply(&batch).await.map_err(failed)
     }
 
     async fn get(&self, shelf: &str, key: &str) -> vault::Result<Option<Vec<u8>>> {
-        let held = self.store.load::<Line>(&Line::id_of(shelf, key)).await.map_err(failed)?;
+        let held = self
+            .store
+            .load::<Line>(&Line::id_of(shelf, key))
+            .await
+            .map_err(failed)?;
         Ok(held.map(|h| h.document.value))
     }
 
@@ -156,8 +170,14 @@ impl Book for StoreBook {
         let mut keys = Vec::new();
         let mut query = Query::of(Kind::Replica).owner(shelf);
         loop {
-            let lines = self.store.all::<Line>(query.clone()).await.map_err(failed)?;
-            let Some(last) = lines.last() else { return Ok(keys) };
+            let lines = self
+                .store
+                .all::<Line>(query.clone())
+                .await
+                .map_err(failed)?;
+            let Some(last) = lines.last() else {
+                return Ok(keys);
+            };
             query = query.after(last.document.id());
             let matching = lines.into_iter().map(|h| h.document.key);
             keys.extend(matching.filter(|key| key.starts_with(prefix)));

@@ -3,18 +3,18 @@
 use std::sync::Arc;
 
 use alloy_primitives::{Address, B256};
+use cid::Cid;
 use ledger::log::tile::Edge;
 use ledger::log::{Log, Origin, SignedCheckpoint};
 use rand_core::UnwrapErr;
 use record::Secret32;
 use tokio::sync::{Mutex, Notify};
-use cid::Cid;
-use vault::{ByteStream, Vault};
 use vault::replicate::Replicator;
+use vault::{ByteStream, Vault};
 
 use crate::act::{Act, Deployment, Errand, Progress, SignedAct};
-use crate::caller::{Caller, Staff};
 use crate::approve::IndexPage;
+use crate::caller::{Caller, Staff};
 use crate::chain::{Chain, ChainError, RecordFacts};
 use crate::error::{Error, Result};
 use crate::journal::Journaled;
@@ -100,13 +100,31 @@ impl Hospital {
         let leaves = Arc::new(Leaves::new(store.clone()));
         let at = chain.deployment();
         let (chain_id, contract) = (at.chain_id, at.contracts.log);
-        let origin = Origin { chain_id, contract, institution: keys.address() };
-        let log = Log::open(leaves.clone(), origin).await.map_err(log_failed)?;
+        let origin = Origin {
+            chain_id,
+            contract,
+            institution: keys.address(),
+        };
+        let log = Log::open(leaves.clone(), origin)
+            .await
+            .map_err(log_failed)?;
         let edge = Mutex::new(log::edge(&leaves).await?);
         let signer = ledger::typed::wallet(&keys.wallet().expose()).map_err(log_failed)?;
         let errands = Notify::new();
         Ok(Self {
-            keys, store, vault, replicator, chain, peers, clock, settings, errands, log, leaves, edge, signer,
+            keys,
+            store,
+            vault,
+            replicator,
+            chain,
+            peers,
+            clock,
+            settings,
+            errands,
+            log,
+            leaves,
+            edge,
+            signer,
         })
     }
 
@@ -144,16 +162,24 @@ impl Hospital {
         let patient = self.patient_of(wallet).await?.map(|p| p.document.patient);
         let staff = self.staff(wallet).await?;
         let registrar = self.chain.registrar().await? == wallet;
-        let institution =
-            wallet == self.address() && self.chain.institution(wallet).await?.active;
-        Ok(Caller { wallet, registrar, institution, staff, patient })
+        let institution = wallet == self.address() && self.chain.institution(wallet).await?.active;
+        Ok(Caller {
+            wallet,
+            registrar,
+            institution,
+            staff,
+            patient,
+        })
     }
 
     /// The wallet as active staff of an institution.
     pub(crate) async fn staff(&self, wallet: Address) -> Result<Option<Staff>> {
         let facts = self.chain.staff(wallet).await?;
         Ok(facts.filter(|f| f.active).and_then(|f| {
-            f.role.map(|role| Staff { institution: f.institution, role })
+            f.role.map(|role| Staff {
+                institution: f.institution,
+                role,
+            })
         }))
     }
 
@@ -245,7 +271,12 @@ impl Hospital {
         for cid in cids {
             match self.replicator.replicate(cid).await {
                 Ok(_) => {}
-                Err(vault::Error::Quorum { needed, have, failures, .. }) => {
+                Err(vault::Error::Quorum {
+                    needed,
+                    have,
+                    failures,
+                    ..
+                }) => {
                     tracing::warn!(?failures, "a blob lacks copies");
                     return Err(Error::Quorum { held: have, needed });
                 }
@@ -260,7 +291,10 @@ impl Hospital {
     /// Sign an act as the institution.
     pub(crate) fn sign(&self, act: Act) -> SignedAct {
         let signature = act.sign(self.deployment(), self.keys.wallet());
-        SignedAct { act, signatures: vec![signature] }
+        SignedAct {
+            act,
+            signatures: vec![signature],
+        }
     }
 
     /// Write an act down and see to it that it is carried.
@@ -281,7 +315,10 @@ impl Hospital {
         match known {
             // A failed act may be tried again: the chain may have changed.
             Some(held) if held.document.progress == Progress::Failed => {
-                batch.replace(&Held { document: errand.clone(), ..held })?;
+                batch.replace(&Held {
+                    document: errand.clone(),
+                    ..held
+                })?;
             }
             Some(_) => {}
             None => batch.create(errand)?,
@@ -303,7 +340,10 @@ impl Hospital {
     /// # Errors
     /// If the database does not answer. A chain that does not answer leaves errands as they are.
     pub async fn run_errands(&self) -> Result<usize> {
-        let open = self.store.all::<Errand>(Query::of(Kind::Errand).due_by(u64::MAX)).await?;
+        let open = self
+            .store
+            .all::<Errand>(Query::of(Kind::Errand).due_by(u64::MAX))
+            .await?;
         let mut left = 0;
         for held in open {
             match self.run_errand(held).await {
@@ -370,32 +410,36 @@ impl Hospital {
     async fn stands(&self, act: &Act) -> Result<bool> {
         let chain = &self.chain;
         Ok(match *act {
-            Act::SetInstitution { institution, nonce, .. } => {
-                chain.institution(institution).await?.nonce > nonce
-            }
+            Act::SetInstitution {
+                institution, nonce, ..
+            } => chain.institution(institution).await?.nonce > nonce,
             Act::AdmitStaff { staff, nonce, .. } | Act::SetStaff { staff, nonce, .. } => {
                 chain.staff(staff).await?.is_some_and(|s| s.nonce > nonce)
             }
             Act::PublishKey { wallet, digest, .. } => chain.key(wallet).await?.digest == digest,
-            Act::EnrolPatient { institution, patient, .. } => {
-                chain.enrolled(institution, patient).await?
-            }
-            Act::Commit { controller, version, commitment, .. } => {
-                match chain.record(controller).await? {
-                    RecordFacts::At { version: standing, commitment: current } => {
-                        standing > version || current == commitment
-                    }
-                    RecordFacts::None | RecordFacts::Erased => false,
-                }
-            }
-            Act::Erase { controller, .. } => {
-                chain.record(controller).await? == RecordFacts::Erased
-            }
+            Act::EnrolPatient {
+                institution,
+                patient,
+                ..
+            } => chain.enrolled(institution, patient).await?,
+            Act::Commit {
+                controller,
+                version,
+                commitment,
+                ..
+            } => match chain.record(controller).await? {
+                RecordFacts::At {
+                    version: standing,
+                    commitment: current,
+                } => standing > version || current == commitment,
+                RecordFacts::None | RecordFacts::Erased => false,
+            },
+            Act::Erase { controller, .. } => chain.record(controller).await? == RecordFacts::Erased,
             Act::Grant { controller, id, .. } => chain.grant(controller, id).await?.expiry != 0,
             Act::Revoke { controller, id } => chain.grant(controller, id).await?.revoked,
-            Act::Checkpoint { institution, size, .. } => {
-                chain.anchored(institution).await? >= size
-            }
+            Act::Checkpoint {
+                institution, size, ..
+            } => chain.anchored(institution).await? >= size,
             // A request leaves nothing but its event.
             Act::Request { .. } => false,
         })

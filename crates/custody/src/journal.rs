@@ -50,7 +50,11 @@ enum Page {
     /// The writes of one batch.
     Batch { number: u64, at: u64, batch: Batch },
     /// Every durable document, as it was after batch `number`.
-    Snapshot { number: u64, at: u64, rows: Vec<Row> },
+    Snapshot {
+        number: u64,
+        at: u64,
+        rows: Vec<Row>,
+    },
 }
 
 impl Page {
@@ -122,7 +126,13 @@ impl Journaled {
         key: PartKey,
         clock: crate::Clock,
     ) -> Self {
-        Self { store, vault, key, clock, writing: Mutex::new(()) }
+        Self {
+            store,
+            vault,
+            key,
+            clock,
+            writing: Mutex::new(()),
+        }
     }
 
     /// Apply a batch; the CID of its page, if it changed anything durable.
@@ -130,8 +140,12 @@ impl Journaled {
     /// # Errors
     /// If the vault or the database refuses. Nothing was changed then.
     pub async fn write(&self, batch: &Batch) -> Result<Option<Cid>> {
-        let durable: Vec<Write> =
-            batch.0.iter().filter(|w| w.kind().durable()).cloned().collect();
+        let durable: Vec<Write> = batch
+            .0
+            .iter()
+            .filter(|w| w.kind().durable())
+            .cloned()
+            .collect();
         if durable.is_empty() {
             self.store.apply(batch).await?;
             return Ok(None);
@@ -155,12 +169,19 @@ impl Journaled {
             held.map_or((None, Head::default()), |h| (Some(h.version), h.document));
         head.number += 1;
         let number = head.number;
-        let page = Page::Batch { number, at: (self.clock)(), batch: durable.clone() };
+        let page = Page::Batch {
+            number,
+            at: (self.clock)(),
+            batch: durable.clone(),
+        };
         let cid = self.put(&page).await?;
         let mut all = batch.clone();
         all.put(&Place { number, cid })?;
         match version {
-            Some(version) => all.replace(&Held { version, document: head })?,
+            Some(version) => all.replace(&Held {
+                version,
+                document: head,
+            })?,
             None => all.create(&head)?,
         }
         if let Err(refused) = self.store.apply(&all).await {
@@ -199,15 +220,24 @@ impl Journaled {
     /// If the vault or the database refuses; the journal is whole then as before.
     pub async fn snapshot(&self) -> Result<Option<Cid>> {
         let _one_writer = self.writing.lock().await;
-        let Some(mut head) = self.store.load::<Head>(HEAD).await? else { return Ok(None) };
+        let Some(mut head) = self.store.load::<Head>(HEAD).await? else {
+            return Ok(None);
+        };
         let number = head.document.number;
         let rows = self.everything().await?;
-        let cid = self.put(&Page::Snapshot { number, at: (self.clock)(), rows }).await?;
+        let cid = self
+            .put(&Page::Snapshot {
+                number,
+                at: (self.clock)(),
+                rows,
+            })
+            .await?;
         let old = self.places().await?;
         head.document.snapshot = number;
         let mut batch = Batch::new();
         batch.replace(&head)?;
-        old.iter().for_each(|place| batch.delete::<Place>(place.id()));
+        old.iter()
+            .for_each(|place| batch.delete::<Place>(place.id()));
         batch.put(&Place { number, cid })?;
         self.store.apply(&batch).await?;
         for place in old.iter().filter(|place| place.cid != cid) {
@@ -218,7 +248,12 @@ impl Journaled {
 
     /// The blobs that the database knows as pages.
     pub(crate) async fn pages(&self) -> Result<Vec<Cid>> {
-        Ok(self.places().await?.into_iter().map(|place| place.cid).collect())
+        Ok(self
+            .places()
+            .await?
+            .into_iter()
+            .map(|place| place.cid)
+            .collect())
     }
 
     async fn places(&self) -> Result<Vec<Place>> {
@@ -226,7 +261,9 @@ impl Journaled {
         let mut query = Query::of(Kind::Journal);
         loop {
             let rows = self.store.list(&query).await?;
-            let Some(last) = rows.last() else { return Ok(places) };
+            let Some(last) = rows.last() else {
+                return Ok(places);
+            };
             query = query.after(last.id.clone());
             let pages = rows.into_iter().filter(|row| row.id != HEAD);
             for held in pages.map(crate::store::decode::<Place>) {
@@ -275,11 +312,16 @@ impl Journaled {
             }
         }
         pages.sort_by_key(|(place, ..)| *place);
-        let mut rebuilt = Rebuilt { pages: pages.len() as u64, ..Rebuilt::default() };
+        let mut rebuilt = Rebuilt {
+            pages: pages.len() as u64,
+            ..Rebuilt::default()
+        };
         let mut head = Head::default();
         for (index, (place, cid, page)) in pages.iter().enumerate() {
             let superseded = matches!(page, Page::Batch { .. })
-                && pages.get(index + 1).is_some_and(|(next, ..)| next.0 == place.0);
+                && pages
+                    .get(index + 1)
+                    .is_some_and(|(next, ..)| next.0 == place.0);
             if superseded {
                 continue;
             }
@@ -289,7 +331,10 @@ impl Journaled {
                 head.snapshot = place.0;
             }
             batch.put(&head)?;
-            batch.put(&Place { number: place.0, cid: *cid })?;
+            batch.put(&Place {
+                number: place.0,
+                cid: *cid,
+            })?;
             self.store.apply(&batch).await?;
             rebuilt.batches += 1;
         }
@@ -313,9 +358,15 @@ impl Journaled {
         }
         let sealed = blobs::read(self.vault.as_ref(), cid, BLOB_LIMIT).await?;
         let plain = seal::file::open(&sealed, &self.key)?;
-        serde_ipld_dagcbor::from_slice(&plain).map(Some).map_err(|e| {
-            StoreError::Corrupt { kind: Kind::Journal.name(), reason: e.to_string() }.into()
-        })
+        serde_ipld_dagcbor::from_slice(&plain)
+            .map(Some)
+            .map_err(|e| {
+                StoreError::Corrupt {
+                    kind: Kind::Journal.name(),
+                    reason: e.to_string(),
+                }
+                .into()
+            })
     }
 }
 
@@ -327,14 +378,20 @@ fn replay(page: &Page) -> Batch {
                 .0
                 .iter()
                 .map(|write| match write {
-                    Write::Put { row, .. } => Write::Put { row: row.clone(), expect: Expect::Any },
+                    Write::Put { row, .. } => Write::Put {
+                        row: row.clone(),
+                        expect: Expect::Any,
+                    },
                     Write::Delete { .. } => write.clone(),
                 })
                 .collect(),
         ),
         Page::Snapshot { rows, .. } => Batch(
             rows.iter()
-                .map(|row| Write::Put { row: row.clone(), expect: Expect::Any })
+                .map(|row| Write::Put {
+                    row: row.clone(),
+                    expect: Expect::Any,
+                })
                 .collect(),
         ),
     }
@@ -351,9 +408,12 @@ impl Store for Journaled {
     }
 
     async fn apply(&self, batch: &Batch) -> Result<(), StoreError> {
-        self.write(batch).await.map(|_| ()).map_err(|error| match error {
-            crate::Error::Store(error) => error,
-            other => StoreError::Unavailable(other.to_string()),
-        })
+        self.write(batch)
+            .await
+            .map(|_| ())
+            .map_err(|error| match error {
+                crate::Error::Store(error) => error,
+                other => StoreError::Unavailable(other.to_string()),
+            })
     }
 }

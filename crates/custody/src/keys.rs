@@ -43,7 +43,11 @@ impl KeyRing {
             // Fails for zero and for numbers above the group's order: about once in 2^128.
             if let Ok(wallet) = WalletKey::from_bytes(scalar.as_ref()) {
                 let sealing = SealingSecret::generate(rng);
-                return Self { wallet, sealing, root: RootSecret::generate(rng) };
+                return Self {
+                    wallet,
+                    sealing,
+                    root: RootSecret::generate(rng),
+                };
             }
         }
     }
@@ -65,7 +69,11 @@ impl KeyRing {
         let sealing =
             SealingSecret::from_bytes(sealing).map_err(|_| KeyError::Invalid("sealing key"))?;
         let root = RootSecret::try_from(root).map_err(|_| KeyError::Invalid("root secret"))?;
-        Ok(Self { wallet, sealing, root })
+        Ok(Self {
+            wallet,
+            sealing,
+            root,
+        })
     }
 
     /// Its [`RING_LEN`] bytes, for an encrypted keystore.
@@ -134,7 +142,10 @@ impl WalletKey {
         // An uncompressed point is 0x04 and 64 bytes; the address is the hash of these (Yellow
         // Paper, appendix F).
         let hash = alloy_primitives::keccak256(&point.as_bytes()[1..]);
-        Ok(Self { key, address: Address::from_slice(&hash[12..]) })
+        Ok(Self {
+            key,
+            address: Address::from_slice(&hash[12..]),
+        })
     }
 
     /// The address.
@@ -209,10 +220,19 @@ mod tests {
         let ring = KeyRing::generate(&mut rand());
         let again = KeyRing::from_bytes(&ring.to_bytes()).unwrap();
         assert_eq!(again.address(), ring.address());
-        assert_eq!(again.sealing_public().to_bytes(), ring.sealing_public().to_bytes());
+        assert_eq!(
+            again.sealing_public().to_bytes(),
+            ring.sealing_public().to_bytes()
+        );
         assert_eq!(again.controller(3).address(), ring.controller(3).address());
-        assert!(matches!(KeyRing::from_bytes(&[1; 96]), Err(KeyError::Length(96))));
-        assert!(matches!(KeyRing::from_bytes(&[1; 98]), Err(KeyError::Length(98))));
+        assert!(matches!(
+            KeyRing::from_bytes(&[1; 96]),
+            Err(KeyError::Length(96))
+        ));
+        assert!(matches!(
+            KeyRing::from_bytes(&[1; 98]),
+            Err(KeyError::Length(98))
+        ));
         assert!(KeyRing::from_bytes(&[0; RING_LEN]).is_err());
     }
 

@@ -51,7 +51,10 @@ impl TilePage {
 impl Document for TilePage {
     const KIND: Kind = Kind::Log;
     fn id(&self) -> String {
-        Self::id_of(TileId { level: self.level, index: self.index })
+        Self::id_of(TileId {
+            level: self.level,
+            index: self.index,
+        })
     }
 }
 
@@ -113,17 +116,29 @@ async fn extend(
 ) -> Result<(), StoreError> {
     let held = store.load::<Size>(SIZE).await?;
     if held.as_ref().map_or(0, |h| h.document.size) != at {
-        return Err(StoreError::Conflict { kind: Kind::Log.name(), id: SIZE.to_owned() });
+        return Err(StoreError::Conflict {
+            kind: Kind::Log.name(),
+            id: SIZE.to_owned(),
+        });
     }
-    let next = Size { size: at + touches.len() as u64 };
+    let next = Size {
+        size: at + touches.len() as u64,
+    };
     match held {
-        Some(held) => batch.replace(&Held { version: held.version, document: next })?,
+        Some(held) => batch.replace(&Held {
+            version: held.version,
+            document: next,
+        })?,
         None => batch.create(&next)?,
     }
     touches.iter().try_for_each(|touch| batch.create(touch))?;
     tiles.iter().try_for_each(|tile| {
         let (level, index, hashes) = (tile.id.level, tile.id.index, tile.hashes.clone());
-        batch.put(&TilePage { level, index, hashes })
+        batch.put(&TilePage {
+            level,
+            index,
+            hashes,
+        })
     })
 }
 
@@ -135,7 +150,12 @@ pub(crate) async fn edge(leaves: &Leaves) -> Result<Edge> {
     for level in 0..Edge::levels_of(size) {
         let index = size.checked_shr(8 * u32::from(level)).unwrap_or(0) / ledger::log::tile::WIDTH;
         let width = Edge::partial_width(size, level);
-        levels.push(leaves.partial(TileId { level, index }, width).await.map_err(failed)?);
+        levels.push(
+            leaves
+                .partial(TileId { level, index }, width)
+                .await
+                .map_err(failed)?,
+        );
     }
     Edge::new(size, levels).map_err(failed)
 }
@@ -148,7 +168,10 @@ impl Leaves {
         if id.level == 0 {
             let from = id.index * ledger::log::tile::WIDTH;
             let entries = self.entries(from, from + width).await?;
-            return Ok(entries.iter().map(|e| leaf_hash(e.digest.as_slice())).collect());
+            return Ok(entries
+                .iter()
+                .map(|e| leaf_hash(e.digest.as_slice()))
+                .collect());
         }
         let mut hashes = self.tile(id).await?.unwrap_or_default();
         hashes.truncate(usize::try_from(width).unwrap_or(usize::MAX));
@@ -156,7 +179,11 @@ impl Leaves {
     }
 
     async fn checkpoint_pages(&self, query: Query) -> ledger::Result<Vec<SignedCheckpoint>> {
-        let pages = self.store.all::<CheckpointPage>(query).await.map_err(store_failed)?;
+        let pages = self
+            .store
+            .all::<CheckpointPage>(query)
+            .await
+            .map_err(store_failed)?;
         Ok(pages.into_iter().map(|held| held.document.0).collect())
     }
 }
@@ -170,7 +197,10 @@ fn store_failed(error: StoreError) -> ledger::Error {
 
 fn entry_of(touch: &Touch) -> ledger::Result<Entry> {
     let payload = serde_ipld_dagcbor::to_vec(touch).map_err(ledger::Error::store)?;
-    Ok(Entry { digest: touch.salted_digest(), payload: Bytes::from(payload) })
+    Ok(Entry {
+        digest: touch.salted_digest(),
+        payload: Bytes::from(payload),
+    })
 }
 
 #[async_trait]
@@ -185,7 +215,9 @@ impl LogStore for Leaves {
         let touches: Result<Vec<Touch>, _> = entries.iter().map(read).collect();
         let touches = touches.map_err(|e| ledger::Error::store(e.to_string()))?;
         let mut batch = Batch::new();
-        extend(&self.store, &mut batch, at, &touches, tiles).await.map_err(store_failed)?;
+        extend(&self.store, &mut batch, at, &touches, tiles)
+            .await
+            .map_err(store_failed)?;
         self.store.apply(&batch).await.map_err(store_failed)
     }
 
@@ -198,8 +230,11 @@ impl LogStore for Leaves {
                 query = query.after(Touch::id_of(before));
             }
             let left = u32::try_from(to - at).unwrap_or(u32::MAX).min(1000);
-            let touches =
-                self.store.all::<Touch>(query.limit(left)).await.map_err(store_failed)?;
+            let touches = self
+                .store
+                .all::<Touch>(query.limit(left))
+                .await
+                .map_err(store_failed)?;
             if touches.is_empty() {
                 break;
             }
@@ -229,19 +264,29 @@ impl LogStore for Leaves {
     }
 
     async fn tile(&self, id: TileId) -> ledger::Result<Option<Vec<B256>>> {
-        let held = self.store.load::<TilePage>(&TilePage::id_of(id)).await.map_err(store_failed)?;
+        let held = self
+            .store
+            .load::<TilePage>(&TilePage::id_of(id))
+            .await
+            .map_err(store_failed)?;
         Ok(held.map(|h| h.document.hashes))
     }
 
     async fn put_checkpoint(&self, checkpoint: &SignedCheckpoint) -> ledger::Result<()> {
         let id = CheckpointPage::id_of(checkpoint.size);
-        let kept = self.store.load::<CheckpointPage>(&id).await.map_err(store_failed)?;
+        let kept = self
+            .store
+            .load::<CheckpointPage>(&id)
+            .await
+            .map_err(store_failed)?;
         match kept {
             Some(kept) if kept.document.0.root == checkpoint.root => Ok(()),
             Some(_) => Err(ledger::Error::Conflict),
             None => {
                 let mut batch = Batch::new();
-                batch.create(&CheckpointPage(checkpoint.clone())).map_err(store_failed)?;
+                batch
+                    .create(&CheckpointPage(checkpoint.clone()))
+                    .map_err(store_failed)?;
                 self.store.apply(&batch).await.map_err(store_failed)
             }
         }
@@ -253,7 +298,9 @@ impl LogStore for Leaves {
         let mut from = 0;
         loop {
             let page = self.checkpoints(from, 1000).await?;
-            let Some(end) = page.last() else { return Ok(last) };
+            let Some(end) = page.last() else {
+                return Ok(last);
+            };
             from = end.size + 1;
             let below = page.into_iter().filter(|c| c.size <= size).next_back();
             match below {
@@ -272,7 +319,10 @@ impl LogStore for Leaves {
         // Checkpoints sort before "size" and tiles, which are left out by their ids.
         let mut query = Query::of(Kind::Log).after(after).limit(limit);
         let rows = self.store.list(&query).await.map_err(store_failed)?;
-        let ours = rows.iter().take_while(|row| row.id.starts_with(CHECKPOINTS)).count();
+        let ours = rows
+            .iter()
+            .take_while(|row| row.id.starts_with(CHECKPOINTS))
+            .count();
         query.limit = u32::try_from(ours).unwrap_or(u32::MAX);
         if ours == 0 {
             return Ok(Vec::new());

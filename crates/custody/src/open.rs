@@ -70,14 +70,24 @@ pub struct OpenedGrant {
 pub fn open(keys: &KeyRing, at: &Deployment, served: &Served) -> Result<OpenedGrant> {
     let document = GrantDocument::decode(&served.document)?;
     if document.id() != served.grant {
-        return Err(Error::invalid("document", "it is not the one that the grant's id names"));
+        return Err(Error::invalid(
+            "document",
+            "it is not the one that the grant's id names",
+        ));
     }
     let bound = Bound::to_grantee(at, document.commitment, served.grant, keys.address());
     let part_keys = open_part_keys(keys.sealing(), &bound, &served.envelope.keys)?;
     let disclosure = open_disclosure(keys.sealing(), &bound, &served.envelope.disclosure)?;
     let disclosure = Disclosure::decode(&disclosure)?;
-    disclosure.verify(document.commitment, &at.records())?.author.by_key()?;
-    Ok(OpenedGrant { document, disclosure, keys: PartKeys::decode(&part_keys)? })
+    disclosure
+        .verify(document.commitment, &at.records())?
+        .author
+        .by_key()?;
+    Ok(OpenedGrant {
+        document,
+        disclosure,
+        keys: PartKeys::decode(&part_keys)?,
+    })
 }
 
 impl OpenedGrant {
@@ -87,7 +97,9 @@ impl OpenedGrant {
     /// If the part was not granted.
     pub fn part(&self, name: &str) -> Result<&record::Part> {
         let shown = self.disclosure.parts.iter().find(|p| p.part.name == name);
-        shown.map(|p| &p.part).ok_or(Error::Refused(Refusal::OtherPart))
+        shown
+            .map(|p| &p.part)
+            .ok_or(Error::Refused(Refusal::OtherPart))
     }
 
     /// The key of the part `name`.
@@ -170,7 +182,11 @@ impl Hospital {
 
     /// Log a refusal. A refusal that cannot be logged is still a refusal.
     async fn refuse_open(&self, refusal: Refusal, entry: Entry) -> Error {
-        let entry = Entry { deed: Deed::Refused, ..entry }.refusal(refusal);
+        let entry = Entry {
+            deed: Deed::Refused,
+            ..entry
+        }
+        .refusal(refusal);
         match self.touch(entry).await {
             Ok(_) => Error::Refused(refusal),
             Err(unwritten) => unwritten,
@@ -184,7 +200,8 @@ impl Hospital {
         if document.id() != grant.id {
             return Err(Error::Refused(Refusal::NotOnChain));
         }
-        if grant.message.chain_id != at.chain_id || grant.message.consents != at.contracts.consents {
+        if grant.message.chain_id != at.chain_id || grant.message.consents != at.contracts.consents
+        {
             return Err(Error::Refused(Refusal::OtherDeployment));
         }
         self.admits(caller, &document, part).await?;
@@ -194,8 +211,14 @@ impl Hospital {
             GrantStage::Erased => return Err(Error::Refused(Refusal::Erased)),
         }
         self.live_on_chain(&document).await.map_err(silent_is_no)?;
-        let envelope = grant.message.envelopes.iter().find(|e| e.recipient == caller.wallet);
-        envelope.cloned().ok_or(Error::Refused(Refusal::OtherRecipient))
+        let envelope = grant
+            .message
+            .envelopes
+            .iter()
+            .find(|e| e.recipient == caller.wallet);
+        envelope
+            .cloned()
+            .ok_or(Error::Refused(Refusal::OtherRecipient))
     }
 
     async fn admits(
@@ -204,12 +227,23 @@ impl Hospital {
         document: &GrantDocument,
         part: Option<&str>,
     ) -> Result<()> {
-        let facts = self.chain.staff(caller.wallet).await.map_err(|e| silent_is_no(e.into()))?;
+        let facts = self
+            .chain
+            .staff(caller.wallet)
+            .await
+            .map_err(|e| silent_is_no(e.into()))?;
         let staff = facts.and_then(|f| {
             let (institution, active) = (f.institution, f.active);
-            f.role.map(|role| record::StaffStatus { institution, role, active })
+            f.role.map(|role| record::StaffStatus {
+                institution,
+                role,
+                active,
+            })
         });
-        let who = record::Caller { wallet: caller.wallet, staff };
+        let who = record::Caller {
+            wallet: caller.wallet,
+            staff,
+        };
         let first = document.parts.first().map_or("", String::as_str);
         let permitted = document.permits(who, part.unwrap_or(first), self.now());
         permitted.map_err(|refusal| Error::Refused(refusal.into()))

@@ -49,9 +49,18 @@ impl RequestMessage {
         deadline: u64,
     ) -> Result<Self> {
         let document = RequestDocument::new(new, random())?;
-        let act = Act::Request { id: document.id(), requester: keys.address(), deadline };
+        let act = Act::Request {
+            id: document.id(),
+            requester: keys.address(),
+            deadline,
+        };
         let signature = act.sign(at, keys.wallet());
-        Ok(Self { home, document: document.encode().into(), deadline, signature })
+        Ok(Self {
+            home,
+            document: document.encode().into(),
+            deadline,
+            signature,
+        })
     }
 
     /// The document.
@@ -64,8 +73,15 @@ impl RequestMessage {
 
     fn signed(&self, document: &RequestDocument) -> SignedAct {
         let (id, requester) = (document.id(), document.requester);
-        let act = Act::Request { id, requester, deadline: self.deadline };
-        SignedAct { act, signatures: vec![self.signature.clone()] }
+        let act = Act::Request {
+            id,
+            requester,
+            deadline: self.deadline,
+        };
+        SignedAct {
+            act,
+            signatures: vec![self.signature.clone()],
+        }
     }
 }
 
@@ -101,7 +117,11 @@ impl Document for Request {
         hex_id(self.patient)
     }
     fn due_at(&self) -> u64 {
-        if self.owed { self.received_at.max(1) } else { 0 }
+        if self.owed {
+            self.received_at.max(1)
+        } else {
+            0
+        }
     }
 }
 
@@ -119,7 +139,12 @@ pub(crate) struct Inbox {
 impl Document for Inbox {
     const KIND: Kind = Kind::Inbox;
     fn id(&self) -> String {
-        format!("{}/{}/{}", self.owner, self.about.name(), hex::encode(self.id))
+        format!(
+            "{}/{}/{}",
+            self.owner,
+            self.about.name(),
+            hex::encode(self.id)
+        )
     }
     fn owner(&self) -> String {
         self.owner.clone()
@@ -143,14 +168,19 @@ impl Hospital {
             return Ok(known.document);
         }
         if message.home != self.address() && !self.peers.knows(message.home) {
-            return Err(Error::invalid("home", "no node of this institution is known here"));
+            return Err(Error::invalid(
+                "home",
+                "no node of this institution is known here",
+            ));
         }
         let signed = message.signed(&document);
         self.chain.check(&signed).await?;
         let errand = Errand::new(signed, self.deployment(), self.now());
         let mut batch = Batch::new();
         self.enlist(&mut batch, &errand).await?;
-        let request = self.file_request(batch, message, document, Deed::Request).await?;
+        let request = self
+            .file_request(batch, message, document, Deed::Request)
+            .await?;
         self.errands.notify_one();
         Ok(request)
     }
@@ -189,7 +219,12 @@ impl Hospital {
         if message.home != self.address() {
             return Err(Error::invalid("home", "it is for another institution"));
         }
-        if self.store.load::<Request>(&hex_id(document.id())).await?.is_some() {
+        if self
+            .store
+            .load::<Request>(&hex_id(document.id()))
+            .await?
+            .is_some()
+        {
             return Ok(());
         }
         self.patient(document.patient).await?;
@@ -197,9 +232,12 @@ impl Hospital {
         let (signer, signature) = (document.requester, &message.signature);
         check_signature(self.chain.as_ref(), "request", signer, digest, signature).await?;
         if self.staff(document.requester).await?.is_none() {
-            return Err(Error::Forbidden("the requester is no active staff".to_owned()));
+            return Err(Error::Forbidden(
+                "the requester is no active staff".to_owned(),
+            ));
         }
-        self.file_request(Batch::new(), message, document, Deed::Request).await?;
+        self.file_request(Batch::new(), message, document, Deed::Request)
+            .await?;
         Ok(())
     }
 
@@ -211,9 +249,18 @@ impl Hospital {
         let mut found = Vec::new();
         if let Some(patient) = caller.patient {
             let query = Query::of(Kind::Request).owner(hex_id(patient));
-            found.extend(self.store.all::<Request>(query).await?.into_iter().map(|h| h.document));
+            found.extend(
+                self.store
+                    .all::<Request>(query)
+                    .await?
+                    .into_iter()
+                    .map(|h| h.document),
+            );
         }
-        for id in self.inbox(&hex::encode(caller.wallet), Kind::Request).await? {
+        for id in self
+            .inbox(&hex::encode(caller.wallet), Kind::Request)
+            .await?
+        {
             if !found.iter().any(|r| r.id == id)
                 && let Some(held) = self.store.load::<Request>(&hex_id(id)).await?
             {
@@ -234,7 +281,11 @@ impl Hospital {
     /// # Errors
     /// If the database does not answer; a silent peer is no error here.
     pub async fn settle_requests(&self) -> Result<()> {
-        for mut held in self.store.all::<Request>(Query::of(Kind::Request).due_by(u64::MAX)).await? {
+        for mut held in self
+            .store
+            .all::<Request>(Query::of(Kind::Request).due_by(u64::MAX))
+            .await?
+        {
             let message = &held.document.message;
             if let Err(error) = self.peers.send_request(message.home, message).await {
                 tracing::warn!(%error, "a request still has to be brought to its patient's node");
@@ -254,10 +305,20 @@ impl Hospital {
         request: Option<B256>,
         grant: B256,
     ) -> Result<()> {
-        let Some(request) = request else { return Ok(()) };
-        let Some(held) = self.store.load::<Request>(&hex_id(request)).await? else { return Ok(()) };
-        let document = Request { answer: Some(grant), ..held.document };
-        batch.replace(&Held { document, version: held.version })?;
+        let Some(request) = request else {
+            return Ok(());
+        };
+        let Some(held) = self.store.load::<Request>(&hex_id(request)).await? else {
+            return Ok(());
+        };
+        let document = Request {
+            answer: Some(grant),
+            ..held.document
+        };
+        batch.replace(&Held {
+            document,
+            version: held.version,
+        })?;
         Ok(())
     }
 }

@@ -40,12 +40,22 @@ impl RevokeMessage {
     /// Sign a revocation: the patient's side.
     #[must_use]
     pub fn new(controller: &WalletKey, at: &Deployment, grant: B256) -> Self {
-        let act = Act::Revoke { controller: controller.address(), id: grant };
-        Self { controller: controller.address(), grant, signature: act.sign(at, controller) }
+        let act = Act::Revoke {
+            controller: controller.address(),
+            id: grant,
+        };
+        Self {
+            controller: controller.address(),
+            grant,
+            signature: act.sign(at, controller),
+        }
     }
 
     fn act(&self) -> Act {
-        Act::Revoke { controller: self.controller, id: self.grant }
+        Act::Revoke {
+            controller: self.controller,
+            id: self.grant,
+        }
     }
 }
 
@@ -53,7 +63,11 @@ impl Grant {
     /// The revocation, for telling other nodes.
     pub(crate) fn revocation_message(&self) -> Option<RevokeMessage> {
         let signature = self.revocation_signature.clone()?;
-        Some(RevokeMessage { controller: self.controller, grant: self.id, signature })
+        Some(RevokeMessage {
+            controller: self.controller,
+            grant: self.id,
+            signature,
+        })
     }
 
     /// Forget what opens it.
@@ -78,8 +92,10 @@ impl Hospital {
             return Ok(held.document);
         }
         self.check_revocation(&message).await?;
-        let signed =
-            SignedAct { act: message.act(), signatures: vec![message.signature.clone()] };
+        let signed = SignedAct {
+            act: message.act(),
+            signatures: vec![message.signature.clone()],
+        };
         let errand = Errand::new(signed, self.deployment(), self.now());
         let document = held.document.message.document()?;
         let grant = &mut held.document;

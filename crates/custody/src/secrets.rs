@@ -58,7 +58,11 @@ impl VersionSecrets {
     fn decode(bytes: &[u8]) -> Result<Self> {
         let WireSecrets(key, salt, manifest) = serde_ipld_dagcbor::from_slice(bytes)
             .map_err(|e| Error::invalid("envelope", e.to_string()))?;
-        Ok(Self { key, salt, manifest })
+        Ok(Self {
+            key,
+            salt,
+            manifest,
+        })
     }
 
     /// Seal to the patient or the institution of the record.
@@ -110,14 +114,26 @@ impl Bound {
     #[must_use]
     pub fn to_owner(at: &Deployment, commitment: B256, recipient: Address) -> Self {
         let contract = at.contracts.records;
-        Self { chain_id: at.chain_id, contract, commitment, grant: B256::ZERO, recipient }
+        Self {
+            chain_id: at.chain_id,
+            contract,
+            commitment,
+            grant: B256::ZERO,
+            recipient,
+        }
     }
 
     /// An envelope for a grant's recipient.
     #[must_use]
     pub fn to_grantee(at: &Deployment, commitment: B256, grant: B256, recipient: Address) -> Self {
         let contract = at.contracts.consents;
-        Self { chain_id: at.chain_id, contract, commitment, grant, recipient }
+        Self {
+            chain_id: at.chain_id,
+            contract,
+            commitment,
+            grant,
+            recipient,
+        }
     }
 
     fn aad(&self) -> EnvelopeAad {
@@ -160,7 +176,27 @@ macro_rules! envelope_of {
     };
 }
 
-envelope_of!(seal_draft, open_draft, DRAFT, "an unsigned draft to its institution");
-envelope_of!(seal_part_keys, open_part_keys, PART_KEYS, "part keys to a grant's recipient");
-envelope_of!(seal_disclosure, open_disclosure, DISCLOSURE, "the disclosure that goes with part keys");
-envelope_of!(seal_reason, open_reason, REASON, "a patient's reason for refusing to the author");
+envelope_of!(
+    seal_draft,
+    open_draft,
+    DRAFT,
+    "an unsigned draft to its institution"
+);
+envelope_of!(
+    seal_part_keys,
+    open_part_keys,
+    PART_KEYS,
+    "part keys to a grant's recipient"
+);
+envelope_of!(
+    seal_disclosure,
+    open_disclosure,
+    DISCLOSURE,
+    "the disclosure that goes with part keys"
+);
+envelope_of!(
+    seal_reason,
+    open_reason,
+    REASON,
+    "a patient's reason for refusing to the author"
+);

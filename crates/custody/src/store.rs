@@ -187,7 +187,14 @@ impl Query {
     /// All documents of a kind, the first thousand.
     #[must_use]
     pub fn of(kind: Kind) -> Self {
-        Self { kind, owner: None, state: None, due_by: None, after: None, limit: 1000 }
+        Self {
+            kind,
+            owner: None,
+            state: None,
+            due_by: None,
+            after: None,
+            limit: 1000,
+        }
     }
 
     /// Only those of `owner`.
@@ -229,7 +236,9 @@ impl Query {
         row.kind == self.kind
             && self.owner.as_ref().is_none_or(|o| *o == row.owner)
             && self.state.as_ref().is_none_or(|s| *s == row.state)
-            && self.due_by.is_none_or(|d| row.due_at != 0 && row.due_at <= d)
+            && self
+                .due_by
+                .is_none_or(|d| row.due_at != 0 && row.due_at <= d)
             && self.after.as_ref().is_none_or(|a| row.id > *a)
     }
 }
@@ -291,7 +300,10 @@ impl Batch {
     /// # Errors
     /// If the document cannot be encoded.
     pub fn create<D: Document>(&mut self, document: &D) -> Result<(), StoreError> {
-        self.0.push(Write::Put { row: encode(document)?, expect: Expect::Absent });
+        self.0.push(Write::Put {
+            row: encode(document)?,
+            expect: Expect::Absent,
+        });
         Ok(())
     }
 
@@ -301,7 +313,10 @@ impl Batch {
     /// If the document cannot be encoded.
     pub fn replace<D: Document>(&mut self, held: &Held<D>) -> Result<(), StoreError> {
         let expect = Expect::Version(held.version);
-        self.0.push(Write::Put { row: encode(&held.document)?, expect });
+        self.0.push(Write::Put {
+            row: encode(&held.document)?,
+            expect,
+        });
         Ok(())
     }
 
@@ -310,13 +325,19 @@ impl Batch {
     /// # Errors
     /// If the document cannot be encoded.
     pub fn put<D: Document>(&mut self, document: &D) -> Result<(), StoreError> {
-        self.0.push(Write::Put { row: encode(document)?, expect: Expect::Any });
+        self.0.push(Write::Put {
+            row: encode(document)?,
+            expect: Expect::Any,
+        });
         Ok(())
     }
 
     /// Delete a document.
     pub fn delete<D: Document>(&mut self, id: impl Into<String>) {
-        self.0.push(Write::Delete { kind: D::KIND, id: id.into() });
+        self.0.push(Write::Delete {
+            kind: D::KIND,
+            id: id.into(),
+        });
     }
 }
 
@@ -370,7 +391,10 @@ pub trait Documents: Store {
 
     /// List documents as `D`; the query's kind is set to `D`'s.
     async fn all<D: Document>(&self, query: Query) -> Result<Vec<Held<D>>, StoreError> {
-        let query = Query { kind: D::KIND, ..query };
+        let query = Query {
+            kind: D::KIND,
+            ..query
+        };
         self.list(&query).await?.into_iter().map(decode).collect()
     }
 }
@@ -378,8 +402,10 @@ pub trait Documents: Store {
 impl<S: Store + ?Sized> Documents for S {}
 
 fn encode<D: Document>(document: &D) -> Result<Row, StoreError> {
-    let body = serde_ipld_dagcbor::to_vec(document)
-        .map_err(|e| StoreError::Corrupt { kind: D::KIND.name(), reason: e.to_string() })?;
+    let body = serde_ipld_dagcbor::to_vec(document).map_err(|e| StoreError::Corrupt {
+        kind: D::KIND.name(),
+        reason: e.to_string(),
+    })?;
     Ok(Row {
         kind: D::KIND,
         id: document.id(),
@@ -396,9 +422,14 @@ fn encode<D: Document>(document: &D) -> Result<Row, StoreError> {
 /// # Errors
 /// If the body is no `D`.
 pub fn decode<D: Document>(row: Row) -> Result<Held<D>, StoreError> {
-    let document = serde_ipld_dagcbor::from_slice(&row.body)
-        .map_err(|e| StoreError::Corrupt { kind: D::KIND.name(), reason: e.to_string() })?;
-    Ok(Held { version: row.version, document })
+    let document = serde_ipld_dagcbor::from_slice(&row.body).map_err(|e| StoreError::Corrupt {
+        kind: D::KIND.name(),
+        reason: e.to_string(),
+    })?;
+    Ok(Held {
+        version: row.version,
+        document,
+    })
 }
 
 /// The in-memory twin of the database.
@@ -416,7 +447,9 @@ impl MemoryStore {
 
     fn rows(&self) -> std::sync::MutexGuard<'_, BTreeMap<(Kind, String), Row>> {
         // A poisoned lock means a panic between two map operations; the map itself is whole.
-        self.rows.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.rows
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
 
@@ -433,7 +466,10 @@ pub fn check(expect: Expect, found: Option<u64>, row: &Row) -> Result<(), StoreE
     if holds {
         Ok(())
     } else {
-        Err(StoreError::Conflict { kind: row.kind.name(), id: row.id.clone() })
+        Err(StoreError::Conflict {
+            kind: row.kind.name(),
+            id: row.id.clone(),
+        })
     }
 }
 
@@ -459,7 +495,13 @@ impl Store for MemoryStore {
                     let found = next.get(&key).map(|r| r.version);
                     check(*expect, found, row)?;
                     let version = found.unwrap_or(0) + 1;
-                    next.insert(key, Row { version, ..row.clone() });
+                    next.insert(
+                        key,
+                        Row {
+                            version,
+                            ..row.clone()
+                        },
+                    );
                 }
                 Write::Delete { kind, id } => {
                     next.remove(&(*kind, id.clone()));
@@ -498,7 +540,10 @@ mod tests {
         let mut second = Batch::new();
         second.create(&Note("b".into(), 6)).unwrap();
         second.create(&Note("a".into(), 7)).unwrap();
-        assert!(matches!(store.apply(&second).await, Err(StoreError::Conflict { .. })));
+        assert!(matches!(
+            store.apply(&second).await,
+            Err(StoreError::Conflict { .. })
+        ));
         assert!(store.load::<Note>("b").await.unwrap().is_none());
     }
 
@@ -512,7 +557,10 @@ mod tests {
         let mut winner = Batch::new();
         winner.replace(&held).unwrap();
         store.apply(&winner).await.unwrap();
-        assert!(matches!(store.apply(&winner).await, Err(StoreError::Conflict { .. })));
+        assert!(matches!(
+            store.apply(&winner).await,
+            Err(StoreError::Conflict { .. })
+        ));
     }
 
     #[tokio::test]
@@ -522,7 +570,10 @@ mod tests {
         batch.create(&Note("a".into(), 0)).unwrap();
         batch.create(&Note("b".into(), 10)).unwrap();
         store.apply(&batch).await.unwrap();
-        let due = store.all::<Note>(Query::of(Kind::Answer).due_by(10)).await.unwrap();
+        let due = store
+            .all::<Note>(Query::of(Kind::Answer).due_by(10))
+            .await
+            .unwrap();
         assert_eq!(due.len(), 1);
         assert_eq!(due[0].document.0, "b");
     }

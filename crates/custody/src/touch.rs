@@ -75,7 +75,16 @@ impl Entry {
     /// An entry with nothing but what, when and who.
     #[must_use]
     pub fn new(deed: Deed, at: u64, actor: Address) -> Self {
-        Self { deed, at, actor, patient: None, record: None, grant: None, detail: None, refusal: None }
+        Self {
+            deed,
+            at,
+            actor,
+            patient: None,
+            record: None,
+            grant: None,
+            detail: None,
+            refusal: None,
+        }
     }
 
     /// About this patient.
@@ -119,7 +128,11 @@ impl Entry {
     /// If it cannot be encoded, which no value of these types does.
     pub fn encode(&self) -> Result<Vec<u8>> {
         serde_ipld_dagcbor::to_vec(self).map_err(|e| {
-            StoreError::Corrupt { kind: Kind::Touch.name(), reason: e.to_string() }.into()
+            StoreError::Corrupt {
+                kind: Kind::Touch.name(),
+                reason: e.to_string(),
+            }
+            .into()
         })
     }
 

@@ -64,7 +64,10 @@ pub async fn verify<W: Witness + ?Sized>(bundle: &ProofBundle, witness: &W) -> R
     let at = witness.deployment();
     if bundle.chain_id != at.chain_id || bundle.contracts != at.contracts {
         // A bundle can be right about contracts of somebody's own.
-        return Err(Error::invalid("contracts", "the bundle is of another deployment"));
+        return Err(Error::invalid(
+            "contracts",
+            "the bundle is of another deployment",
+        ));
     }
     let report = bundle.verify()?;
     let mut findings = Vec::with_capacity(report.facts.len());
@@ -111,10 +114,15 @@ impl ChainWitness {
     }
 
     async fn time_of(&self, block: u64) -> Result<u64> {
-        let found = self.chain.endpoint().block(At::Number(block)).await.map_err(silent)?;
-        found.map(|b| b.timestamp).ok_or_else(|| {
-            ChainError::Silent(format!("it has lost block {block}")).into()
-        })
+        let found = self
+            .chain
+            .endpoint()
+            .block(At::Number(block))
+            .await
+            .map_err(silent)?;
+        found
+            .map(|b| b.timestamp)
+            .ok_or_else(|| ChainError::Silent(format!("it has lost block {block}")).into())
     }
 
     /// The last event of a kind about a subject that was in force at a time.
@@ -130,20 +138,33 @@ impl ChainWitness {
     }
 
     async fn committed(&self, wanted: &ChainFact) -> Result<Finding> {
-        let ChainFact::Committed { controller, commitment, previous, version, institution, .. } =
-            *wanted
+        let ChainFact::Committed {
+            controller,
+            commitment,
+            previous,
+            version,
+            institution,
+            ..
+        } = *wanted
         else {
             return Ok(finding("no commit".to_owned(), false, None));
         };
         let events = self.of(Kind::Record, controller).await?;
         let holds = events.iter().any(|e| {
-            e.event == Event::Committed { controller, commitment, institution, version, previous }
+            e.event
+                == Event::Committed {
+                    controller,
+                    commitment,
+                    institution,
+                    version,
+                    previous,
+                }
         });
         let note = match events.last().map(|e| &e.event) {
             Some(Event::Erased { .. }) => Some("the record was erased since".to_owned()),
-            Some(Event::Committed { version: newest, .. }) if *newest > version => {
-                Some(format!("version {newest} stands now"))
-            }
+            Some(Event::Committed {
+                version: newest, ..
+            }) if *newest > version => Some(format!("version {newest} stands now")),
             _ => None,
         };
         let fact = format!("version {version} of {controller} was committed by {institution}");
@@ -152,10 +173,23 @@ impl ChainWitness {
 
     async fn granted(&self, controller: Address, id: B256, expiry: u64) -> Result<Finding> {
         let events = self.of(Kind::Grant, controller).await?;
-        let holds = events.iter().any(|e| e.event == Event::Granted { controller, id, expiry });
-        let revoked = events.iter().any(|e| e.event == Event::Revoked { controller, id });
+        let holds = events.iter().any(|e| {
+            e.event
+                == Event::Granted {
+                    controller,
+                    id,
+                    expiry,
+                }
+        });
+        let revoked = events
+            .iter()
+            .any(|e| e.event == Event::Revoked { controller, id });
         let note = revoked.then(|| "it was revoked since".to_owned());
-        Ok(finding(format!("grant {id} was given until {expiry}"), holds, note))
+        Ok(finding(
+            format!("grant {id} was given until {expiry}"),
+            holds,
+            note,
+        ))
     }
 }
 
@@ -176,51 +210,104 @@ impl Witness for ChainWitness {
     async fn confirm(&self, fact: &ChainFact) -> Result<Finding> {
         match fact {
             ChainFact::Committed { .. } => self.committed(fact).await,
-            ChainFact::InstitutionActive { institution, at, .. } => {
+            ChainFact::InstitutionActive {
+                institution, at, ..
+            } => {
                 let event = self.in_force(Kind::Institution, *institution, *at).await?;
                 let holds = matches!(
                     event,
-                    Some(Event::InstitutionSet { status: ledger::Status::Active, .. })
+                    Some(Event::InstitutionSet {
+                        status: ledger::Status::Active,
+                        ..
+                    })
                 );
-                Ok(finding(format!("{institution} was an active institution"), holds, None))
+                Ok(finding(
+                    format!("{institution} was an active institution"),
+                    holds,
+                    None,
+                ))
             }
-            ChainFact::StaffActive { wallet, institution, at, .. } => {
+            ChainFact::StaffActive {
+                wallet,
+                institution,
+                at,
+                ..
+            } => {
                 let event = self.in_force(Kind::Staff, *wallet, *at).await?;
                 let holds = matches!(
                     event,
                     Some(Event::StaffSet { institution: place, status: ledger::Status::Active, .. })
                         if place == *institution
                 );
-                Ok(finding(format!("{wallet} was active staff of {institution}"), holds, None))
+                Ok(finding(
+                    format!("{wallet} was active staff of {institution}"),
+                    holds,
+                    None,
+                ))
             }
-            ChainFact::Enrolled { institution, patient, .. } => {
+            ChainFact::Enrolled {
+                institution,
+                patient,
+                ..
+            } => {
                 let enrolled = self.chain.enrolled(*institution, *patient).await;
                 let holds = enrolled.map_err(silent)?;
-                Ok(finding(format!("the patient is enrolled at {institution}"), holds, None))
+                Ok(finding(
+                    format!("the patient is enrolled at {institution}"),
+                    holds,
+                    None,
+                ))
             }
-            ChainFact::Checkpoint { institution, size, root, .. } => {
-                let event =
-                    Event::Anchored { institution: *institution, size: *size, root: *root };
+            ChainFact::Checkpoint {
+                institution,
+                size,
+                root,
+                ..
+            } => {
+                let event = Event::Anchored {
+                    institution: *institution,
+                    size: *size,
+                    root: *root,
+                };
                 let events = self.of(Kind::Checkpoint, *institution).await?;
                 let holds = events.iter().any(|e| e.event == event);
                 let fact = format!("{institution} anchored its log of {size} entries");
                 Ok(finding(fact, holds, None))
             }
-            ChainFact::Grant { controller, id, expiry, .. } => {
-                self.granted(*controller, *id, *expiry).await
-            }
+            ChainFact::Grant {
+                controller,
+                id,
+                expiry,
+                ..
+            } => self.granted(*controller, *id, *expiry).await,
             ChainFact::Wallet(question) => {
                 let (wallet, digest) = (question.wallet, question.digest);
-                let signed = self.chain.is_signed_by(wallet, digest, &question.signature).await;
+                let signed = self
+                    .chain
+                    .is_signed_by(wallet, digest, &question.signature)
+                    .await;
                 let fact = format!("{wallet} confirms its {}", question.what);
                 Ok(finding(fact, signed.map_err(silent)?, None))
             }
             ChainFact::Transaction(tx) => {
-                let receipt = self.chain.endpoint().receipt(tx.hash).await.map_err(silent)?;
+                let receipt = self
+                    .chain
+                    .endpoint()
+                    .receipt(tx.hash)
+                    .await
+                    .map_err(silent)?;
                 let holds = receipt.is_some_and(|r| r.status == 1);
-                Ok(finding(format!("transaction {} ({}) succeeded", tx.hash, tx.what), holds, None))
+                Ok(finding(
+                    format!("transaction {} ({}) succeeded", tx.hash, tx.what),
+                    holds,
+                    None,
+                ))
             }
-            other => Ok(finding(format!("{other:?}"), false, Some("not known here".to_owned()))),
+            other => Ok(finding(
+                format!("{other:?}"),
+                false,
+                Some("not known here".to_owned()),
+            )),
         }
     }
 }

@@ -15,7 +15,9 @@ use custody::upload::Stage;
 use custody::{Error, Refusal};
 
 fn holds(haystack: &[u8], needle: &[u8]) -> bool {
-    haystack.windows(needle.len()).any(|window| window == needle)
+    haystack
+        .windows(needle.len())
+        .any(|window| window == needle)
 }
 
 async fn rows(store: &dyn Store) -> Vec<custody::store::Row> {
@@ -29,7 +31,9 @@ async fn rows(store: &dyn Store) -> Vec<custody::store::Row> {
 async fn entries(world: &World) -> Vec<Entry> {
     let rows = world.store.list(&Query::of(Kind::Touch)).await.unwrap();
     let touch = |row| custody::store::decode::<Touch>(row).unwrap().document;
-    rows.into_iter().map(|row| Entry::decode(&touch(row).entry).unwrap()).collect()
+    rows.into_iter()
+        .map(|row| Entry::decode(&touch(row).entry).unwrap())
+        .collect()
 }
 
 #[tokio::test]
@@ -39,7 +43,12 @@ async fn one_only_ciphertext_leaves_its_owners_trust() {
     let version = world.approve(version.record).await;
     world.grant(&version).await;
     let image = hex::decode(PNG).unwrap();
-    let secrets = [REPORT.as_bytes(), &image[40..], NAME.as_bytes(), b"clavicle"];
+    let secrets = [
+        REPORT.as_bytes(),
+        &image[40..],
+        NAME.as_bytes(),
+        b"clavicle",
+    ];
     for vault in world.replicas.iter().chain([&world.vault]) {
         let pins = vault.pins().await.unwrap();
         assert!(!pins.is_empty());
@@ -53,10 +62,18 @@ async fn one_only_ciphertext_leaves_its_owners_trust() {
     // Of what is made here, the database keeps demographics only.
     for row in rows(world.store.as_ref()).await {
         for secret in [REPORT.as_bytes(), &image[40..], b"clavicle"] {
-            assert!(!holds(&row.body, secret), "a {} shows a secret", row.kind.name());
+            assert!(
+                !holds(&row.body, secret),
+                "a {} shows a secret",
+                row.kind.name()
+            );
         }
         if row.kind != Kind::Patient {
-            assert!(!holds(&row.body, NAME.as_bytes()), "a {} shows a name", row.kind.name());
+            assert!(
+                !holds(&row.body, NAME.as_bytes()),
+                "a {} shows a name",
+                row.kind.name()
+            );
         }
     }
 }
@@ -70,13 +87,25 @@ async fn two_the_chain_learns_nothing_about_a_person() {
     let second = world.approve(second.record).await;
     world.grant(&version).await;
     let acts = world.chain.state.lock().unwrap().acts.clone();
-    assert!(acts.len() >= 4, "enrolment, two commits, a grant: {}", acts.len());
+    assert!(
+        acts.len() >= 4,
+        "enrolment, two commits, a grant: {}",
+        acts.len()
+    );
     let all = serde_json::to_string(&acts).unwrap().to_lowercase();
-    let cids = version.blobs().into_iter().map(|cid| hex::encode(cid.to_bytes()));
+    let cids = version
+        .blobs()
+        .into_iter()
+        .map(|cid| hex::encode(cid.to_bytes()));
     let mut never: Vec<String> = cids.collect();
     never.push(hex::encode(world.patient.address()));
     never.push(hex::encode(world.specialist.address()));
-    never.extend(version.blobs().iter().map(|cid| hex::encode(&cid.hash().digest())));
+    never.extend(
+        version
+            .blobs()
+            .iter()
+            .map(|cid| hex::encode(&cid.hash().digest())),
+    );
     for secret in never {
         assert!(!all.contains(&secret), "the chain was told {secret}");
     }
@@ -93,11 +122,22 @@ async fn three_the_contract_decides() {
     let specialist = world.caller(&world.specialist).await;
     let cid = version.parts[1].to_string();
     world.hospital.open_grant(&specialist, grant).await.unwrap();
-    let part = world.hospital.serve_part(&specialist, grant, &cid).await.unwrap();
-    assert_eq!(vault::collect(part, 1 << 20).await.unwrap(), world.sealed(&version.parts[1]).await);
+    let part = world
+        .hospital
+        .serve_part(&specialist, grant, &cid)
+        .await
+        .unwrap();
+    assert_eq!(
+        vault::collect(part, 1 << 20).await.unwrap(),
+        world.sealed(&version.parts[1]).await
+    );
 
     let refusal = async |world: &World| {
-        let opened = world.hospital.open_grant(&specialist, grant).await.unwrap_err();
+        let opened = world
+            .hospital
+            .open_grant(&specialist, grant)
+            .await
+            .unwrap_err();
         let part = world.hospital.serve_part(&specialist, grant, &cid).await;
         match (opened, part.err().unwrap()) {
             (Error::Refused(a), Error::Refused(b)) if a == b => a,
@@ -111,26 +151,49 @@ async fn three_the_contract_decides() {
     // Suspended on chain.
     let suspend = |active| {
         let mut state = world.chain.state.lock().unwrap();
-        state.staff.get_mut(&world.specialist.address()).unwrap().active = active;
+        state
+            .staff
+            .get_mut(&world.specialist.address())
+            .unwrap()
+            .active = active;
     };
     suspend(false);
     assert_eq!(refusal(&world).await, Refusal::NotActive);
     suspend(true);
     // A part that was not granted.
     let document = version.parts[0].to_string();
-    let other = world.hospital.serve_part(&specialist, grant, &document).await;
-    assert!(matches!(other.err(), Some(Error::Refused(Refusal::OtherPart))));
+    let other = world
+        .hospital
+        .serve_part(&specialist, grant, &document)
+        .await;
+    assert!(matches!(
+        other.err(),
+        Some(Error::Refused(Refusal::OtherPart))
+    ));
     // Somebody else.
     let doctor = world.caller(&world.doctor).await;
     let other = world.hospital.open_grant(&doctor, grant).await;
-    assert!(matches!(other, Err(Error::Refused(Refusal::OtherRecipient))));
+    assert!(matches!(
+        other,
+        Err(Error::Refused(Refusal::OtherRecipient))
+    ));
     // Revoked on chain behind this node's back: by the patient's own wallet, say.
     let controller = version.controller.unwrap();
-    let act = SignedAct { act: Act::Revoke { controller, id: grant }, signatures: Vec::new() };
+    let act = SignedAct {
+        act: Act::Revoke {
+            controller,
+            id: grant,
+        },
+        signatures: Vec::new(),
+    };
     world.chain.carry(&act).unwrap();
     assert_eq!(refusal(&world).await, Refusal::Revoked);
 
-    let refused = entries(&world).await.into_iter().filter(|e| e.deed == Deed::Refused).count();
+    let refused = entries(&world)
+        .await
+        .into_iter()
+        .filter(|e| e.deed == Deed::Refused)
+        .count();
     assert_eq!(refused, 8, "every refusal is in the log");
 }
 
@@ -149,8 +212,17 @@ async fn three_a_grant_ends_with_its_time_and_its_record() {
     assert!(matches!(late, Err(Error::Refused(Refusal::Expired))));
     world.now.store(start, Ordering::SeqCst);
     let controller = version.controller.unwrap();
-    let act = Act::Erase { controller, deadline: start + 1 };
-    world.chain.carry(&SignedAct { act, signatures: Vec::new() }).unwrap();
+    let act = Act::Erase {
+        controller,
+        deadline: start + 1,
+    };
+    world
+        .chain
+        .carry(&SignedAct {
+            act,
+            signatures: Vec::new(),
+        })
+        .unwrap();
     let gone = world.hospital.open_grant(&specialist, grant).await;
     assert!(matches!(gone, Err(Error::Refused(Refusal::Erased))));
 }
@@ -164,10 +236,20 @@ async fn four_what_cannot_be_logged_is_not_served() {
     let specialist = world.caller(&world.specialist).await;
     let before = entries(&world).await.len();
     world.store.broken.store(true, Ordering::SeqCst);
-    let opened = world.hospital.open_grant(&specialist, grant).await.unwrap_err();
+    let opened = world
+        .hospital
+        .open_grant(&specialist, grant)
+        .await
+        .unwrap_err();
     assert_eq!(opened.code(), "disk_full");
     let cid = version.parts[1].to_string();
-    assert!(world.hospital.serve_part(&specialist, grant, &cid).await.is_err());
+    assert!(
+        world
+            .hospital
+            .serve_part(&specialist, grant, &cid)
+            .await
+            .is_err()
+    );
     world.store.broken.store(false, Ordering::SeqCst);
     assert_eq!(entries(&world).await.len(), before);
     let served = world.hospital.open_grant(&specialist, grant).await.unwrap();
@@ -190,7 +272,10 @@ async fn five_an_upload_survives_a_failure_at_every_write() {
         if first.is_err() {
             // Nobody sees half a record.
             let seen = world.hospital.versions(world.id, None).await.unwrap();
-            assert!(seen.iter().all(|v| v.stage == Stage::Pending), "after failure {fuse}");
+            assert!(
+                seen.iter().all(|v| v.stage == Stage::Pending),
+                "after failure {fuse}"
+            );
         }
         // The process dies, starts again, and the client repeats its request.
         world.restart().await;
@@ -198,7 +283,10 @@ async fn five_an_upload_survives_a_failure_at_every_write() {
         assert_eq!(version.stage, Stage::Pending);
         let versions = world.hospital.versions(world.id, None).await.unwrap();
         assert_eq!(versions.len(), 1, "after failure {fuse}");
-        let uploads = entries(&world).await.into_iter().filter(|e| e.deed == Deed::Upload);
+        let uploads = entries(&world)
+            .await
+            .into_iter()
+            .filter(|e| e.deed == Deed::Upload);
         assert_eq!(uploads.count(), 1, "after failure {fuse}");
         world.approve(version.record).await;
         if unharmed {
@@ -229,7 +317,11 @@ async fn five_the_database_is_a_cache() {
     assert_eq!(rebuilt.documents, before.len() as u64);
     world.restart().await;
     assert_eq!(durable(rows(world.store.as_ref()).await), before);
-    assert_eq!(world.hospital.checkpoint().await.unwrap(), head, "the log is the same");
+    assert_eq!(
+        world.hospital.checkpoint().await.unwrap(),
+        head,
+        "the log is the same"
+    );
     world.hospital.agrees_with_chain().await.unwrap();
 
     // And everything goes on where it was.
@@ -260,12 +352,26 @@ async fn five_no_quorum_no_acknowledgement_and_nothing_lost() {
     let peers = std::mem::take(&mut world.peers);
     world.restart().await;
     let refused = world.make(world.upload(), "k").await.unwrap_err();
-    assert!(matches!(refused, Error::Quorum { held: 1, needed: 2 }), "{refused}");
-    assert!(world.hospital.versions(world.id, None).await.unwrap().is_empty());
+    assert!(
+        matches!(refused, Error::Quorum { held: 1, needed: 2 }),
+        "{refused}"
+    );
+    assert!(
+        world
+            .hospital
+            .versions(world.id, None)
+            .await
+            .unwrap()
+            .is_empty()
+    );
     world.peers = peers;
     world.restart().await;
     world.hospital.settle_uploads().await.unwrap();
-    let versions = world.hospital.versions(world.id, Some(Stage::Pending)).await.unwrap();
+    let versions = world
+        .hospital
+        .versions(world.id, Some(Stage::Pending))
+        .await
+        .unwrap();
     assert_eq!(versions.len(), 1);
 }
 
@@ -296,27 +402,44 @@ async fn seven_erasure_leaves_nothing_that_opens() {
 
     let erasure = world.hospital.erasure(controller).await.unwrap().unwrap();
     assert!(erasure.done, "{:?}", erasure.missing);
-    let holders: std::collections::BTreeSet<&str> =
-        erasure.statements.iter().map(|s| s.holder.as_str()).collect();
-    assert!(holders.len() >= 2, "holders signed that they deleted: {holders:?}");
+    let holders: std::collections::BTreeSet<&str> = erasure
+        .statements
+        .iter()
+        .map(|s| s.holder.as_str())
+        .collect();
+    assert!(
+        holders.len() >= 2,
+        "holders signed that they deleted: {holders:?}"
+    );
     for vault in world.replicas.iter().chain([&world.vault]) {
         for cid in version.blobs() {
             assert!(!vault.has(&cid).await.unwrap(), "a copy of {cid} is left");
         }
     }
     for cid in kept.blobs() {
-        assert!(world.vault.has(&cid).await.unwrap(), "the other record is whole");
+        assert!(
+            world.vault.has(&cid).await.unwrap(),
+            "the other record is whole"
+        );
     }
     // The envelopes are gone from the database, and from the journal as well.
     let envelopes = [&version.to_patient, &version.to_institution];
     for row in rows(world.store.as_ref()).await {
-        assert!(envelopes.iter().all(|e| !holds(&row.body, e)), "a {}", row.kind.name());
+        assert!(
+            envelopes.iter().all(|e| !holds(&row.body, e)),
+            "a {}",
+            row.kind.name()
+        );
     }
     world.store = Arc::new(FaultyStore::new());
     world.restart().await;
     world.hospital.store.rebuild().await.unwrap();
     for row in rows(world.store.as_ref()).await {
-        assert!(envelopes.iter().all(|e| !holds(&row.body, e)), "a {}", row.kind.name());
+        assert!(
+            envelopes.iter().all(|e| !holds(&row.body, e)),
+            "a {}",
+            row.kind.name()
+        );
     }
     world.restart().await;
     let specialist = world.caller(&world.specialist).await;
@@ -333,11 +456,21 @@ async fn a_correction_is_a_new_version_and_history_keeps_both() {
     new.report = "On a second look there is no fracture.".into();
     new.corrects = Some(first.record);
     let second = world.make(new.clone(), "correction").await.unwrap();
-    assert_eq!((second.version, second.previous), (2, Some(first.commitment)));
+    assert_eq!(
+        (second.version, second.previous),
+        (2, Some(first.commitment))
+    );
     let second = world.approve(second.record).await;
     assert_eq!(second.controller, first.controller);
-    let history = world.hospital.history(world.id, first.series).await.unwrap();
-    assert_eq!(history.iter().map(|v| v.version).collect::<Vec<_>>(), [1, 2]);
+    let history = world
+        .hospital
+        .history(world.id, first.series)
+        .await
+        .unwrap();
+    assert_eq!(
+        history.iter().map(|v| v.version).collect::<Vec<_>>(),
+        [1, 2]
+    );
     // Only what stands can be corrected.
     let stale = world.make(new, "stale").await.unwrap_err();
     assert!(matches!(stale, Error::State { .. }), "{stale}");
@@ -351,10 +484,21 @@ async fn a_refusal_is_logged_and_its_reason_is_for_the_author_alone() {
     let author = world.doctor.sealing_public();
     let reason = "This is not my clavicle";
     let note = custody::approve::refuse(&at, &version.to_patient(), &author, reason).unwrap();
-    world.hospital.refuse(world.id, version.record, note).await.unwrap();
-    let made = world.hospital.authored(world.doctor.address()).await.unwrap();
+    world
+        .hospital
+        .refuse(world.id, version.record, note)
+        .await
+        .unwrap();
+    let made = world
+        .hospital
+        .authored(world.doctor.address())
+        .await
+        .unwrap();
     let view = made[0].to_author();
-    assert_eq!(custody::approve::read_refusal(&world.doctor, &at, &view).unwrap(), reason);
+    assert_eq!(
+        custody::approve::read_refusal(&world.doctor, &at, &view).unwrap(),
+        reason
+    );
     assert!(custody::approve::read_refusal(&ring("else"), &at, &view).is_err());
     assert!(entries(&world).await.iter().any(|e| e.deed == Deed::Refuse));
     for row in rows(world.store.as_ref()).await {
@@ -372,15 +516,24 @@ async fn grants_for_others_deployments_and_records_are_not_taken() {
     let held = world.hospital.grants(&patient).await.unwrap();
     let message = held.into_iter().find(|g| g.id == grant).unwrap().message;
     let give = async |message| {
-        let submission = custody::grant::GrantSubmission { message, index: None };
+        let submission = custody::grant::GrantSubmission {
+            message,
+            index: None,
+        };
         world.hospital.give(&patient, submission).await.unwrap_err()
     };
     let mut other = message.clone();
     other.chain_id = 1;
-    assert!(matches!(give(other).await, Error::Refused(Refusal::OtherDeployment)));
+    assert!(matches!(
+        give(other).await,
+        Error::Refused(Refusal::OtherDeployment)
+    ));
     let mut other = message.clone();
     other.envelopes[0].recipient = world.doctor.address();
-    assert!(matches!(give(other).await, Error::Refused(Refusal::OtherRecipient)));
+    assert!(matches!(
+        give(other).await,
+        Error::Refused(Refusal::OtherRecipient)
+    ));
     let mut other = message.clone();
     let mut signature = other.signature.to_vec();
     signature[5] ^= 1;
@@ -395,13 +548,20 @@ async fn grants_for_others_deployments_and_records_are_not_taken() {
 async fn drafts_that_nobody_signs_are_deleted_with_their_parts() {
     let world = World::new().await;
     let doctor = world.caller(&world.doctor).await;
-    let draft = world.hospital.draft(&doctor, "k", world.upload()).await.unwrap();
+    let draft = world
+        .hospital
+        .draft(&doctor, "k", world.upload())
+        .await
+        .unwrap();
     let manifest = record::Manifest::decode(&draft.manifest).unwrap();
     assert!(world.vault.has(&manifest.parts[0].cid).await.unwrap());
     world.now.fetch_add(3601, Ordering::SeqCst);
     let at = *world.hospital.deployment();
     let signature = custody::upload::sign_draft(&world.doctor, &at, &draft, world.id).unwrap();
-    let late = world.hospital.sign_upload(doctor.wallet, draft.record, signature).await;
+    let late = world
+        .hospital
+        .sign_upload(doctor.wallet, draft.record, signature)
+        .await;
     assert!(matches!(late, Err(Error::NotFound(_))));
     assert_eq!(world.hospital.expire_drafts().await.unwrap(), 1);
     for part in &manifest.parts {
@@ -416,13 +576,25 @@ async fn parts_of_an_upload_that_was_cut_off_are_swept_away_and_nothing_else() {
     let version = world.make(world.upload(), "k").await.unwrap();
     let version = world.approve(version.record).await;
     let doctor = world.caller(&world.doctor).await;
-    let draft = world.hospital.draft(&doctor, "draft", world.upload()).await.unwrap();
-    let orphan = world.vault.put_file(vault::bytes_stream(vec![7; 2000])).await.unwrap().cid;
+    let draft = world
+        .hospital
+        .draft(&doctor, "draft", world.upload())
+        .await
+        .unwrap();
+    let orphan = world
+        .vault
+        .put_file(vault::bytes_stream(vec![7; 2000]))
+        .await
+        .unwrap()
+        .cid;
     world.restart().await;
     assert_eq!(world.hospital.sweep().await.unwrap(), 1);
     assert!(!world.vault.has(&orphan).await.unwrap());
     let manifest = record::Manifest::decode(&draft.manifest).unwrap();
-    let kept = version.blobs().into_iter().chain(manifest.parts.iter().map(|p| p.cid));
+    let kept = version
+        .blobs()
+        .into_iter()
+        .chain(manifest.parts.iter().map(|p| p.cid));
     for cid in kept {
         assert!(world.vault.has(&cid).await.unwrap());
     }

@@ -89,8 +89,20 @@ pub struct Who {
 
 impl From<Caller> for Who {
     fn from(caller: Caller) -> Self {
-        let Caller { wallet, registrar, institution, staff, patient } = caller;
-        Self { wallet, registrar, institution, staff, patient }
+        let Caller {
+            wallet,
+            registrar,
+            institution,
+            staff,
+            patient,
+        } = caller;
+        Self {
+            wallet,
+            registrar,
+            institution,
+            staff,
+            patient,
+        }
     }
 }
 
@@ -213,14 +225,28 @@ pub struct PatientView {
 
 impl From<Patient> for PatientView {
     fn from(patient: Patient) -> Self {
-        let Patient { patient, demographics, enrolled_at, errand, .. } = patient;
-        Self { patient, demographics, enrolled_at, act: errand }
+        let Patient {
+            patient,
+            demographics,
+            enrolled_at,
+            errand,
+            ..
+        } = patient;
+        Self {
+            patient,
+            demographics,
+            enrolled_at,
+            act: errand,
+        }
     }
 }
 
 /// The fields of an upload's form, for the OpenAPI document; the file comes last.
 #[derive(ToSchema)]
-#[allow(dead_code, reason = "describes a form; the handler reads it field by field")]
+#[allow(
+    dead_code,
+    reason = "describes a form; the handler reads it field by field"
+)]
 pub struct UploadForm {
     /// The patient's commitment.
     patient: String,

@@ -27,7 +27,12 @@ impl LedgerChain {
     #[must_use]
     pub fn new(chain: ledger::Chain, relayer: Relayer, stale_after: u64) -> Self {
         let deployment = chain.deployment().into();
-        Self { chain, relayer, deployment, stale_after }
+        Self {
+            chain,
+            relayer,
+            deployment,
+            stale_after,
+        }
     }
 
     /// Whether the endpoint answers and keeps up.
@@ -72,7 +77,10 @@ impl Chain for LedgerChain {
     async fn institution(&self, institution: Address) -> Result<InstitutionFacts, ChainError> {
         let facts = self.chain.institution(institution).await.map_err(silent)?;
         let active = facts.status == ledger::Status::Active;
-        Ok(InstitutionFacts { active, nonce: facts.nonce })
+        Ok(InstitutionFacts {
+            active,
+            nonce: facts.nonce,
+        })
     }
 
     async fn staff(&self, wallet: Address) -> Result<Option<StaffFacts>, ChainError> {
@@ -82,7 +90,9 @@ impl Chain for LedgerChain {
         }
         Ok(Some(StaffFacts {
             institution: facts.institution,
-            role: facts.role.and_then(|role| record::Role::from_number(role.number())),
+            role: facts
+                .role
+                .and_then(|role| record::Role::from_number(role.number())),
             active: self.chain.is_active_staff(wallet).await.map_err(silent)?,
             nonce: facts.nonce,
         }))
@@ -90,15 +100,25 @@ impl Chain for LedgerChain {
 
     async fn key(&self, wallet: Address) -> Result<KeyFacts, ChainError> {
         let anchor = self.chain.key_statement(wallet).await.map_err(silent)?;
-        Ok(KeyFacts { digest: anchor.digest, version: anchor.version })
+        Ok(KeyFacts {
+            digest: anchor.digest,
+            version: anchor.version,
+        })
     }
 
     async fn enrolled(&self, institution: Address, patient: B256) -> Result<bool, ChainError> {
-        self.chain.enrolled(institution, patient).await.map_err(silent)
+        self.chain
+            .enrolled(institution, patient)
+            .await
+            .map_err(silent)
     }
 
     async fn record(&self, controller: Address) -> Result<RecordFacts, ChainError> {
-        let commitment = self.chain.current_commitment(controller).await.map_err(silent)?;
+        let commitment = self
+            .chain
+            .current_commitment(controller)
+            .await
+            .map_err(silent)?;
         if commitment.is_zero() {
             return Ok(RecordFacts::None);
         }
@@ -106,7 +126,10 @@ impl Chain for LedgerChain {
             return Ok(RecordFacts::Erased);
         }
         let version = self.chain.version(controller).await.map_err(silent)?;
-        Ok(RecordFacts::At { version, commitment })
+        Ok(RecordFacts::At {
+            version,
+            commitment,
+        })
     }
 
     async fn grant(&self, controller: Address, id: B256) -> Result<GrantFacts, ChainError> {
@@ -116,11 +139,20 @@ impl Chain for LedgerChain {
         // blocks on demand that time stands still, so the clock here has to agree.
         let live = self.chain.is_live(controller, id).await.map_err(silent)?
             && state.is_live_at(crate::now());
-        Ok(GrantFacts { expiry: state.expiry, revoked: state.revoked, live })
+        Ok(GrantFacts {
+            expiry: state.expiry,
+            revoked: state.revoked,
+            live,
+        })
     }
 
     async fn anchored(&self, institution: Address) -> Result<u64, ChainError> {
-        Ok(self.chain.checkpoint_of(institution).await.map_err(silent)?.size)
+        Ok(self
+            .chain
+            .checkpoint_of(institution)
+            .await
+            .map_err(silent)?
+            .size)
     }
 
     async fn wallet_says_yes(
@@ -129,14 +161,27 @@ impl Chain for LedgerChain {
         digest: B256,
         signature: &Bytes,
     ) -> Result<bool, ChainError> {
-        self.chain.is_signed_by(wallet, digest, signature).await.map_err(silent)
+        self.chain
+            .is_signed_by(wallet, digest, signature)
+            .await
+            .map_err(silent)
     }
 
     async fn check(&self, act: &SignedAct) -> Result<(), ChainError> {
         let call = call_of(&self.deployment, act)?;
         let from = self.relayer.sender();
-        let request = Request { from, to: Some(call.to), data: call.data, value: U256::ZERO };
-        self.chain.endpoint().call(&request, At::Latest).await.map(|_| ()).map_err(silent)
+        let request = Request {
+            from,
+            to: Some(call.to),
+            data: call.data,
+            value: U256::ZERO,
+        };
+        self.chain
+            .endpoint()
+            .call(&request, At::Latest)
+            .await
+            .map(|_| ())
+            .map_err(silent)
     }
 
     async fn submit(&self, id: B256, act: &SignedAct) -> Result<(), ChainError> {
@@ -150,7 +195,11 @@ impl Chain for LedgerChain {
     }
 
     async fn carried(&self, id: B256) -> Result<Option<Carried>, ChainError> {
-        let status = self.relayer.status(&hex::encode(id)).await.map_err(silent)?;
+        let status = self
+            .relayer
+            .status(&hex::encode(id))
+            .await
+            .map_err(silent)?;
         Ok(status.map(|status| carried(&status)))
     }
 }
@@ -184,13 +233,38 @@ fn call_of(at: &Deployment, signed: &SignedAct) -> Result<Call, ChainError> {
     let (first, second) = (signature(0), signature(1));
     let contracts = &at.contracts;
     Ok(match signed.act {
-        Act::SetInstitution { institution, status, nonce, deadline } => {
-            let act = typed::SetInstitution { institution, status, nonce, deadline };
-            let call = Registry::setInstitutionCall { act, registrarSignature: first };
+        Act::SetInstitution {
+            institution,
+            status,
+            nonce,
+            deadline,
+        } => {
+            let act = typed::SetInstitution {
+                institution,
+                status,
+                nonce,
+                deadline,
+            };
+            let call = Registry::setInstitutionCall {
+                act,
+                registrarSignature: first,
+            };
             Call::new(contracts.registry, &call)
         }
-        Act::AdmitStaff { staff, institution, role, nonce, deadline } => {
-            let act = typed::AdmitStaff { staff, institution, role, nonce, deadline };
+        Act::AdmitStaff {
+            staff,
+            institution,
+            role,
+            nonce,
+            deadline,
+        } => {
+            let act = typed::AdmitStaff {
+                staff,
+                institution,
+                role,
+                nonce,
+                deadline,
+            };
             let call = Registry::admitStaffCall {
                 act,
                 institutionSignature: first,
@@ -198,24 +272,78 @@ fn call_of(at: &Deployment, signed: &SignedAct) -> Result<Call, ChainError> {
             };
             Call::new(contracts.registry, &call)
         }
-        Act::SetStaff { staff, institution, role, status, nonce, deadline } => {
-            let act = typed::SetStaff { staff, institution, role, status, nonce, deadline };
-            let call = Registry::setStaffCall { act, institutionSignature: first };
+        Act::SetStaff {
+            staff,
+            institution,
+            role,
+            status,
+            nonce,
+            deadline,
+        } => {
+            let act = typed::SetStaff {
+                staff,
+                institution,
+                role,
+                status,
+                nonce,
+                deadline,
+            };
+            let call = Registry::setStaffCall {
+                act,
+                institutionSignature: first,
+            };
             Call::new(contracts.registry, &call)
         }
-        Act::PublishKey { wallet, digest, version, deadline } => {
-            let act = typed::PublishKey { wallet, digest, version, deadline };
-            let call = Registry::publishKeyCall { act, walletSignature: first };
+        Act::PublishKey {
+            wallet,
+            digest,
+            version,
+            deadline,
+        } => {
+            let act = typed::PublishKey {
+                wallet,
+                digest,
+                version,
+                deadline,
+            };
+            let call = Registry::publishKeyCall {
+                act,
+                walletSignature: first,
+            };
             Call::new(contracts.registry, &call)
         }
-        Act::EnrolPatient { institution, patient, deadline } => {
-            let act = typed::EnrolPatient { institution, patient, deadline };
-            let call = Registry::enrolPatientCall { act, institutionSignature: first };
+        Act::EnrolPatient {
+            institution,
+            patient,
+            deadline,
+        } => {
+            let act = typed::EnrolPatient {
+                institution,
+                patient,
+                deadline,
+            };
+            let call = Registry::enrolPatientCall {
+                act,
+                institutionSignature: first,
+            };
             Call::new(contracts.registry, &call)
         }
-        Act::Commit { controller, version, previous, commitment, institution, deadline } => {
-            let act =
-                typed::Commit { controller, version, previous, commitment, institution, deadline };
+        Act::Commit {
+            controller,
+            version,
+            previous,
+            commitment,
+            institution,
+            deadline,
+        } => {
+            let act = typed::Commit {
+                controller,
+                version,
+                previous,
+                commitment,
+                institution,
+                deadline,
+            };
             let call = Records::commitCall {
                 act,
                 institutionSignature: first,
@@ -223,29 +351,74 @@ fn call_of(at: &Deployment, signed: &SignedAct) -> Result<Call, ChainError> {
             };
             Call::new(contracts.records, &call)
         }
-        Act::Erase { controller, deadline } => {
-            let act = typed::Erase { controller, deadline };
-            let call = Records::eraseCall { act, controllerSignature: first };
+        Act::Erase {
+            controller,
+            deadline,
+        } => {
+            let act = typed::Erase {
+                controller,
+                deadline,
+            };
+            let call = Records::eraseCall {
+                act,
+                controllerSignature: first,
+            };
             Call::new(contracts.records, &call)
         }
-        Act::Request { id, requester, deadline } => {
-            let act = typed::Request { id, requester, deadline };
-            let call = Consents::requestCall { act, requesterSignature: first };
+        Act::Request {
+            id,
+            requester,
+            deadline,
+        } => {
+            let act = typed::Request {
+                id,
+                requester,
+                deadline,
+            };
+            let call = Consents::requestCall {
+                act,
+                requesterSignature: first,
+            };
             Call::new(contracts.consents, &call)
         }
-        Act::Grant { controller, id, expiry } => {
-            let act = typed::Grant { controller, id, expiry };
-            let call = Consents::grantCall { act, controllerSignature: first };
+        Act::Grant {
+            controller,
+            id,
+            expiry,
+        } => {
+            let act = typed::Grant {
+                controller,
+                id,
+                expiry,
+            };
+            let call = Consents::grantCall {
+                act,
+                controllerSignature: first,
+            };
             Call::new(contracts.consents, &call)
         }
         Act::Revoke { controller, id } => {
             let act = typed::Revoke { controller, id };
-            let call = Consents::revokeCall { act, controllerSignature: first };
+            let call = Consents::revokeCall {
+                act,
+                controllerSignature: first,
+            };
             Call::new(contracts.consents, &call)
         }
-        Act::Checkpoint { institution, size, root } => {
-            let act = typed::Checkpoint { institution, size, root };
-            let call = Log::checkpointCall { act, institutionSignature: first };
+        Act::Checkpoint {
+            institution,
+            size,
+            root,
+        } => {
+            let act = typed::Checkpoint {
+                institution,
+                size,
+                root,
+            };
+            let call = Log::checkpointCall {
+                act,
+                institutionSignature: first,
+            };
             Call::new(contracts.log, &call)
         }
     })

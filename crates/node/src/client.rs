@@ -158,10 +158,15 @@ impl Client {
     /// If the address is none.
     pub fn new(url: &str) -> Result<Self> {
         let url = url.trim_end_matches('/').to_owned();
-        let wrong = |reason: String| ClientError::Unreachable { url: url.clone(), reason };
+        let wrong = |reason: String| ClientError::Unreachable {
+            url: url.clone(),
+            reason,
+        };
         let parsed = reqwest::Url::parse(&url).map_err(|e| wrong(e.to_string()))?;
         if !matches!(parsed.scheme(), "http" | "https") {
-            return Err(wrong("the address begins with neither http:// nor https://".into()));
+            return Err(wrong(
+                "the address begins with neither http:// nor https://".into(),
+            ));
         }
         let http = reqwest::Client::builder()
             .timeout(EXCHANGE)
@@ -191,7 +196,9 @@ impl Client {
     /// # Errors
     /// If it is not, with what is missing.
     pub async fn ready(&self) -> Result<()> {
-        self.send(self.request(Method::GET, "/readyz")).await.map(|_| ())
+        self.send(self.request(Method::GET, "/readyz"))
+            .await
+            .map(|_| ())
     }
 
     /// The last signed checkpoint of its log, in C2SP note format.
@@ -199,7 +206,9 @@ impl Client {
     /// # Errors
     /// If there is none.
     pub async fn checkpoint(&self) -> Result<String> {
-        let response = self.send(self.request(Method::GET, "/api/v1/log/checkpoint")).await?;
+        let response = self
+            .send(self.request(Method::GET, "/api/v1/log/checkpoint"))
+            .await?;
         response.text().await.map_err(|e| self.lost(&e))
     }
 
@@ -209,15 +218,26 @@ impl Client {
     /// If the node refuses, or asks for a signature that names another node.
     pub async fn sign_in(&self, keys: Arc<KeyRing>) -> Result<Session> {
         let card = self.card().await?;
-        let challenge: Challenge =
-            self.read(self.request(Method::POST, "/api/v1/session/nonce")).await?;
+        let challenge: Challenge = self
+            .read(self.request(Method::POST, "/api/v1/session/nonce"))
+            .await?;
         let message = self.sign_in_message(&challenge, keys.address())?;
         let signature = keys.wallet().sign(personal_digest(message.as_bytes()));
-        let body = SignIn { message, signature: Bytes::copy_from_slice(&signature) };
-        let session: SignedIn =
-            self.read(self.request(Method::POST, "/api/v1/session").json(&body)).await?;
+        let body = SignIn {
+            message,
+            signature: Bytes::copy_from_slice(&signature),
+        };
+        let session: SignedIn = self
+            .read(self.request(Method::POST, "/api/v1/session").json(&body))
+            .await?;
         let token = Zeroizing::new(session.token);
-        Ok(Session { client: self.clone(), token, keys, card, who: session.who })
+        Ok(Session {
+            client: self.clone(),
+            token,
+            keys,
+            card,
+            who: session.who,
+        })
     }
 
     /// The message of EIP-4361. The domain is this client's own idea of whom it talks to, so that
@@ -228,8 +248,12 @@ impl Client {
             reason: reason.to_owned(),
         };
         let url = reqwest::Url::parse(&self.url).map_err(|e| wrong(&e.to_string()))?;
-        let host = url.host_str().ok_or_else(|| wrong("its address has no host"))?;
-        let domain = url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
+        let host = url
+            .host_str()
+            .ok_or_else(|| wrong("its address has no host"))?;
+        let domain = url
+            .port()
+            .map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
         if challenge.domain != domain {
             return Err(wrong(&format!(
                 "it calls itself {}, which is not {domain}; use its public address",
@@ -237,9 +261,14 @@ impl Client {
             )));
         }
         let plain = |text: &str| text.chars().all(|c| c.is_ascii_graphic());
-        if ![&challenge.nonce, &challenge.uri, &challenge.issued_at, &challenge.expires_at]
-            .into_iter()
-            .all(|text| plain(text))
+        if ![
+            &challenge.nonce,
+            &challenge.uri,
+            &challenge.issued_at,
+            &challenge.expires_at,
+        ]
+        .into_iter()
+        .all(|text| plain(text))
         {
             return Err(wrong("its challenge is malformed"));
         }
@@ -288,7 +317,10 @@ impl Client {
         while let Some(chunk) = response.chunk().await.map_err(|e| self.lost(&e))? {
             if bytes.len() + chunk.len() > LARGEST_BODY {
                 let reason = "its answer is larger than any part".to_owned();
-                return Err(ClientError::Unreachable { url: self.url.clone(), reason });
+                return Err(ClientError::Unreachable {
+                    url: self.url.clone(),
+                    reason,
+                });
             }
             bytes.extend_from_slice(&chunk);
         }
@@ -302,7 +334,10 @@ impl Client {
             reason = inner.to_string();
             source = inner.source();
         }
-        ClientError::Unreachable { url: self.url.clone(), reason }
+        ClientError::Unreachable {
+            url: self.url.clone(),
+            reason,
+        }
     }
 }
 
@@ -336,7 +371,9 @@ impl Session {
     }
 
     fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
-        self.client.request(method, path).bearer_auth(self.token.as_str())
+        self.client
+            .request(method, path)
+            .bearer_auth(self.token.as_str())
     }
 
     async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
@@ -344,7 +381,9 @@ impl Session {
     }
 
     async fn post<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T> {
-        self.client.read(self.request(Method::POST, path).json(body)).await
+        self.client
+            .read(self.request(Method::POST, path).json(body))
+            .await
     }
 
     async fn bytes(&self, path: &str) -> Result<Vec<u8>> {
@@ -357,7 +396,10 @@ impl Session {
     /// # Errors
     /// If the node does not answer.
     pub async fn sign_out(self) -> Result<()> {
-        self.client.send(self.request(Method::DELETE, "/api/v1/session")).await.map(|_| ())
+        self.client
+            .send(self.request(Method::DELETE, "/api/v1/session"))
+            .await
+            .map(|_| ())
     }
 
     // ---- acts ----
@@ -382,12 +424,18 @@ impl Session {
                 Progress::Included | Progress::Final => return Ok(view),
                 Progress::Failed => {
                     let reason = view.error.unwrap_or_else(|| "no reason given".into());
-                    return Err(ClientError::NotTaken { name: view.name, reason });
+                    return Err(ClientError::NotTaken {
+                        name: view.name,
+                        reason,
+                    });
                 }
                 Progress::Waiting | Progress::Pending => {}
             }
             if start.elapsed() > within {
-                return Err(ClientError::Slow { name: view.name, seconds: within.as_secs() });
+                return Err(ClientError::Slow {
+                    name: view.name,
+                    seconds: within.as_secs(),
+                });
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
@@ -410,8 +458,14 @@ impl Session {
     pub async fn set_institution(&self, institution: Address, active: bool) -> Result<ActView> {
         let nonce = self.directory(institution).await?.institution_nonce;
         let (status, deadline) = (status(active), now() + DEADLINE);
-        let act = Act::SetInstitution { institution, status, nonce, deadline };
-        self.post("/api/v1/registry/institutions", &self.signed(act)).await
+        let act = Act::SetInstitution {
+            institution,
+            status,
+            nonce,
+            deadline,
+        };
+        self.post("/api/v1/registry/institutions", &self.signed(act))
+            .await
     }
 
     /// Invite a person to the institution's staff: the institution's half of the act.
@@ -434,7 +488,8 @@ impl Session {
             return Err(custody::Error::invalid("invitation", "it is for somebody else").into());
         }
         let signature = offer.act().sign(self.at(), self.keys.wallet());
-        self.post("/api/v1/registry/invitation", &Signature { signature }).await
+        self.post("/api/v1/registry/invitation", &Signature { signature })
+            .await
     }
 
     /// Change a person's role, suspend or reinstate: the institution's act.
@@ -451,7 +506,11 @@ impl Session {
             nonce,
             deadline: now() + DEADLINE,
         };
-        self.post(&format!("/api/v1/registry/staff/{staff}"), &self.signed(act)).await
+        self.post(
+            &format!("/api/v1/registry/staff/{staff}"),
+            &self.signed(act),
+        )
+        .await
     }
 
     /// State the caller's sealing key: to the directory, and salted to the chain for staff and
@@ -479,7 +538,12 @@ impl Session {
     /// # Errors
     /// If the keys cannot be stated.
     pub fn patient_card(&self) -> Result<PatientCard> {
-        Ok(PatientCard::of(&self.keys, self.at(), self.card.institution, now())?)
+        Ok(PatientCard::of(
+            &self.keys,
+            self.at(),
+            self.card.institution,
+            now(),
+        )?)
     }
 
     /// Enrol a patient: the hospital's or its staff's job.
@@ -491,7 +555,8 @@ impl Session {
         demographics: PatientDemographics,
         card: PatientCard,
     ) -> Result<PatientView> {
-        self.post("/api/v1/patients", &NewPatient { demographics, card }).await
+        self.post("/api/v1/patients", &NewPatient { demographics, card })
+            .await
     }
 
     /// The hospital's patients.
@@ -517,12 +582,16 @@ impl Session {
             form = form.text("corrects", corrects.to_string());
         }
         let file = &new.file;
-        form = form.text("modality", file.modality.clone()).text("body_part", file.body_part.clone());
+        form = form
+            .text("modality", file.modality.clone())
+            .text("body_part", file.body_part.clone());
         let length = file.bytes.len() as u64;
         let part = reqwest::multipart::Part::stream_with_length(file.bytes.clone(), length)
             .file_name("file");
         form = form.part("file", part);
-        let request = self.request(Method::POST, "/api/v1/uploads").header("idempotency-key", key);
+        let request = self
+            .request(Method::POST, "/api/v1/uploads")
+            .header("idempotency-key", key);
         self.client.read(request.multipart(form)).await
     }
 
@@ -532,8 +601,11 @@ impl Session {
     /// If the draft is not what was uploaded, or no quorum could be reached; signing again goes on.
     pub async fn sign_upload(&self, draft: &DraftView, patient: B256) -> Result<VersionView> {
         let signature = upload::sign_draft(&self.keys, self.at(), draft, patient)?;
-        self.post(&format!("/api/v1/uploads/{}/signature", draft.record), &Signature { signature })
-            .await
+        self.post(
+            &format!("/api/v1/uploads/{}/signature", draft.record),
+            &Signature { signature },
+        )
+        .await
     }
 
     /// The versions that the caller made, with the reasons of refusals.
@@ -592,7 +664,8 @@ impl Session {
     /// # Errors
     /// If it is not of that record.
     pub async fn sealed_of(&self, record: B256, cid: &str) -> Result<Vec<u8>> {
-        self.bytes(&format!("/api/v1/records/{record}/sealed/{cid}")).await
+        self.bytes(&format!("/api/v1/records/{record}/sealed/{cid}"))
+            .await
     }
 
     /// Approve a version; the node carries the commit.
@@ -617,7 +690,11 @@ impl Session {
             now(),
             now() + DEADLINE,
         )?;
-        self.post(&format!("/api/v1/pending/{}/approve", view.record), &approval).await
+        self.post(
+            &format!("/api/v1/pending/{}/approve", view.record),
+            &approval,
+        )
+        .await
     }
 
     /// Refuse a version, with a reason for its author alone.
@@ -627,7 +704,8 @@ impl Session {
     pub async fn refuse(&self, view: &VersionView, reason: &str) -> Result<VersionView> {
         let author = self.person(view.author).await?.sealing_public(self.at())?;
         let note = approve::refuse(self.at(), view, &author, reason)?;
-        self.post(&format!("/api/v1/pending/{}/refuse", view.record), &note).await
+        self.post(&format!("/api/v1/pending/{}/refuse", view.record), &note)
+            .await
     }
 
     /// The patient's index, opened and checked.
@@ -655,18 +733,25 @@ impl Session {
     }
 
     fn opened_index(&self, sealed: Option<&SealedIndex>) -> Result<PatientIndex> {
-        let Some(sealed) = sealed else { return Ok(PatientIndex::default()) };
+        let Some(sealed) = sealed else {
+            return Ok(PatientIndex::default());
+        };
         Ok(approve::open_index(&self.keys, self.at(), sealed)?)
     }
 
     async fn person(&self, wallet: Address) -> Result<Person> {
         let view = self.directory(wallet).await?;
         let person = view.person.ok_or(custody::Error::NotFound("person"))?;
-        let salted = custody::chain::KeyFacts { digest: view.key_digest, version: view.key_version };
+        let salted = custody::chain::KeyFacts {
+            digest: view.key_digest,
+            version: view.key_version,
+        };
         // A key that was anchored must be the one that is used; people without an anchor (patients,
         // guests) are known by their signature alone.
         if view.key_version > 0 && !person.is_current(salted)? {
-            return Err(custody::Error::invalid("key", "it is not the one anchored on chain").into());
+            return Err(
+                custody::Error::invalid("key", "it is not the one anchored on chain").into(),
+            );
         }
         Ok(person)
     }
@@ -691,7 +776,11 @@ impl Session {
         let message = RequestMessage::new(&self.keys, self.at(), home, new, now() + DEADLINE)?;
         let request: Request = self.post("/api/v1/requests", &message).await?;
         let (id, requester) = (request.id, self.keys.address());
-        let act = Act::Request { id, requester, deadline: message.deadline };
+        let act = Act::Request {
+            id,
+            requester,
+            deadline: message.deadline,
+        };
         Ok((request, act.digest(self.at())))
     }
 
@@ -719,16 +808,29 @@ impl Session {
         let mut index = self.opened_index(before.as_ref())?;
         let entry = index.by_controller(&new.controller);
         let number = entry.ok_or(custody::Error::NotFound("record"))?.index;
-        let shared =
-            Shared { index: number, secrets: &opened.secrets, manifest: &opened.manifest };
-        let new = NewGrant { commitment: opened.commitment, ..new };
+        let shared = Shared {
+            index: number,
+            secrets: &opened.secrets,
+            manifest: &opened.manifest,
+        };
+        let new = NewGrant {
+            commitment: opened.commitment,
+            ..new
+        };
         let home = self.card.institution;
-        let (document, message) =
-            grant::give(&self.keys, self.at(), &shared, new, &[(wallet, recipient)], home)?;
+        let (document, message) = grant::give(
+            &self.keys,
+            self.at(),
+            &shared,
+            new,
+            &[(wallet, recipient)],
+            home,
+        )?;
         index.grants.insert(document.id(), document);
         let sealed = approve::seal_index(&self.keys, self.at(), &index, before.as_ref())?;
         let index = Some(sealed.encode().into());
-        self.post("/api/v1/grants", &GrantSubmission { message, index }).await
+        self.post("/api/v1/grants", &GrantSubmission { message, index })
+            .await
     }
 
     /// Grants that the caller gave or was given.
@@ -745,11 +847,15 @@ impl Session {
     /// If it is not the caller's.
     pub async fn revoke(&self, grant: B256) -> Result<GrantView> {
         let index = self.index().await?;
-        let document = index.grants.get(&grant).ok_or(custody::Error::NotFound("grant"))?;
+        let document = index
+            .grants
+            .get(&grant)
+            .ok_or(custody::Error::NotFound("grant"))?;
         let entry = index.by_controller(&document.controller);
         let number = entry.ok_or(custody::Error::NotFound("record"))?.index;
         let body = RevokeMessage::new(&self.keys.controller(number), self.at(), grant);
-        self.post(&format!("/api/v1/grants/{grant}/revoke"), &body).await
+        self.post(&format!("/api/v1/grants/{grant}/revoke"), &body)
+            .await
     }
 
     /// Open a grant that the caller was given, and check all of it.
@@ -775,7 +881,9 @@ impl Session {
         opened: &OpenedGrant,
         name: &str,
     ) -> Result<Zeroizing<Vec<u8>>> {
-        let sealed = self.sealed_granted(grant, &opened.part(name)?.cid.to_string()).await?;
+        let sealed = self
+            .sealed_granted(grant, &opened.part(name)?.cid.to_string())
+            .await?;
         Ok(opened.open_part(name, &sealed)?)
     }
 
@@ -784,7 +892,8 @@ impl Session {
     /// # Errors
     /// If it was not granted or is not live any more.
     pub async fn sealed_granted(&self, grant: B256, cid: &str) -> Result<Vec<u8>> {
-        self.bytes(&format!("/api/v1/grants/{grant}/sealed/{cid}")).await
+        self.bytes(&format!("/api/v1/grants/{grant}/sealed/{cid}"))
+            .await
     }
 
     // ---- proofs ----
@@ -796,9 +905,16 @@ impl Session {
     pub async fn export(&self, controller: Address, parts: &[String]) -> Result<ProofBundle> {
         let view = self.current(controller).await?;
         let opened = self.open_version(&view).await?;
-        let evidence: Evidence =
-            self.get(&format!("/api/v1/records/{}/evidence", view.record)).await?;
-        Ok(export::bundle(self.at(), &opened, controller, &evidence, parts)?)
+        let evidence: Evidence = self
+            .get(&format!("/api/v1/records/{}/evidence", view.record))
+            .await?;
+        Ok(export::bundle(
+            self.at(),
+            &opened,
+            controller,
+            &evidence,
+            parts,
+        )?)
     }
 
     /// The current version of a record with all its parts, opened: for an export.
@@ -833,7 +949,8 @@ impl Session {
         let sealed = approve::seal_index(&self.keys, self.at(), &index, before.as_ref())?;
         let key = self.keys.controller(number);
         let order = EraseOrder::new(&key, self.at(), now() + DEADLINE, sealed.encode().into());
-        self.post(&format!("/api/v1/records/{}/erase", view.record), &order).await
+        self.post(&format!("/api/v1/records/{}/erase", view.record), &order)
+            .await
     }
 
     /// Everything that was done with the caller's records here, each entry proven against a signed
@@ -862,7 +979,9 @@ impl Session {
     /// # Errors
     /// If the caller may not.
     pub async fn anchor(&self) -> Result<AnchorView> {
-        self.client.read(self.request(Method::POST, "/api/v1/log/anchor")).await
+        self.client
+            .read(self.request(Method::POST, "/api/v1/log/anchor"))
+            .await
     }
 }
 

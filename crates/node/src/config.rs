@@ -185,9 +185,13 @@ impl Config {
     ) -> Result<Self, ConfigError> {
         let mut merged = Table::try_from(Self::default()).map_err(wrong)?;
         if let Some(path) = file {
-            let text = std::fs::read_to_string(path)
-                .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
-            let table = text.parse().map_err(|e| wrong(format!("{}: {e}", path.display())))?;
+            let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read {
+                path: path.to_owned(),
+                source,
+            })?;
+            let table = text
+                .parse()
+                .map_err(|e| wrong(format!("{}: {e}", path.display())))?;
             merge(&mut merged, table);
         }
         merge(&mut merged, from_environment(environment));
@@ -254,7 +258,9 @@ fn merge(into: &mut Table, from: Table) {
 fn from_environment(environment: impl IntoIterator<Item = (String, String)>) -> Table {
     let mut table = Table::new();
     for (name, value) in environment {
-        let Some(path) = name.strip_prefix(PREFIX) else { continue };
+        let Some(path) = name.strip_prefix(PREFIX) else {
+            continue;
+        };
         let path = path.to_lowercase();
         // Other programs of the family have variables of their own (passphrases, for instance);
         // only names of settings are taken, so that a secret never ends up in a configuration.
@@ -297,7 +303,9 @@ const SETTINGS: [&str; 20] = [
 
 fn scalar(text: &str) -> Value {
     match format!("value = {text}").parse::<Table>() {
-        Ok(mut table) => table.remove("value").unwrap_or_else(|| Value::String(text.to_owned())),
+        Ok(mut table) => table
+            .remove("value")
+            .unwrap_or_else(|| Value::String(text.to_owned())),
         Err(_) => Value::String(text.to_owned()),
     }
 }
@@ -307,7 +315,10 @@ mod tests {
     use super::*;
 
     fn environment(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
-        pairs.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect()
+        pairs
+            .iter()
+            .map(|(n, v)| ((*n).to_owned(), (*v).to_owned()))
+            .collect()
     }
 
     #[test]
@@ -340,28 +351,50 @@ mod tests {
     #[test]
     fn a_quorum_that_cannot_be_reached_is_refused() {
         let flags: Table = "replicas = 1\nquorum = 2".parse().unwrap();
-        assert!(Config::load(None, [], flags).unwrap_err().to_string().contains("quorum"));
+        assert!(
+            Config::load(None, [], flags)
+                .unwrap_err()
+                .to_string()
+                .contains("quorum")
+        );
         let flags: Table = "replicas = 3\nquorum = 2".parse().unwrap();
-        assert!(Config::load(None, [], flags).unwrap_err().to_string().contains("peers"));
+        assert!(
+            Config::load(None, [], flags)
+                .unwrap_err()
+                .to_string()
+                .contains("peers")
+        );
     }
 
     #[test]
     fn what_is_written_is_read_back() {
         let written = Config {
             replicas: 2,
-            peers: vec![Peer { address: Address::repeat_byte(3), url: "http://a.example".into() }],
-            vault: VaultConfig::Kubo { rpc: "http://127.0.0.1:5001".into() },
+            peers: vec![Peer {
+                address: Address::repeat_byte(3),
+                url: "http://a.example".into(),
+            }],
+            vault: VaultConfig::Kubo {
+                rpc: "http://127.0.0.1:5001".into(),
+            },
             ..Config::default()
         };
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("stele.toml");
         std::fs::write(&file, written.to_toml().unwrap()).unwrap();
-        assert_eq!(Config::load(Some(&file), [], Table::new()).unwrap(), written);
+        assert_eq!(
+            Config::load(Some(&file), [], Table::new()).unwrap(),
+            written
+        );
     }
 
     #[test]
     fn every_setting_has_an_environment_variable() {
-        let names: Vec<String> = Table::try_from(Config::default()).unwrap().keys().cloned().collect();
+        let names: Vec<String> = Table::try_from(Config::default())
+            .unwrap()
+            .keys()
+            .cloned()
+            .collect();
         let mut settings: Vec<String> = SETTINGS.iter().map(|s| (*s).to_owned()).collect();
         settings.sort();
         let mut names = names;

@@ -65,7 +65,10 @@ impl Database {
             open_postgres(url).await?
         };
         let database = Self { pools };
-        database.migrate().await.map_err(|e| StoreError::Unavailable(e.to_string()))?;
+        database
+            .migrate()
+            .await
+            .map_err(|e| StoreError::Unavailable(e.to_string()))?;
         Ok(database)
     }
 
@@ -107,9 +110,14 @@ impl Database {
     /// If the lock cannot be had, or the database is PostgreSQL.
     pub async fn hold_write_lock(&self) -> Result<WriteLock, StoreError> {
         let Pools::Sqlite { write, .. } = &self.pools else {
-            return Err(StoreError::Unavailable("PostgreSQL is not locked as a whole".to_owned()));
+            return Err(StoreError::Unavailable(
+                "PostgreSQL is not locked as a whole".to_owned(),
+            ));
         };
-        let lock = write.begin_with("BEGIN IMMEDIATE").await.map_err(unavailable)?;
+        let lock = write
+            .begin_with("BEGIN IMMEDIATE")
+            .await
+            .map_err(unavailable)?;
         Ok(WriteLock { _lock: lock })
     }
 
@@ -311,8 +319,10 @@ impl Store for Database {
             Pools::Sqlite { write, .. } => {
                 // IMMEDIATE takes the write lock at once: a transaction that has to be upgraded
                 // later would fail instead of waiting.
-                let mut transaction =
-                    write.begin_with("BEGIN IMMEDIATE").await.map_err(unavailable)?;
+                let mut transaction = write
+                    .begin_with("BEGIN IMMEDIATE")
+                    .await
+                    .map_err(unavailable)?;
                 run_batch!(transaction, batch)
             }
             Pools::Postgres(pool) => {

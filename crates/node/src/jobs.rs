@@ -39,11 +39,21 @@ pub(crate) fn start(app: &App, relayer: Relayer, stop: &CancellationToken) -> Jo
     jobs.spawn(every(stop.clone(), TIDY, app.clone(), tidy));
     let anchor = app.config().anchor_every_s;
     if anchor > 0 {
-        jobs.spawn(every(stop.clone(), Duration::from_secs(anchor), app.clone(), anchor_log));
+        jobs.spawn(every(
+            stop.clone(),
+            Duration::from_secs(anchor),
+            app.clone(),
+            anchor_log,
+        ));
     }
     let challenge = app.config().challenge_every_s;
     if challenge > 0 {
-        jobs.spawn(every(stop.clone(), Duration::from_secs(challenge), app.clone(), guard));
+        jobs.spawn(every(
+            stop.clone(),
+            Duration::from_secs(challenge),
+            app.clone(),
+            guard,
+        ));
     }
     jobs
 }
@@ -85,7 +95,9 @@ async fn errands(app: App) {
             Ok(left) => open = left,
             Err(error) => tracing::warn!(%error, "acts will be looked at again"),
         }
-        app.metrics().errands.set(i64::try_from(open).unwrap_or(i64::MAX));
+        app.metrics()
+            .errands
+            .set(i64::try_from(open).unwrap_or(i64::MAX));
     }
 }
 
@@ -128,18 +140,33 @@ pub(crate) async fn guard(app: App) -> custody::Result<()> {
     for block in &verified.damaged {
         app.metrics().damaged.inc();
         tracing::error!(%block, "a stored block was altered");
-        hospital.touch(entry(Deed::Damage, format!("{block} here"))).await?;
+        hospital
+            .touch(entry(Deed::Damage, format!("{block} here")))
+            .await?;
     }
-    let findings = replicator.audit(&mut custody::hospital::rng(), SAMPLE).await?;
+    let findings = replicator
+        .audit(&mut custody::hospital::rng(), SAMPLE)
+        .await?;
     for finding in &findings {
         app.metrics().damaged.inc();
-        tracing::error!(finding = describe(finding), "a replica is not as it should be");
-        hospital.touch(entry(Deed::Damage, describe(finding))).await?;
+        tracing::error!(
+            finding = describe(finding),
+            "a replica is not as it should be"
+        );
+        hospital
+            .touch(entry(Deed::Damage, describe(finding)))
+            .await?;
     }
-    repairs.extend(replicator.repair(&mut custody::hospital::rng(), &findings).await?);
+    repairs.extend(
+        replicator
+            .repair(&mut custody::hospital::rng(), &findings)
+            .await?,
+    );
     for repair in &repairs {
         app.metrics().repaired.inc();
-        hospital.touch(entry(Deed::Repair, repair.to_string())).await?;
+        hospital
+            .touch(entry(Deed::Repair, repair.to_string()))
+            .await?;
     }
     replicator.heal().await?;
     Ok(())
@@ -147,5 +174,8 @@ pub(crate) async fn guard(app: App) -> custody::Result<()> {
 
 fn describe(finding: &vault::replicate::Finding) -> String {
     let block = finding.block.unwrap_or(finding.root);
-    format!("{}: block {block} held by {}", finding.fault, finding.holder)
+    format!(
+        "{}: block {block} held by {}",
+        finding.fault, finding.holder
+    )
 }

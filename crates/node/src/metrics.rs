@@ -43,15 +43,33 @@ impl Metrics {
         registry.register("http_requests", "Requests answered", requests.clone());
         registry.register("http_request_seconds", "Time to answer", seconds.clone());
         registry.register("acts_open", "Acts that are not final yet", errands.clone());
-        registry.register("blocks_damaged", "Blocks found lost or altered", damaged.clone());
+        registry.register(
+            "blocks_damaged",
+            "Blocks found lost or altered",
+            damaged.clone(),
+        );
         registry.register("blocks_repaired", "Blocks restored", repaired.clone());
         registry.register("opens_refused", "Opens refused", refused.clone());
-        Self { registry, requests, seconds, errands, damaged, repaired, refused }
+        Self {
+            registry,
+            requests,
+            seconds,
+            errands,
+            damaged,
+            repaired,
+            refused,
+        }
     }
 
     pub(crate) fn answered(&self, method: &str, route: &str, status: u16, took: Duration) {
         let (method, route) = (method.to_owned(), route.to_owned());
-        self.requests.get_or_create(&Route { method, route, status }).inc();
+        self.requests
+            .get_or_create(&Route {
+                method,
+                route,
+                status,
+            })
+            .inc();
         self.seconds.observe(took.as_secs_f64());
     }
 

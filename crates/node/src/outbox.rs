@@ -91,24 +91,43 @@ fn read(entry: &Entry) -> ledger::Result<Item> {
 }
 
 fn entry(item: &Item, place: u64) -> ledger::Result<Entry> {
-    let open = if item.is_open() { hex::encode(item.sender) } else { String::new() };
+    let open = if item.is_open() {
+        hex::encode(item.sender)
+    } else {
+        String::new()
+    };
     let json = serde_json::to_string(item).map_err(ledger::Error::store)?;
-    Ok(Entry { key: item.key.clone(), place, open, json })
+    Ok(Entry {
+        key: item.key.clone(),
+        place,
+        open,
+        json,
+    })
 }
 
 impl Outbox {
     async fn held(&self, key: &str) -> ledger::Result<Option<Held<Entry>>> {
-        self.store.load::<Entry>(&format!("item/{key}")).await.map_err(failed)
+        self.store
+            .load::<Entry>(&format!("item/{key}"))
+            .await
+            .map_err(failed)
     }
 
     async fn try_insert(&self, item: &Item) -> ledger::Result<()> {
-        let counter = self.store.load::<Counter>("counter").await.map_err(failed)?;
+        let counter = self
+            .store
+            .load::<Counter>("counter")
+            .await
+            .map_err(failed)?;
         let place = counter.as_ref().map_or(0, |c| c.document.next);
         let next = Counter { next: place + 1 };
         let mut batch = Batch::new();
         batch.create(&entry(item, place)?).map_err(failed)?;
         match counter {
-            Some(held) => batch.replace(&Held { version: held.version, document: next }),
+            Some(held) => batch.replace(&Held {
+                version: held.version,
+                document: next,
+            }),
             None => batch.create(&next),
         }
         .map_err(failed)?;
@@ -119,7 +138,11 @@ impl Outbox {
 /// What an item holds of a nonce while it is open.
 fn taken(item: &Item) -> Option<Taken> {
     let nonce = item.nonce.filter(|_| item.is_open())?;
-    Some(Taken { sender: item.sender, nonce, key: item.key.clone() })
+    Some(Taken {
+        sender: item.sender,
+        nonce,
+        key: item.key.clone(),
+    })
 }
 
 #[async_trait]
@@ -139,26 +162,41 @@ impl OutboxStore for Outbox {
     }
 
     async fn get(&self, key: &str) -> ledger::Result<Option<Item>> {
-        self.held(key).await?.map(|held| read(&held.document)).transpose()
+        self.held(key)
+            .await?
+            .map(|held| read(&held.document))
+            .transpose()
     }
 
     async fn open(&self, sender: Address) -> ledger::Result<Vec<Item>> {
-        let query = Query::of(Kind::Outbox).owner(hex::encode(sender)).limit(100_000);
+        let query = Query::of(Kind::Outbox)
+            .owner(hex::encode(sender))
+            .limit(100_000);
         let mut held = self.store.all::<Entry>(query).await.map_err(failed)?;
         held.sort_by_key(|h| h.document.place);
         held.iter().map(|h| read(&h.document)).collect()
     }
 
     async fn update(&self, item: &Item) -> ledger::Result<()> {
-        let Some(held) = self.held(&item.key).await? else { return Err(ledger::Error::Conflict) };
+        let Some(held) = self.held(&item.key).await? else {
+            return Err(ledger::Error::Conflict);
+        };
         let before = read(&held.document)?;
         if before.revision != item.revision {
             return Err(ledger::Error::Conflict);
         }
-        let after = Item { revision: item.revision + 1, ..item.clone() };
+        let after = Item {
+            revision: item.revision + 1,
+            ..item.clone()
+        };
         let mut batch = Batch::new();
         let document = entry(&after, held.document.place)?;
-        batch.replace(&Held { version: held.version, document }).map_err(failed)?;
+        batch
+            .replace(&Held {
+                version: held.version,
+                document,
+            })
+            .map_err(failed)?;
         let (old, new) = (taken(&before), taken(&after));
         let same = old.as_ref().map(Taken::id) == new.as_ref().map(Taken::id);
         if !same {

@@ -46,8 +46,16 @@ impl HttpPeers {
             let url = Url::parse(&peer.url).map_err(|e| format!("{}: {e}", peer.url))?;
             Ok::<_, String>((peer.address, url))
         };
-        let urls = peers.iter().map(url).collect::<std::result::Result<_, _>>()?;
-        Ok(Self { http, signer, clock, urls })
+        let urls = peers
+            .iter()
+            .map(url)
+            .collect::<std::result::Result<_, _>>()?;
+        Ok(Self {
+            http,
+            signer,
+            clock,
+            urls,
+        })
     }
 
     async fn ask(
@@ -57,7 +65,10 @@ impl HttpPeers {
         path: &str,
         body: Option<Vec<u8>>,
     ) -> Result<(StatusCode, Vec<u8>)> {
-        let failed = |reason: String| Error::Peer { institution, reason };
+        let failed = |reason: String| Error::Peer {
+            institution,
+            reason,
+        };
         let base = self.urls.get(&institution).ok_or(Error::NotFound("peer"))?;
         let url = base.join(path).map_err(|e| failed(e.to_string()))?;
         let mut headers = HeaderMap::new();
@@ -69,10 +80,16 @@ impl HttpPeers {
         let mut nonce = [0u8; 16];
         getrandom::fill(&mut nonce).map_err(|e| failed(e.to_string()))?;
         let host = url.host_str().unwrap_or_default();
-        let authority = url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
+        let authority = url
+            .port()
+            .map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
         let uri = axum::http::Uri::try_from(url.as_str()).map_err(|e| failed(e.to_string()))?;
-        let request =
-            Request { method: &method, authority: &authority, uri: &uri, headers: &headers };
+        let request = Request {
+            method: &method,
+            authority: &authority,
+            uri: &uri,
+            headers: &headers,
+        };
         let signed = sign_request(&request, self.signer.as_ref(), (self.clock)(), nonce);
         for (name, value) in signed.map_err(failed)? {
             headers.insert(name, value);
@@ -81,7 +98,10 @@ impl HttpPeers {
         if let Some(body) = body {
             request = request.body(body);
         }
-        let mut response = request.send().await.map_err(|e| failed(e.without_url().to_string()))?;
+        let mut response = request
+            .send()
+            .await
+            .map_err(|e| failed(e.without_url().to_string()))?;
         let status = response.status();
         let mut answer = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|e| failed(e.to_string()))? {
@@ -100,7 +120,10 @@ impl HttpPeers {
             return Ok(());
         }
         let answer = String::from_utf8_lossy(&answer[..answer.len().min(300)]).into_owned();
-        Err(Error::Peer { institution: to, reason: format!("{status}: {answer}") })
+        Err(Error::Peer {
+            institution: to,
+            reason: format!("{status}: {answer}"),
+        })
     }
 }
 
@@ -136,7 +159,8 @@ impl Peers for HttpPeers {
     }
 
     async fn send_erasure(&self, to: Address, controller: Address) -> Result<()> {
-        self.tell(to, "/peer/v1/erasures", &ErasureMessage { controller }).await
+        self.tell(to, "/peer/v1/erasures", &ErasureMessage { controller })
+            .await
     }
 
     fn knows(&self, institution: Address) -> bool {

@@ -68,7 +68,9 @@ pub enum NodeError {
     #[error(transparent)]
     Custody(#[from] custody::Error),
     /// The database is empty, but the block store holds this institution's journal.
-    #[error("the database is empty, but the block store holds this institution's journal; restore the database with `stele rebuild`")]
+    #[error(
+        "the database is empty, but the block store holds this institution's journal; restore the database with `stele rebuild`"
+    )]
     NeedsRebuild,
     /// A rebuild was asked for over a database that holds something.
     #[error("the database is not empty; a rebuild starts from an empty one: move it away first")]
@@ -139,9 +141,10 @@ pub async fn run(config: Config, keys: Arc<KeyRing>) -> Result<(), NodeError> {
 
 async fn stop_signal() {
     use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut term), Ok(mut int)) =
-        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
+    let (Ok(mut term), Ok(mut int)) = (
+        signal(SignalKind::terminate()),
+        signal(SignalKind::interrupt()),
+    ) else {
         // Without signals the node runs until it is killed, which loses nothing either.
         return std::future::pending().await;
     };
@@ -157,9 +160,13 @@ impl Node {
     /// # Errors
     /// If a part of it cannot be used.
     pub async fn start(mut config: Config, keys: Arc<KeyRing>) -> Result<Self, NodeError> {
-        let listener = TcpListener::bind(config.listen)
-            .await
-            .map_err(|source| NodeError::Listen { address: config.listen, source })?;
+        let listener =
+            TcpListener::bind(config.listen)
+                .await
+                .map_err(|source| NodeError::Listen {
+                    address: config.listen,
+                    source,
+                })?;
         let address = listener.local_addr().map_err(NodeError::Server)?;
         if config.public_url.is_empty() {
             config.public_url = format!("http://{address}");
@@ -211,7 +218,14 @@ impl Node {
                 .with_graceful_shutdown(async move { stopping.cancelled().await })
                 .await
         });
-        Ok(Self { address, url, app, stop, server, jobs })
+        Ok(Self {
+            address,
+            url,
+            app,
+            stop,
+            server,
+            jobs,
+        })
     }
 
     /// Where it listens.
@@ -273,7 +287,11 @@ pub async fn rebuild(config: Config, keys: Arc<KeyRing>) -> Result<RebuildReport
     }
     database.close().await;
     let parts = assemble(&config, keys.clone()).await?;
-    let Rebuilt { pages, batches, documents } = parts.hospital.store.rebuild().await?;
+    let Rebuilt {
+        pages,
+        batches,
+        documents,
+    } = parts.hospital.store.rebuild().await?;
     // What was opened over the empty database is stale: the log has to be read anew.
     parts.database.close().await;
     drop(parts);
@@ -288,7 +306,13 @@ pub async fn rebuild(config: Config, keys: Arc<KeyRing>) -> Result<RebuildReport
     );
     let log_entries = hospital.touch(entry).await? + 1;
     parts.database.close().await;
-    Ok(RebuildReport { pages, batches, documents, log_entries, blobs })
+    Ok(RebuildReport {
+        pages,
+        batches,
+        documents,
+        log_entries,
+        blobs,
+    })
 }
 
 async fn open_database(config: &Config) -> Result<Database, NodeError> {
@@ -300,7 +324,13 @@ async fn open_vault(config: &Config) -> Result<Arc<dyn Vault>, NodeError> {
     Ok(match &config.vault {
         VaultConfig::Embedded => Arc::new(open_blocks(config).await?),
         VaultConfig::Kubo { rpc } => Arc::new(KuboVault::new(rpc)?),
-        VaultConfig::S3 { endpoint, bucket, region, access_key_id, secret_access_key } => {
+        VaultConfig::S3 {
+            endpoint,
+            bucket,
+            region,
+            access_key_id,
+            secret_access_key,
+        } => {
             Arc::new(S3Vault::new(&S3Config {
                 endpoint: Some(endpoint.clone()),
                 region: region.clone(),
@@ -341,16 +371,28 @@ async fn assemble(config: &Config, keys: Arc<KeyRing>) -> Result<Parts, NodeErro
     let signer: Arc<dyn Signer> = Arc::new(InstitutionSigner::new(&keys)?);
     let verifier: Arc<dyn Verifier> = Arc::new(ActiveInstitutions::new(chain.clone()));
     let book = Arc::new(StoreBook::new(store.clone()));
-    let holder = Arc::new(Holder::new(vault.clone(), signer.clone(), book, clock.clone()));
+    let holder = Arc::new(Holder::new(
+        vault.clone(),
+        signer.clone(),
+        book,
+        clock.clone(),
+    ));
     let mut others: Vec<Arc<dyn Peer>> = Vec::new();
     for peer in &config.peers {
         let client = GatewayClient::new(&peer.url)?.signed_by(signer.clone(), clock.clone());
         others.push(Arc::new(HttpPeer::new(client, key_id(&peer.address))));
     }
-    let policy = Policy { copies: config.replicas, quorum: config.quorum };
+    let policy = Policy {
+        copies: config.replicas,
+        quorum: config.quorum,
+    };
     let replicator = Replicator::new(holder.clone(), others, policy, verifier.clone());
     let authority = Place::of(&config.public_url).domain;
-    let authorities = if authority.is_empty() { Vec::new() } else { vec![authority] };
+    let authorities = if authority.is_empty() {
+        Vec::new()
+    } else {
+        vec![authority]
+    };
     let guard = Arc::new(Guard::new(verifier, clock.clone(), authorities));
     let peers = HttpPeers::new(&config.peers, signer, clock.clone()).map_err(NodeError::Setting)?;
     let settings = Settings {
@@ -369,7 +411,14 @@ async fn assemble(config: &Config, keys: Arc<KeyRing>) -> Result<Parts, NodeErro
         settings,
     )
     .await?;
-    Ok(Parts { hospital: Arc::new(hospital), database, chain, relayer, holder, guard })
+    Ok(Parts {
+        hospital: Arc::new(hospital),
+        database,
+        chain,
+        relayer,
+        holder,
+        guard,
+    })
 }
 
 async fn open_chain(
@@ -380,11 +429,16 @@ async fn open_chain(
     let file = ledger::Deployment::load(&config.deployment)?;
     let mut settings = RelayerSettings::new(file.chain_id);
     settings.poll = RELAYER_POLL;
-    settings.finality = Finality::Tag { or_depth: config.final_blocks };
+    settings.finality = Finality::Tag {
+        or_depth: config.final_blocks,
+    };
     let (chain, endpoint) = crate::chain::connect(config, file).await?;
     let signer = Arc::new(ledger::wallet(&keys.wallet().expose())?);
     let outbox = Arc::new(Outbox::new(store));
     let relayer = Relayer::new(endpoint, outbox, signer, Arc::new(SystemClock), settings);
     let stale = config.limits.stale_block_s;
-    Ok((Arc::new(LedgerChain::new(chain, relayer.clone(), stale)), relayer))
+    Ok((
+        Arc::new(LedgerChain::new(chain, relayer.clone(), stale)),
+        relayer,
+    ))
 }

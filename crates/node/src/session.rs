@@ -94,7 +94,10 @@ impl Place {
     pub(crate) fn of(url: &str) -> Self {
         let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
         let domain = rest.split('/').next().unwrap_or(rest).to_owned();
-        Self { domain, uri: url.to_owned() }
+        Self {
+            domain,
+            uri: url.to_owned(),
+        }
     }
 }
 
@@ -102,7 +105,12 @@ fn random_hex() -> Result<String, ApiError> {
     let mut bytes = [0u8; 32];
     getrandom::fill(&mut bytes).map_err(|e| {
         let status = StatusCode::SERVICE_UNAVAILABLE;
-        ApiError::new(status, "no_randomness", e.to_string(), "try again in a moment")
+        ApiError::new(
+            status,
+            "no_randomness",
+            e.to_string(),
+            "try again in a moment",
+        )
     })?;
     Ok(hex::encode(bytes))
 }
@@ -129,7 +137,11 @@ pub(crate) async fn challenge(
     let nonce = random_hex()?;
     let expires_at = now + CHALLENGE_S;
     let mut batch = Batch::new();
-    let document = Nonce { nonce: nonce.clone(), expires_at, used: false };
+    let document = Nonce {
+        nonce: nonce.clone(),
+        expires_at,
+        used: false,
+    };
     batch.create(&document).map_err(unavailable)?;
     store.apply(&batch).await.map_err(unavailable)?;
     Ok(Challenge {
@@ -167,16 +179,22 @@ pub(crate) async fn sign_in(
     if request.message.len() > MESSAGE_BYTES {
         return Err(ApiError::unreadable("the message is too long"));
     }
-    let message: Message =
-        request.message.parse().map_err(|_| refuse("this is no sign-in message (EIP-4361)"))?;
+    let message: Message = request
+        .message
+        .parse()
+        .map_err(|_| refuse("this is no sign-in message (EIP-4361)"))?;
     check_message(&message, place, chain.deployment(), now)?;
     use_nonce(store, &message.nonce, now).await?;
     let wallet = Address::from(message.address);
     let digest = custody::keys::personal_digest(request.message.as_bytes());
     if signer_of(digest, &request.signature) != Some(wallet) {
-        let confirmed = chain.wallet_says_yes(wallet, digest, &request.signature).await;
+        let confirmed = chain
+            .wallet_says_yes(wallet, digest, &request.signature)
+            .await;
         if !confirmed.map_err(custody::Error::from)? {
-            return Err(refuse("the message is not signed by the wallet that it names"));
+            return Err(refuse(
+                "the message is not signed by the wallet that it names",
+            ));
         }
     }
     open_session(store, wallet, now, ttl).await
@@ -207,7 +225,9 @@ fn check_message(
     }
     let issued: &OffsetDateTime = message.issued_at.as_ref();
     if issued.unix_timestamp() > i64::try_from(now + SKEW_S).unwrap_or(i64::MAX) {
-        return Err(refuse("the message was issued in the future; check both clocks"));
+        return Err(refuse(
+            "the message was issued in the future; check both clocks",
+        ));
     }
     Ok(())
 }
@@ -215,7 +235,9 @@ fn check_message(
 /// Use a nonce up. Of two requests with the same one, one loses the race for the document.
 async fn use_nonce(store: &dyn Store, nonce: &str, now: u64) -> Result<(), ApiError> {
     let held = store.load::<Nonce>(nonce).await.map_err(unavailable)?;
-    let Some(mut held) = held else { return Err(refuse("the nonce is not known")) };
+    let Some(mut held) = held else {
+        return Err(refuse("the nonce is not known"));
+    };
     if held.document.used {
         return Err(refuse("the nonce was used before"));
     }
@@ -240,21 +262,34 @@ async fn open_session(
     let token = random_hex()?;
     let expires_at = now + ttl;
     let mut batch = Batch::new();
-    let session = Session { id: session_id(&token), wallet, expires_at };
+    let session = Session {
+        id: session_id(&token),
+        wallet,
+        expires_at,
+    };
     batch.create(&session).map_err(unavailable)?;
     store.apply(&batch).await.map_err(unavailable)?;
-    Ok(Opened { token, expires_at, wallet })
+    Ok(Opened {
+        token,
+        expires_at,
+        wallet,
+    })
 }
 
 /// The wallet of a session.
 ///
 /// # Errors
 /// 401 if there is no such session or it has expired.
-pub(crate) async fn wallet_of(store: &dyn Store, token: &str, now: u64) -> Result<Address, ApiError> {
+pub(crate) async fn wallet_of(
+    store: &dyn Store,
+    token: &str,
+    now: u64,
+) -> Result<Address, ApiError> {
     let id = hex::encode(session_id(token));
     let held = store.load::<Session>(&id).await.map_err(unavailable)?;
     let held = held.filter(|h| h.document.expires_at > now);
-    held.map(|h| h.document.wallet).ok_or_else(|| ApiError::sign_in("the session has ended"))
+    held.map(|h| h.document.wallet)
+        .ok_or_else(|| ApiError::sign_in("the session has ended"))
 }
 
 /// End a session.
@@ -279,5 +314,9 @@ pub(crate) async fn expire(store: &dyn Store, now: u64) -> Result<(), StoreError
     for row in store.list(&Query::of(Kind::Session).due_by(now)).await? {
         batch.delete::<Session>(row.id);
     }
-    if batch.0.is_empty() { Ok(()) } else { store.apply(&batch).await }
+    if batch.0.is_empty() {
+        Ok(())
+    } else {
+        store.apply(&batch).await
+    }
 }

@@ -26,7 +26,13 @@ fn put(row: Row, expect: Expect) -> Write {
 }
 
 async fn ids(database: &Database, query: Query) -> Vec<String> {
-    database.list(&query).await.unwrap().into_iter().map(|r| r.id).collect()
+    database
+        .list(&query)
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|r| r.id)
+        .collect()
 }
 
 async fn behaves(database: &Database) {
@@ -39,16 +45,35 @@ async fn behaves(database: &Database) {
     database.apply(&batch).await.unwrap();
     assert!(!database.is_empty().await.unwrap());
     let read = database.get(Kind::Draft, "b").await.unwrap().unwrap();
-    assert_eq!(read, Row { version: 1, ..row("b", "x", "open", 5) });
+    assert_eq!(
+        read,
+        Row {
+            version: 1,
+            ..row("b", "x", "open", 5)
+        }
+    );
     assert!(database.get(Kind::Record, "b").await.unwrap().is_none());
 
     // Ordered by bytes in either dialect; every filter, alone and together.
     assert_eq!(ids(database, Query::of(Kind::Draft)).await, ["C", "a", "b"]);
-    assert_eq!(ids(database, Query::of(Kind::Draft).owner("x")).await, ["a", "b"]);
-    assert_eq!(ids(database, Query::of(Kind::Draft).state("open")).await, ["C", "b"]);
+    assert_eq!(
+        ids(database, Query::of(Kind::Draft).owner("x")).await,
+        ["a", "b"]
+    );
+    assert_eq!(
+        ids(database, Query::of(Kind::Draft).state("open")).await,
+        ["C", "b"]
+    );
     assert_eq!(ids(database, Query::of(Kind::Draft).due_by(5)).await, ["b"]);
-    assert_eq!(ids(database, Query::of(Kind::Draft).after("C").limit(1)).await, ["a"]);
-    let all = Query::of(Kind::Draft).owner("y").state("open").due_by(9).after("B");
+    assert_eq!(
+        ids(database, Query::of(Kind::Draft).after("C").limit(1)).await,
+        ["a"]
+    );
+    let all = Query::of(Kind::Draft)
+        .owner("y")
+        .state("open")
+        .due_by(9)
+        .after("B");
     assert_eq!(ids(database, all).await, ["C"]);
 
     // A version that is not there any more, and everything beside it, is refused.
@@ -56,14 +81,31 @@ async fn behaves(database: &Database) {
         put(row("new", "", "", 0), Expect::Absent),
         put(row("b", "x", "done", 0), Expect::Version(7)),
     ]);
-    assert!(matches!(database.apply(&stale).await, Err(StoreError::Conflict { .. })));
+    assert!(matches!(
+        database.apply(&stale).await,
+        Err(StoreError::Conflict { .. })
+    ));
     assert!(database.get(Kind::Draft, "new").await.unwrap().is_none());
     let twice = Batch(vec![put(row("b", "", "", 0), Expect::Absent)]);
-    assert!(matches!(database.apply(&twice).await, Err(StoreError::Conflict { .. })));
+    assert!(matches!(
+        database.apply(&twice).await,
+        Err(StoreError::Conflict { .. })
+    ));
     let next = Batch(vec![put(row("b", "x", "done", 0), Expect::Version(1))]);
     database.apply(&next).await.unwrap();
-    assert_eq!(database.get(Kind::Draft, "b").await.unwrap().unwrap().version, 2);
-    let gone = Batch(vec![Write::Delete { kind: Kind::Draft, id: "b".into() }]);
+    assert_eq!(
+        database
+            .get(Kind::Draft, "b")
+            .await
+            .unwrap()
+            .unwrap()
+            .version,
+        2
+    );
+    let gone = Batch(vec![Write::Delete {
+        kind: Kind::Draft,
+        id: "b".into(),
+    }]);
     database.apply(&gone).await.unwrap();
     assert!(database.get(Kind::Draft, "b").await.unwrap().is_none());
 }
@@ -92,7 +134,15 @@ async fn races(database: Arc<Database>) {
         });
     }
     writers.join_all().await;
-    assert_eq!(database.get(Kind::Draft, "count").await.unwrap().unwrap().state, "80");
+    assert_eq!(
+        database
+            .get(Kind::Draft, "count")
+            .await
+            .unwrap()
+            .unwrap()
+            .state,
+        "80"
+    );
 }
 
 async fn goes_back(url: &str) {
@@ -118,7 +168,9 @@ async fn sqlite() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn postgresql() {
-    let Some(server) = Postgres::start_or_skip("postgresql") else { return };
+    let Some(server) = Postgres::start_or_skip("postgresql") else {
+        return;
+    };
     let database = Arc::new(Database::open(&server.url()).await.unwrap());
     behaves(&database).await;
     races(database.clone()).await;
@@ -147,7 +199,10 @@ async fn a_database_that_another_process_locks_is_waited_for_and_then_named() {
     let lock = other.hold_write_lock().await.unwrap();
     let batch = Batch(vec![put(row("late", "", "", 0), Expect::Absent)]);
     let refused = database.apply(&batch).await.unwrap_err();
-    assert!(matches!(&refused, StoreError::Unavailable(why) if why.contains("locked")), "{refused}");
+    assert!(
+        matches!(&refused, StoreError::Unavailable(why) if why.contains("locked")),
+        "{refused}"
+    );
     drop(lock);
     database.apply(&batch).await.unwrap();
 }

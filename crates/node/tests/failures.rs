@@ -34,7 +34,9 @@ async fn scene(test: &str) -> Option<Scene> {
     let world = World::with(test, 3, |config| config.limits.rpc_s = 2).await?;
     world.admit_hospitals().await;
     let doctor = world.hire(0, &format!("{test} doctor"), Role::Doctor).await;
-    let specialist = world.hire(1, &format!("{test} specialist"), Role::Doctor).await;
+    let specialist = world
+        .hire(1, &format!("{test} specialist"), Role::Doctor)
+        .await;
     let (patient, commitment) = world.enrol(0, &format!("{test} Patient")).await;
     let home = &world.places[0];
     let (doctor, patient) = (home.sign_in(&doctor).await, home.sign_in(&patient).await);
@@ -46,19 +48,38 @@ async fn scene(test: &str) -> Option<Scene> {
     let specialist = home.sign_in(&specialist).await;
     specialist.open(grant.grant).await.unwrap();
     let grant = grant.grant;
-    Some(Scene { world, doctor, specialist, patient, commitment, version, grant })
+    Some(Scene {
+        world,
+        doctor,
+        specialist,
+        patient,
+        commitment,
+        version,
+        grant,
+    })
 }
 
 async fn deeds(node: &Node) -> Vec<Entry> {
-    let rows = node.hospital().store.list(&Query::of(Kind::Touch)).await.unwrap();
+    let rows = node
+        .hospital()
+        .store
+        .list(&Query::of(Kind::Touch))
+        .await
+        .unwrap();
     let touch = |row| custody::store::decode::<Touch>(row).unwrap().document;
-    rows.into_iter().map(|row| Entry::decode(&touch(row).entry).unwrap()).collect()
+    rows.into_iter()
+        .map(|row| Entry::decode(&touch(row).entry).unwrap())
+        .collect()
 }
 
 // ---- signing in ----
 
 async fn challenge(http: &reqwest::Client, url: &str) -> Challenge {
-    let answer = http.post(format!("{url}/api/v1/session/nonce")).send().await.unwrap();
+    let answer = http
+        .post(format!("{url}/api/v1/session/nonce"))
+        .send()
+        .await
+        .unwrap();
     answer.json().await.unwrap()
 }
 
@@ -77,7 +98,9 @@ fn message(challenge: &Challenge, wallet: &str, change: impl Fn(String) -> Strin
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sign_in_is_good_once_here_now_and_for_its_wallet_alone() {
-    let Some(world) = World::new("sign-in", 1).await else { return };
+    let Some(world) = World::new("sign-in", 1).await else {
+        return;
+    };
     let url = world.places[0].url();
     let http = reqwest::Client::new();
     let keys = ring("sign-in guest");
@@ -85,8 +108,16 @@ async fn a_sign_in_is_good_once_here_now_and_for_its_wallet_alone() {
     let try_it = async |text: String, signer: &custody::KeyRing| {
         let digest = custody::keys::personal_digest(text.as_bytes());
         let signature = Bytes::copy_from_slice(&signer.wallet().sign(digest));
-        let body = SignIn { message: text, signature };
-        let answer = http.post(format!("{url}/api/v1/session")).json(&body).send().await.unwrap();
+        let body = SignIn {
+            message: text,
+            signature,
+        };
+        let answer = http
+            .post(format!("{url}/api/v1/session"))
+            .json(&body)
+            .send()
+            .await
+            .unwrap();
         (answer.status(), answer.json::<Value>().await.unwrap())
     };
 
@@ -97,12 +128,19 @@ async fn a_sign_in_is_good_once_here_now_and_for_its_wallet_alone() {
     let session: SignedIn = serde_json::from_value(body).unwrap();
     let (status, body) = try_it(good, &keys).await;
     assert_eq!(status, StatusCode::UNAUTHORIZED);
-    assert!(body["message"].as_str().unwrap().contains("used before"), "{body}");
+    assert!(
+        body["message"].as_str().unwrap().contains("used before"),
+        "{body}"
+    );
 
     type Change = (&'static str, fn(String) -> String);
     let changes: [Change; 6] = [
-        ("another domain", |m| m.replacen("127.0.0.1", "evil.example", 1)),
-        ("another chain", |m| m.replace("Chain ID: 31337", "Chain ID: 1")),
+        ("another domain", |m| {
+            m.replacen("127.0.0.1", "evil.example", 1)
+        }),
+        ("another chain", |m| {
+            m.replace("Chain ID: 31337", "Chain ID: 1")
+        }),
         ("is not known", |m| {
             let at = m.find("Nonce: ").unwrap() + 7;
             format!("{}{}{}", &m[..at], "0".repeat(64), &m[at + 64..])
@@ -111,27 +149,51 @@ async fn a_sign_in_is_good_once_here_now_and_for_its_wallet_alone() {
             let at = m.find("Expiration Time: ").unwrap() + 17;
             format!("{}2001-01-01T00:00:00Z", &m[..at])
         }),
-        ("does not say when", |m| m[..m.find("\nExpiration Time").unwrap()].to_owned()),
-        ("no sign-in message", |m| m.replace("wants you", "orders you")),
+        ("does not say when", |m| {
+            m[..m.find("\nExpiration Time").unwrap()].to_owned()
+        }),
+        ("no sign-in message", |m| {
+            m.replace("wants you", "orders you")
+        }),
     ];
     for (why, change) in changes {
         let fresh = challenge(&http, url).await;
         let (status, body) = try_it(message(&fresh, &wallet, change), &keys).await;
         assert_eq!(status, StatusCode::UNAUTHORIZED, "{why}: {body}");
-        assert!(body["message"].as_str().unwrap().contains(why), "{why}: {body}");
+        assert!(
+            body["message"].as_str().unwrap().contains(why),
+            "{why}: {body}"
+        );
     }
     let fresh = challenge(&http, url).await;
     let (status, body) = try_it(message(&fresh, &wallet, |m| m), &ring("a thief")).await;
     assert_eq!(status, StatusCode::UNAUTHORIZED);
-    assert!(body["message"].as_str().unwrap().contains("not signed by"), "{body}");
+    assert!(
+        body["message"].as_str().unwrap().contains("not signed by"),
+        "{body}"
+    );
 
     // The session serves until it is ended; as a cookie as well.
     let who = format!("{url}/api/v1/session");
     let cookie = format!("other=1; stele_session={}", session.token);
-    let answer = http.get(&who).header("cookie", cookie).send().await.unwrap();
+    let answer = http
+        .get(&who)
+        .header("cookie", cookie)
+        .send()
+        .await
+        .unwrap();
     assert_eq!(answer.status(), StatusCode::OK);
-    http.delete(&who).bearer_auth(&session.token).send().await.unwrap();
-    let answer = http.get(&who).bearer_auth(&session.token).send().await.unwrap();
+    http.delete(&who)
+        .bearer_auth(&session.token)
+        .send()
+        .await
+        .unwrap();
+    let answer = http
+        .get(&who)
+        .bearer_auth(&session.token)
+        .send()
+        .await
+        .unwrap();
     assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
 }
 
@@ -140,7 +202,9 @@ async fn a_sign_in_is_good_once_here_now_and_for_its_wallet_alone() {
 #[tokio::test(flavor = "multi_thread")]
 async fn bad_uploads_get_clear_answers_and_leave_nothing() {
     let change = |config: &mut node::Config| config.limits.upload_bytes = 100_000;
-    let Some(world) = World::with("bad uploads", 1, change).await else { return };
+    let Some(world) = World::with("bad uploads", 1, change).await else {
+        return;
+    };
     world.admit_hospitals().await;
     let doctor = world.hire(0, "bad uploads doctor", Role::Doctor).await;
     let (_, commitment) = world.enrol(0, "Uploads Patient").await;
@@ -158,11 +222,21 @@ async fn bad_uploads_get_clear_answers_and_leave_nothing() {
         let mut new = picture(commitment);
         new.file.bytes = bytes.into();
         let refused = doctor.upload(&new, "bad").await.unwrap_err();
-        assert_eq!((refused.status(), refused.code()), (Some(status), Some(code)), "{refused}");
+        assert_eq!(
+            (refused.status(), refused.code()),
+            (Some(status), Some(code)),
+            "{refused}"
+        );
         assert!(refused.hint().is_some());
     }
-    let refused = doctor.upload(&picture(B256::ZERO), "bad").await.unwrap_err();
-    assert_eq!((refused.status(), refused.code()), (Some(404), Some("not_found")));
+    let refused = doctor
+        .upload(&picture(B256::ZERO), "bad")
+        .await
+        .unwrap_err();
+    assert_eq!(
+        (refused.status(), refused.code()),
+        (Some(404), Some("not_found"))
+    );
 
     // Cut off in the middle.
     let before = blobs().await;
@@ -180,14 +254,27 @@ async fn bad_uploads_get_clear_answers_and_leave_nothing() {
     drop(stream);
     tokio::time::sleep(std::time::Duration::from_millis(300)).await;
     assert_eq!(blobs().await, before);
-    assert!(home.node().hospital().drafts_of(doctor.keys().address()).await.unwrap().is_empty());
+    assert!(
+        home.node()
+            .hospital()
+            .drafts_of(doctor.keys().address())
+            .await
+            .unwrap()
+            .is_empty()
+    );
 
     // A wrong signature, then the right one.
     let draft = doctor.upload(&picture(commitment), "good").await.unwrap();
     let http = reqwest::Client::new();
     let url = format!("{}/api/v1/uploads/{}/signature", home.url(), draft.record);
     let body = serde_json::json!({ "signature": format!("0x{}", "11".repeat(65)) });
-    let answer = http.post(&url).bearer_auth(doctor.token()).json(&body).send().await.unwrap();
+    let answer = http
+        .post(&url)
+        .bearer_auth(doctor.token())
+        .json(&body)
+        .send()
+        .await
+        .unwrap();
     assert_eq!(answer.status(), StatusCode::UNPROCESSABLE_ENTITY);
     let answer: Value = answer.json().await.unwrap();
     assert_eq!(answer["error"], "wrong_signature");
@@ -197,29 +284,41 @@ async fn bad_uploads_get_clear_answers_and_leave_nothing() {
 // ---- the chain ----
 
 fn signal(pid: u32, name: &str) {
-    let done = std::process::Command::new("kill").args([name, &pid.to_string()]).status();
+    let done = std::process::Command::new("kill")
+        .args([name, &pid.to_string()])
+        .status();
     assert!(done.unwrap().success());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_endpoint_that_stalls_refuses_access_and_loses_nothing() {
-    let Some(scene) = scene("stall").await else { return };
+    let Some(scene) = scene("stall").await else {
+        return;
+    };
     let pid = scene.world.chain.anvil.id();
     signal(pid, "-STOP");
     let refused = scene.specialist.open(scene.grant).await.err().unwrap();
     assert_eq!(refused.status(), Some(503), "{refused}");
     let ready = scene.world.places[0].client().ready().await.unwrap_err();
-    assert_eq!((ready.status(), ready.code()), (Some(503), Some("not_ready")));
+    assert_eq!(
+        (ready.status(), ready.code()),
+        (Some(503), Some("not_ready"))
+    );
     signal(pid, "-CONT");
     scene.specialist.open(scene.grant).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_endpoint_that_lies_is_found_out_by_its_witness() {
-    let Some(mut scene) = scene("lie").await else { return };
+    let Some(mut scene) = scene("lie").await else {
+        return;
+    };
     // A second chain with the same contracts at the same addresses, and nothing in them.
     let other = TestChain::start().await.unwrap();
-    assert_eq!(other.deployment.registry, scene.world.chain.deployment.registry);
+    assert_eq!(
+        other.deployment.registry,
+        scene.world.chain.deployment.registry
+    );
     let home = &mut scene.world.places[0];
     home.stop().await;
     home.config.rpc_witnesses = vec![other.anvil.url()];
@@ -236,16 +335,33 @@ async fn an_endpoint_that_lies_is_found_out_by_its_witness() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_of_three_nodes_die_and_records_are_still_served() {
-    let Some(mut scene) = scene("two die").await else { return };
+    let Some(mut scene) = scene("two die").await else {
+        return;
+    };
     scene.world.places[1].stop().await;
     scene.world.places[2].stop().await;
     let opened = scene.specialist.open(scene.grant).await.unwrap();
-    let image = scene.specialist.read_granted(scene.grant, &opened, "image").await.unwrap();
+    let image = scene
+        .specialist
+        .read_granted(scene.grant, &opened, "image")
+        .await
+        .unwrap();
     assert_eq!(hex::encode(&image), common::PNG);
     // Nothing new is acknowledged without a quorum, and nothing of it is lost.
-    let draft = scene.doctor.upload(&picture(scene.commitment), "alone").await.unwrap();
-    let refused = scene.doctor.sign_upload(&draft, scene.commitment).await.unwrap_err();
-    assert_eq!((refused.status(), refused.code()), (Some(503), Some("no_quorum")));
+    let draft = scene
+        .doctor
+        .upload(&picture(scene.commitment), "alone")
+        .await
+        .unwrap();
+    let refused = scene
+        .doctor
+        .sign_upload(&draft, scene.commitment)
+        .await
+        .unwrap_err();
+    assert_eq!(
+        (refused.status(), refused.code()),
+        (Some(503), Some("no_quorum"))
+    );
     assert!(scene.patient.pending().await.unwrap().is_empty());
     scene.world.places[1].start().await;
     until("the upload is acknowledged after all", async || {
@@ -256,24 +372,44 @@ async fn two_of_three_nodes_die_and_records_are_still_served() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_deleted_database_is_rebuilt_from_chain_log_and_blocks() {
-    let Some(mut scene) = scene("rebuild").await else { return };
+    let Some(mut scene) = scene("rebuild").await else {
+        return;
+    };
     upload(&scene.doctor, &picture(scene.commitment), "waiting").await;
     let home = &mut scene.world.places[0];
     let institution = home.sign_in(&home.keys).await;
     let anchor = institution.anchor().await.unwrap();
-    institution.settle(anchor.act.unwrap().act, WAIT).await.unwrap();
+    institution
+        .settle(anchor.act.unwrap().act, WAIT)
+        .await
+        .unwrap();
     home.stop().await;
     for file in std::fs::read_dir(home.dir.path()).unwrap() {
         let file = file.unwrap().path();
-        if file.file_name().unwrap().to_string_lossy().starts_with("node.db") {
+        if file
+            .file_name()
+            .unwrap()
+            .to_string_lossy()
+            .starts_with("node.db")
+        {
             std::fs::remove_file(file).unwrap();
         }
     }
-    let refused = Node::start(home.config.clone(), home.keys.clone()).await.err().unwrap();
+    let refused = Node::start(home.config.clone(), home.keys.clone())
+        .await
+        .err()
+        .unwrap();
     assert!(matches!(refused, NodeError::NeedsRebuild), "{refused}");
-    let report = node::rebuild(home.config.clone(), home.keys.clone()).await.unwrap();
-    assert!(report.pages > 0 && report.log_entries > anchor.size, "{report:?}");
-    let again = node::rebuild(home.config.clone(), home.keys.clone()).await.unwrap_err();
+    let report = node::rebuild(home.config.clone(), home.keys.clone())
+        .await
+        .unwrap();
+    assert!(
+        report.pages > 0 && report.log_entries > anchor.size,
+        "{report:?}"
+    );
+    let again = node::rebuild(home.config.clone(), home.keys.clone())
+        .await
+        .unwrap_err();
     assert!(matches!(again, NodeError::NotEmpty), "{again}");
     home.start().await;
 
@@ -285,10 +421,21 @@ async fn a_deleted_database_is_rebuilt_from_chain_log_and_blocks() {
     assert_eq!(patient.records().await.unwrap().len(), 1);
     approve(&patient).await;
     let revoked = patient.revoke(scene.grant).await.unwrap();
-    patient.settle(revoked.revocation.unwrap(), WAIT).await.unwrap();
-    assert!(deeds(home.node()).await.iter().any(|e| e.deed == Deed::Rebuild));
+    patient
+        .settle(revoked.revocation.unwrap(), WAIT)
+        .await
+        .unwrap();
+    assert!(
+        deeds(home.node())
+            .await
+            .iter()
+            .any(|e| e.deed == Deed::Rebuild)
+    );
     let trail = patient.trail().await.unwrap();
-    assert!(trail.iter().any(|(_, e)| e.deed == Deed::Enrol), "the old entries are there");
+    assert!(
+        trail.iter().any(|(_, e)| e.deed == Deed::Enrol),
+        "the old entries are there"
+    );
 }
 
 /// The file under `root` that holds exactly these bytes.
@@ -308,11 +455,15 @@ fn file_with(root: &Path, content: &[u8]) -> Option<PathBuf> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_flipped_byte_is_found_named_and_repaired() {
-    let Some(scene) = scene("flip").await else { return };
+    let Some(scene) = scene("flip").await else {
+        return;
+    };
     let home = &scene.world.places[0];
     let cid = scene.version.parts[1].parse().unwrap();
     let hospital = home.node().hospital();
-    let sound = vault::collect(hospital.vault.get_file(&cid), 1 << 20).await.unwrap();
+    let sound = vault::collect(hospital.vault.get_file(&cid), 1 << 20)
+        .await
+        .unwrap();
     let file = file_with(&home.dir.path().join("blocks"), &sound).expect("the block's file");
     let mut bytes = sound.clone();
     bytes[100] ^= 1;
@@ -321,12 +472,14 @@ async fn a_flipped_byte_is_found_named_and_repaired() {
     let named = deeds(home.node()).await;
     let names = |deed| {
         let cid = scene.version.parts[1].clone();
-        named.iter().any(|e: &Entry| {
-            e.deed == deed && e.detail.as_ref().is_some_and(|d| d.contains(&cid))
-        })
+        named
+            .iter()
+            .any(|e: &Entry| e.deed == deed && e.detail.as_ref().is_some_and(|d| d.contains(&cid)))
     };
     assert!(names(Deed::Damage) && names(Deed::Repair), "{named:#?}");
-    let again = vault::collect(hospital.vault.get_file(&cid), 1 << 20).await.unwrap();
+    let again = vault::collect(hospital.vault.get_file(&cid), 1 << 20)
+        .await
+        .unwrap();
     assert_eq!(again, sound);
 }
 
@@ -338,11 +491,18 @@ async fn limits_on_size_and_rate_are_kept() {
         config.limits.json_bytes = 1000;
         config.limits.requests_per_minute = 5;
     };
-    let Some(world) = World::with("limits", 1, change).await else { return };
+    let Some(world) = World::with("limits", 1, change).await else {
+        return;
+    };
     let url = world.places[0].url();
     let http = reqwest::Client::new();
     let body = serde_json::json!({ "message": "x".repeat(2000), "signature": "0x" });
-    let answer = http.post(format!("{url}/api/v1/session")).json(&body).send().await.unwrap();
+    let answer = http
+        .post(format!("{url}/api/v1/session"))
+        .json(&body)
+        .send()
+        .await
+        .unwrap();
     assert_eq!(answer.status(), StatusCode::PAYLOAD_TOO_LARGE);
     let mut last = answer;
     for _ in 0..6 {
@@ -356,14 +516,24 @@ async fn limits_on_size_and_rate_are_kept() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_metrics_count_and_name_nobody() {
-    let Some(scene) = scene("metrics").await else { return };
+    let Some(scene) = scene("metrics").await else {
+        return;
+    };
     let url = scene.world.places[0].url();
-    let text = reqwest::get(format!("{url}/metrics")).await.unwrap().text().await.unwrap();
+    let text = reqwest::get(format!("{url}/metrics"))
+        .await
+        .unwrap()
+        .text()
+        .await
+        .unwrap();
     assert!(text.contains("stele_http_requests_total"), "{text}");
     assert!(text.contains("/api/v1/grants/{grant}/open"), "{text}");
     let grant = hex::encode(scene.grant);
     let wallet = hex::encode(scene.patient.keys().address());
     assert!(!text.contains(&grant) && !text.to_lowercase().contains(&wallet));
     let trail = scene.patient.trail().await.unwrap();
-    assert!(trail.iter().all(|(proven, _)| proven.size == 0), "no checkpoint was made");
+    assert!(
+        trail.iter().all(|(proven, _)| proven.size == 0),
+        "no checkpoint was made"
+    );
 }

@@ -44,7 +44,10 @@ fn may(who: Who, rule: Rule) -> bool {
 
 fn address_of(path: &str) -> String {
     path.replace("{wallet}", "0x0000000000000000000000000000000000000001")
-        .replace("{cid}", "bafkreigh2akiscaildcqabsyg3dfr6chu3fgpregiymsck7e7aqa4s52zy")
+        .replace(
+            "{cid}",
+            "bafkreigh2akiscaildcqabsyg3dfr6chu3fgpregiymsck7e7aqa4s52zy",
+        )
         .replace("{*path}", "0/000")
         .replace("{id}", &format!("0x{}", "11".repeat(32)))
         .replace("{record}", &format!("0x{}", "11".repeat(32)))
@@ -64,7 +67,9 @@ async fn refused(
         request = request.bearer_auth(token);
     }
     if *method == Method::POST {
-        request = request.header("content-type", "application/json").body("{}");
+        request = request
+            .header("content-type", "application/json")
+            .body("{}");
     }
     let response = request.send().await.unwrap();
     let status = response.status();
@@ -72,7 +77,10 @@ async fn refused(
     let body: serde_json::Value = response.json().await.unwrap_or_default();
     if !status.is_success() {
         for field in ["error", "message", "hint"] {
-            assert!(body[field].as_str().is_some_and(|t| !t.is_empty()), "{path}: {body}");
+            assert!(
+                body[field].as_str().is_some_and(|t| !t.is_empty()),
+                "{path}: {body}"
+            );
         }
     }
     match body["error"].as_str() {
@@ -94,7 +102,9 @@ async fn refused(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_route_admits_whom_its_rule_names_and_nobody_else() {
-    let Some(world) = World::new("rules", 2).await else { return };
+    let Some(world) = World::new("rules", 2).await else {
+        return;
+    };
     world.admit_hospitals().await;
     let here = &world.places[0];
     let mut callers: Vec<(Who, Option<Arc<KeyRing>>)> = vec![
@@ -114,7 +124,10 @@ async fn every_route_admits_whom_its_rule_names_and_nobody_else() {
     callers.push((Who::Patient, Some(patient)));
     let suspended = world.hire(0, "rules suspended", Role::Doctor).await;
     let institution = here.sign_in(&here.keys).await;
-    let act = institution.set_staff(suspended.address(), Role::Doctor, false).await.unwrap();
+    let act = institution
+        .set_staff(suspended.address(), Role::Doctor, false)
+        .await
+        .unwrap();
     institution.settle(act.act, common::WAIT).await.unwrap();
     callers.push((Who::SuspendedStaff, Some(suspended)));
 
@@ -134,10 +147,16 @@ async fn every_route_admits_whom_its_rule_names_and_nobody_else() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_in_the_table_does_not_exist() {
-    let Some(world) = World::new("rules none", 1).await else { return };
+    let Some(world) = World::new("rules none", 1).await else {
+        return;
+    };
     let url = world.places[0].url();
     let http = reqwest::Client::new();
-    let gone = http.get(format!("{url}/api/v1/everything")).send().await.unwrap();
+    let gone = http
+        .get(format!("{url}/api/v1/everything"))
+        .send()
+        .await
+        .unwrap();
     assert_eq!(gone.status(), StatusCode::NOT_FOUND);
     let wrong = http.put(format!("{url}/api/v1/node")).send().await.unwrap();
     assert_eq!(wrong.status(), StatusCode::METHOD_NOT_ALLOWED);

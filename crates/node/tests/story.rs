@@ -12,7 +12,9 @@ use record::{Purpose, Recipient, Role};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn from_an_x_ray_to_a_proof_that_anyone_can_check() {
-    let Some(world) = World::new("story", 3).await else { return };
+    let Some(world) = World::new("story", 3).await else {
+        return;
+    };
     world.admit_hospitals().await;
     let doctor = world.hire(0, "story doctor", Role::Doctor).await;
     let elsewhere = world.hire(1, "story specialist", Role::Doctor).await;
@@ -26,8 +28,18 @@ async fn from_an_x_ray_to_a_proof_that_anyone_can_check() {
     let draft = author.upload(&new, "first").await.unwrap();
     assert_eq!(author.upload(&new, "first").await.unwrap(), draft);
     let made = author.sign_upload(&draft, commitment).await.unwrap();
-    assert_eq!(author.sign_upload(&draft, commitment).await.unwrap().commitment, made.commitment);
-    let other = custody::upload::NewUpload { title: "Another".into(), ..new.clone() };
+    assert_eq!(
+        author
+            .sign_upload(&draft, commitment)
+            .await
+            .unwrap()
+            .commitment,
+        made.commitment
+    );
+    let other = custody::upload::NewUpload {
+        title: "Another".into(),
+        ..new.clone()
+    };
     let reused = author.upload(&other, "first").await.unwrap_err();
     assert_eq!(reused.status(), Some(409));
 
@@ -44,10 +56,16 @@ async fn from_an_x_ray_to_a_proof_that_anyone_can_check() {
     // The patient opens what waits, checks it, and takes it into the record.
     let waiting = patient.pending().await.unwrap();
     let opened = patient.open_version(&waiting[0]).await.unwrap();
-    let document = patient.read_part(&waiting[0], &opened, "document").await.unwrap();
+    let document = patient
+        .read_part(&waiting[0], &opened, "document")
+        .await
+        .unwrap();
     let bundle: serde_json::Value = serde_json::from_slice(&document).unwrap();
     assert_eq!(bundle["resourceType"], "Bundle");
-    let image = patient.read_part(&waiting[0], &opened, "image").await.unwrap();
+    let image = patient
+        .read_part(&waiting[0], &opened, "image")
+        .await
+        .unwrap();
     assert_eq!(hex::encode(&image), common::PNG);
     let version = approve(&patient).await;
     let records = patient.records().await.unwrap();
@@ -75,7 +93,12 @@ async fn from_an_x_ray_to_a_proof_that_anyone_can_check() {
         .unwrap();
     asking.settle(act, WAIT).await.unwrap();
     until("the request reaches the patient", async || {
-        patient.requests().await.unwrap().iter().any(|r| r.id == request.id)
+        patient
+            .requests()
+            .await
+            .unwrap()
+            .iter()
+            .any(|r| r.id == request.id)
     })
     .await;
 
@@ -85,38 +108,68 @@ async fn from_an_x_ray_to_a_proof_that_anyone_can_check() {
     let grant = patient.grant(new).await.unwrap();
     patient.settle(grant.act.unwrap(), WAIT).await.unwrap();
     until("the grant reaches the specialist's node", async || {
-        asking.grants().await.unwrap().iter().any(|g| g.grant == grant.grant)
+        asking
+            .grants()
+            .await
+            .unwrap()
+            .iter()
+            .any(|g| g.grant == grant.grant)
     })
     .await;
     let opened = asking.open(grant.grant).await.unwrap();
-    let image = asking.read_granted(grant.grant, &opened, "image").await.unwrap();
+    let image = asking
+        .read_granted(grant.grant, &opened, "image")
+        .await
+        .unwrap();
     assert_eq!(hex::encode(&image), common::PNG);
-    assert!(opened.part("document").is_err(), "the report was not shared");
+    assert!(
+        opened.part("document").is_err(),
+        "the report was not shared"
+    );
     // The patient's own node serves the same grant.
     let visiting = home.sign_in(&elsewhere).await;
     visiting.open(grant.grant).await.unwrap();
 
     // Not for anybody else.
     let stranger = author.open(grant.grant).await.err().unwrap();
-    assert_eq!((stranger.status(), stranger.code()), (Some(403), Some("other_recipient")));
+    assert_eq!(
+        (stranger.status(), stranger.code()),
+        (Some(403), Some("other_recipient"))
+    );
 
     // Revoked: refused at both nodes, and logged.
     let revoked = patient.revoke(grant.grant).await.unwrap();
     let refused = visiting.open(grant.grant).await.err().unwrap();
-    assert_eq!((refused.status(), refused.code()), (Some(403), Some("revoked")));
-    patient.settle(revoked.revocation.unwrap(), WAIT).await.unwrap();
+    assert_eq!(
+        (refused.status(), refused.code()),
+        (Some(403), Some("revoked"))
+    );
+    patient
+        .settle(revoked.revocation.unwrap(), WAIT)
+        .await
+        .unwrap();
     let refused = asking.open(grant.grant).await.err().unwrap();
-    assert_eq!((refused.status(), refused.code()), (Some(403), Some("revoked")));
-    until("the envelopes are deleted at the specialist's node", async || {
-        let held = asking.grants().await.unwrap();
-        held.iter().any(|g| g.grant == grant.grant && g.stage == custody::grant::GrantStage::Revoked)
-    })
+    assert_eq!(
+        (refused.status(), refused.code()),
+        (Some(403), Some("revoked"))
+    );
+    until(
+        "the envelopes are deleted at the specialist's node",
+        async || {
+            let held = asking.grants().await.unwrap();
+            held.iter()
+                .any(|g| g.grant == grant.grant && g.stage == custody::grant::GrantStage::Revoked)
+        },
+    )
     .await;
 
     // Checkpoint; the trail is proven; the bundle is verified by the chain alone.
     let institution = home.sign_in(&home.keys).await;
     let anchor = institution.anchor().await.unwrap();
-    institution.settle(anchor.act.unwrap().act, WAIT).await.unwrap();
+    institution
+        .settle(anchor.act.unwrap().act, WAIT)
+        .await
+        .unwrap();
     let trail = patient.trail().await.unwrap();
     let deeds: Vec<Deed> = trail.iter().map(|(_, entry)| entry.deed).collect();
     for deed in [
@@ -131,12 +184,20 @@ async fn from_an_x_ray_to_a_proof_that_anyone_can_check() {
     ] {
         assert!(deeds.contains(&deed), "{deed:?} is in the trail: {deeds:?}");
     }
-    assert!(trail.iter().all(|(proven, _)| proven.size > 0), "every entry is proven");
+    assert!(
+        trail.iter().all(|(proven, _)| proven.size > 0),
+        "every entry is proven"
+    );
 
     let controller = version.controller.unwrap();
-    let bundle = patient.export(controller, &["image".to_owned()]).await.unwrap();
+    let bundle = patient
+        .export(controller, &["image".to_owned()])
+        .await
+        .unwrap();
     let read = record::ProofBundle::decode(&bundle.encode()).unwrap();
-    let witness = ChainWitness::read(world.chain.chain().await.unwrap()).await.unwrap();
+    let witness = ChainWitness::read(world.chain.chain().await.unwrap())
+        .await
+        .unwrap();
     let verdict = verify(&read, &witness).await.unwrap();
     assert!(verdict.holds, "{verdict:#?}");
     assert!(verdict.log_entries > 0);
@@ -144,7 +205,10 @@ async fn from_an_x_ray_to_a_proof_that_anyone_can_check() {
     let mut forged = read;
     forged.controller = home.address();
     forged.grants.clear();
-    assert!(!verify(&forged, &witness).await.unwrap().holds, "another controller is noticed");
+    assert!(
+        !verify(&forged, &witness).await.unwrap().holds,
+        "another controller is noticed"
+    );
 
     let _ = upload;
     for mut place in world.places {

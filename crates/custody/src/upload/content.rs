@@ -4,8 +4,8 @@ use alloy_primitives::{B256, Keccak256};
 use bytes::Bytes;
 use record::dicom::{self, DicomLimits, DicomSummary};
 use record::fhir::{Image, Organization, Practitioner, Radiograph, document_bundle};
-use record::image::{self, ImageKind, ImageLimits, ImageSummary};
 use record::identity;
+use record::image::{self, ImageKind, ImageLimits, ImageSummary};
 
 use crate::caller::Caller;
 use crate::enrol::Patient;
@@ -97,13 +97,23 @@ pub(crate) async fn contents(
         return Err(Error::invalid("title", format!("1 to {TITLE_BYTES} bytes")));
     }
     if new.report.len() > REPORT_BYTES {
-        return Err(Error::invalid("report", format!("at most {REPORT_BYTES} bytes")));
+        return Err(Error::invalid(
+            "report",
+            format!("at most {REPORT_BYTES} bytes"),
+        ));
     }
     let limit = hospital.settings.upload_bytes;
     if new.file.bytes.len() as u64 > limit {
-        return Err(Error::TooLarge { what: "the file", limit });
+        return Err(Error::TooLarge {
+            what: "the file",
+            limit,
+        });
     }
-    let name = hospital.person_here(author.wallet).await?.map(|p| p.name).unwrap_or_default();
+    let name = hospital
+        .person_here(author.wallet)
+        .await?
+        .map(|p| p.name)
+        .unwrap_or_default();
     let bytes = new.file.bytes.clone();
     // Reading a DICOM file may inflate hundreds of megabytes.
     let header = tokio::task::spawn_blocking(move || read(&bytes, limit))
@@ -135,11 +145,17 @@ fn read(bytes: &[u8], limit: u64) -> Result<Header> {
     let bad = |e: record::Error| Error::BadFile(e.to_string());
     let file_bytes = usize::try_from(limit).unwrap_or(usize::MAX);
     if ImageKind::of(bytes).map_err(bad)? == ImageKind::Dicom {
-        let limits = DicomLimits { file_bytes, ..DicomLimits::default() };
+        let limits = DicomLimits {
+            file_bytes,
+            ..DicomLimits::default()
+        };
         let summary = dicom::read(bytes, &limits).map_err(bad)?;
         return Ok(Header::Dicom(Box::new(summary)));
     }
-    let limits = ImageLimits { file_bytes, ..ImageLimits::default() };
+    let limits = ImageLimits {
+        file_bytes,
+        ..ImageLimits::default()
+    };
     let summary = image::sniff(bytes, &limits).map_err(bad)?;
     if !summary.complete {
         return Err(Error::BadFile("the image is cut short".to_owned()));
@@ -169,7 +185,11 @@ fn document(
     let practitioner = Practitioner {
         id: wallet.clone(),
         id_system: WALLETS.to_owned(),
-        family: if family.is_empty() { wallet } else { family.to_owned() },
+        family: if family.is_empty() {
+            wallet
+        } else {
+            family.to_owned()
+        },
         given: given.split_whitespace().map(str::to_owned).collect(),
     };
     let institution = Organization {
@@ -181,7 +201,11 @@ fn document(
         Header::Dicom(summary) => Image::Dicom(summary),
         Header::Picture(summary) => Image::Picture {
             summary,
-            modality: if new.file.modality.is_empty() { "OT" } else { &new.file.modality },
+            modality: if new.file.modality.is_empty() {
+                "OT"
+            } else {
+                &new.file.modality
+            },
             body_part: &new.file.body_part,
         },
     };

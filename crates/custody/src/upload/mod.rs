@@ -142,7 +142,11 @@ impl Version {
     #[must_use]
     pub fn blobs(&self) -> Vec<Cid> {
         let own = [Some(self.manifest), self.package];
-        self.parts.iter().copied().chain(own.into_iter().flatten()).collect()
+        self.parts
+            .iter()
+            .copied()
+            .chain(own.into_iter().flatten())
+            .collect()
     }
 }
 
@@ -214,7 +218,9 @@ pub fn sign_draft(
     if manifest.header.patient != patient {
         return Err(Error::invalid("patient", "the draft names another patient"));
     }
-    Ok(Bytes::copy_from_slice(&keys.wallet().sign(manifest.digest(&at.records()))))
+    Ok(Bytes::copy_from_slice(
+        &keys.wallet().sign(manifest.digest(&at.records())),
+    ))
 }
 
 /// The id of the record that an author makes under an idempotency key.
@@ -255,12 +261,17 @@ impl Hospital {
         }
         if let Some(known) = self.store.load::<Version>(&hex_id(record)).await? {
             let state = known.document.stage.name().to_owned();
-            return Err(Error::State { what: "upload", state });
+            return Err(Error::State {
+                what: "upload",
+                state,
+            });
         }
         let patient = self.patient(new.patient).await?;
         let place = self.place(&patient, record, new.corrects).await?;
         let contents = content::contents(&patient, author, self, &new).await?;
-        let draft = self.seal_draft(author, record, fingerprint, &patient, place, contents).await?;
+        let draft = self
+            .seal_draft(author, record, fingerprint, &patient, place, contents)
+            .await?;
         let mut batch = Batch::new();
         batch.create(&draft)?;
         self.store.write(&batch).await?;
@@ -271,8 +282,18 @@ impl Hospital {
         seal::derive::subkey(self.keys.root(), "upload fingerprint")
     }
 
-    async fn place(&self, patient: &Patient, record: B256, corrects: Option<B256>) -> Result<Place> {
-        let Some(corrected) = corrects else { return Ok(Place { series: record, corrects: None }) };
+    async fn place(
+        &self,
+        patient: &Patient,
+        record: B256,
+        corrects: Option<B256>,
+    ) -> Result<Place> {
+        let Some(corrected) = corrects else {
+            return Ok(Place {
+                series: record,
+                corrects: None,
+            });
+        };
         let held = self.version_of(patient.patient, corrected).await?;
         let version = held.document;
         let standing = match version.controller {
@@ -283,11 +304,17 @@ impl Hospital {
             RecordFacts::At { commitment, .. } if commitment == version.commitment => {}
             _ => {
                 let state = version.stage.name().to_owned();
-                return Err(Error::State { what: "version to correct", state });
+                return Err(Error::State {
+                    what: "version to correct",
+                    state,
+                });
             }
         }
         let corrects = Some((version.version, version.commitment));
-        Ok(Place { series: version.series, corrects })
+        Ok(Place {
+            series: version.series,
+            corrects,
+        })
     }
 
     async fn seal_draft(
@@ -345,7 +372,10 @@ impl Hospital {
     fn draft_bound(&self, record: B256) -> Bound {
         let recipient = self.address();
         let at = self.deployment();
-        Bound { grant: record, ..Bound::to_owner(at, B256::ZERO, recipient) }
+        Bound {
+            grant: record,
+            ..Bound::to_owner(at, B256::ZERO, recipient)
+        }
     }
 
     fn close_draft(&self, record: B256, key: &RecordKey, manifest: &Manifest) -> Result<Bytes> {
@@ -362,13 +392,20 @@ impl Hospital {
         let plain = open_draft(self.keys.sealing(), &bound, &draft.sealed)?;
         let DraftSecrets(key, manifest) = serde_ipld_dagcbor::from_slice(&plain)
             .map_err(|e| Error::invalid("draft", e.to_string()))?;
-        Ok((RecordKey::from_bytes(key.expose()), Manifest::decode(&manifest)?))
+        Ok((
+            RecordKey::from_bytes(key.expose()),
+            Manifest::decode(&manifest)?,
+        ))
     }
 
     fn draft_view(&self, draft: &Draft) -> Result<DraftView> {
         let (_, manifest) = self.open_draft(draft)?;
         let (record, expires_at) = (draft.record, draft.expires_at);
-        Ok(DraftView { record, manifest: manifest.encode().into(), expires_at })
+        Ok(DraftView {
+            record,
+            manifest: manifest.encode().into(),
+            expires_at,
+        })
     }
 
     /// The author's draft.
@@ -427,13 +464,19 @@ impl Hospital {
         let (key, manifest) = self.open_draft(&draft)?;
         let digest = manifest.digest(&self.deployment().records());
         check_signature(self.chain.as_ref(), "record", author, digest, &signature).await?;
-        let document = self.close_version(&draft, &key, manifest.signed(signature)).await?;
+        let document = self
+            .close_version(&draft, &key, manifest.signed(signature))
+            .await?;
         let mut batch = Batch::new();
         batch.create(&document)?;
         batch.delete::<Draft>(hex_id(record));
         let entry = Entry::new(Deed::Upload, self.now(), author);
-        self.write(batch, entry.patient(draft.patient).record(record)).await?;
-        Ok(Held { version: 1, document })
+        self.write(batch, entry.patient(draft.patient).record(record))
+            .await?;
+        Ok(Held {
+            version: 1,
+            document,
+        })
     }
 
     async fn close_version(
@@ -480,8 +523,8 @@ impl Hospital {
     /// A sealed copy of the document for the replicas: should this hospital lose everything but
     /// its keys, the record can still be given to its patient.
     async fn keep_package(&self, version: &Version) -> Result<Cid> {
-        let plain = serde_ipld_dagcbor::to_vec(version)
-            .map_err(|e| Error::Internal(e.to_string()))?;
+        let plain =
+            serde_ipld_dagcbor::to_vec(version).map_err(|e| Error::Internal(e.to_string()))?;
         let key = seal::derive::subkey(self.keys.root(), "record package");
         let sealed = seal::file::seal(&plain, &seal::PartKey::from_bytes(&key), &mut rng());
         blobs::keep(self.vault.as_ref(), sealed.into()).await
@@ -523,7 +566,10 @@ impl Hospital {
     /// # Errors
     /// If the database or the vault does not answer.
     pub async fn expire_drafts(&self) -> Result<usize> {
-        let due = self.store.all::<Draft>(Query::of(Kind::Draft).due_by(self.now())).await?;
+        let due = self
+            .store
+            .all::<Draft>(Query::of(Kind::Draft).due_by(self.now()))
+            .await?;
         let expired = due.len();
         for held in due {
             let mut batch = Batch::new();
@@ -548,7 +594,9 @@ impl Hospital {
         let mut query = Query::of(Kind::Record);
         loop {
             let rows = self.store.list(&query).await?;
-            let Some(last) = rows.last() else { return Ok(all) };
+            let Some(last) = rows.last() else {
+                return Ok(all);
+            };
             query = query.after(last.id.clone());
             for row in rows {
                 let version = crate::store::decode::<Version>(row)?.document;

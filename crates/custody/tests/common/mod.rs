@@ -1,5 +1,10 @@
 //! A hospital in memory: store, vault, chain and peers that can be made to fail.
-#![allow(dead_code, unreachable_pub, clippy::unwrap_used, reason = "each test uses its share")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::unwrap_used,
+    reason = "each test uses its share"
+)]
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
@@ -72,9 +77,17 @@ impl MemoryChain {
             consents: address(3),
             log: address(4),
         };
-        let deployment = Deployment { chain_id: 31337, contracts };
+        let deployment = Deployment {
+            chain_id: 31337,
+            contracts,
+        };
         let (state, silent) = (Mutex::default(), AtomicBool::new(false));
-        Self { deployment, state, silent, now }
+        Self {
+            deployment,
+            state,
+            silent,
+            now,
+        }
     }
 
     fn ask<T>(&self, read: impl FnOnce(&mut State) -> T) -> Result<T, ChainError> {
@@ -90,30 +103,56 @@ impl MemoryChain {
         let now = self.now.load(Ordering::SeqCst);
         let mut state = self.state.lock().unwrap();
         match signed.act {
-            Act::EnrolPatient { institution, patient, .. } => {
+            Act::EnrolPatient {
+                institution,
+                patient,
+                ..
+            } => {
                 state.enrolled.push((institution, patient));
             }
-            Act::PublishKey { wallet, digest, version, .. } => {
+            Act::PublishKey {
+                wallet,
+                digest,
+                version,
+                ..
+            } => {
                 state.keys.insert(wallet, KeyFacts { digest, version });
             }
-            Act::Commit { controller, version, previous, commitment, .. } => {
+            Act::Commit {
+                controller,
+                version,
+                previous,
+                commitment,
+                ..
+            } => {
                 let standing = state.records.get(&controller).copied();
                 let fits = match standing.unwrap_or(RecordFacts::None) {
                     RecordFacts::None => version == 1 && previous.is_zero(),
-                    RecordFacts::At { version: v, commitment: c } => {
-                        version == v + 1 && previous == c
-                    }
+                    RecordFacts::At {
+                        version: v,
+                        commitment: c,
+                    } => version == v + 1 && previous == c,
                     RecordFacts::Erased => false,
                 };
                 if !fits {
                     return refuse("StalePrevious");
                 }
-                state.records.insert(controller, RecordFacts::At { version, commitment });
+                state.records.insert(
+                    controller,
+                    RecordFacts::At {
+                        version,
+                        commitment,
+                    },
+                );
             }
             Act::Erase { controller, .. } => {
                 state.records.insert(controller, RecordFacts::Erased);
             }
-            Act::Grant { controller, id, expiry } => {
+            Act::Grant {
+                controller,
+                id,
+                expiry,
+            } => {
                 if state.grants.contains_key(&(controller, id)) {
                     return refuse("AlreadyUsed");
                 }
@@ -125,7 +164,9 @@ impl MemoryChain {
             Act::Revoke { controller, id } => {
                 state.grants.entry((controller, id)).or_default().1 = true;
             }
-            Act::Checkpoint { institution, size, .. } => {
+            Act::Checkpoint {
+                institution, size, ..
+            } => {
                 state.anchored.insert(institution, size);
             }
             _ => {}
@@ -162,7 +203,11 @@ impl Chain for MemoryChain {
         let now = self.now.load(Ordering::SeqCst);
         self.ask(|s| {
             let (expiry, revoked) = s.grants.get(&(c, id)).copied().unwrap_or_default();
-            GrantFacts { expiry, revoked, live: !revoked && expiry != 0 && now <= expiry }
+            GrantFacts {
+                expiry,
+                revoked,
+                live: !revoked && expiry != 0 && now <= expiry,
+            }
         })
     }
     async fn anchored(&self, i: Address) -> Result<u64, ChainError> {
@@ -206,7 +251,11 @@ pub struct FaultyStore {
 impl FaultyStore {
     pub fn new() -> Self {
         let (broken, fuse) = (AtomicBool::new(false), AtomicI64::new(-1));
-        Self { inner: MemoryStore::new(), broken, fuse }
+        Self {
+            inner: MemoryStore::new(),
+            broken,
+            fuse,
+        }
     }
 }
 
@@ -278,8 +327,16 @@ impl World {
         let keys = ring("hospital");
         let others = [ring("second"), ring("third")];
         for institution in others.iter().chain([&keys]) {
-            let facts = InstitutionFacts { active: true, nonce: 1 };
-            chain.state.lock().unwrap().institutions.insert(institution.address(), facts);
+            let facts = InstitutionFacts {
+                active: true,
+                nonce: 1,
+            };
+            chain
+                .state
+                .lock()
+                .unwrap()
+                .institutions
+                .insert(institution.address(), facts);
         }
         let clock = clock_of(&now);
         let mut replicas: Vec<Arc<dyn Vault>> = Vec::new();
@@ -289,25 +346,50 @@ impl World {
             let signer = Arc::new(InstitutionSigner::new(other).unwrap());
             let book = Arc::new(vault::replicate::MemoryBook::default());
             let holder = Holder::new(vault.clone(), signer, book, clock.clone());
-            peers.push(Arc::new(LocalPeer::new(Arc::new(holder), key_id(&keys.address()))));
+            peers.push(Arc::new(LocalPeer::new(
+                Arc::new(holder),
+                key_id(&keys.address()),
+            )));
             replicas.push(vault);
         }
         let store = Arc::new(FaultyStore::new());
         let vault: Arc<dyn Vault> = Arc::new(MemoryVault::new());
         let hospital = open(&keys, &store, &vault, &peers, &chain, &clock).await;
         let (doctor, specialist, patient) = (ring("doctor"), ring("specialist"), ring("patient"));
-        for (person, institution) in
-            [(&doctor, keys.address()), (&specialist, others[0].address())]
-        {
+        for (person, institution) in [
+            (&doctor, keys.address()),
+            (&specialist, others[0].address()),
+        ] {
             let (role, active, nonce) = (Some(Role::Doctor), true, 1);
-            let facts = StaffFacts { institution, role, active, nonce };
-            chain.state.lock().unwrap().staff.insert(person.address(), facts);
+            let facts = StaffFacts {
+                institution,
+                role,
+                active,
+                nonce,
+            };
+            chain
+                .state
+                .lock()
+                .unwrap()
+                .staff
+                .insert(person.address(), facts);
             let stated = state_key(person, &chain.deployment, "A. Doctor", now_of(&now), None);
-            hospital.publish_key(person.address(), stated.unwrap()).await.unwrap();
+            hospital
+                .publish_key(person.address(), stated.unwrap())
+                .await
+                .unwrap();
         }
         let card = PatientCard::of(&patient, &chain.deployment, keys.address(), now_of(&now));
-        let new = NewPatient { demographics: demographics(), card: card.unwrap() };
-        let id = hospital.enrol(doctor.address(), new).await.unwrap().document.patient;
+        let new = NewPatient {
+            demographics: demographics(),
+            card: card.unwrap(),
+        };
+        let id = hospital
+            .enrol(doctor.address(), new)
+            .await
+            .unwrap()
+            .document
+            .patient;
         let world = Self {
             keys,
             hospital,
@@ -363,34 +445,50 @@ impl World {
         let draft = self.hospital.draft(&doctor, key, new).await;
         let record = custody::upload::record_id(self.keys.address(), doctor.wallet, key);
         let signature = match draft {
-            Ok(draft) => {
-                custody::upload::sign_draft(&self.doctor, self.hospital.deployment(), &draft, self.id)?
-            }
+            Ok(draft) => custody::upload::sign_draft(
+                &self.doctor,
+                self.hospital.deployment(),
+                &draft,
+                self.id,
+            )?,
             // Signed before: the signature is not needed again.
             Err(custody::Error::State { what: "upload", .. }) => Bytes::new(),
             Err(other) => return Err(other),
         };
-        self.hospital.sign_upload(doctor.wallet, record, signature).await
+        self.hospital
+            .sign_upload(doctor.wallet, record, signature)
+            .await
     }
 
     /// All sealed bytes of a blob, as a client would fetch them.
     pub async fn sealed(&self, cid: &vault::Cid) -> Vec<u8> {
-        vault::collect(self.vault.get_file(cid), 1 << 28).await.unwrap()
+        vault::collect(self.vault.get_file(cid), 1 << 28)
+            .await
+            .unwrap()
     }
 
     pub async fn index(&self) -> (record::PatientIndex, Option<record::SealedIndex>) {
         let page = self.hospital.index(self.patient.address()).await.unwrap();
-        let Some(page) = page else { return Default::default() };
+        let Some(page) = page else {
+            return Default::default();
+        };
         let sealed = record::SealedIndex::decode(&page.sealed).unwrap();
         let at = self.hospital.deployment();
-        (custody::approve::open_index(&self.patient, at, &sealed).unwrap(), Some(sealed))
+        (
+            custody::approve::open_index(&self.patient, at, &sealed).unwrap(),
+            Some(sealed),
+        )
     }
 
     /// Open, check and approve what waits; the committed version.
     pub async fn approve(&self, record: B256) -> custody::upload::Version {
         let at = *self.hospital.deployment();
         let versions = self.hospital.versions(self.id, None).await.unwrap();
-        let view = versions.iter().find(|v| v.record == record).unwrap().to_patient();
+        let view = versions
+            .iter()
+            .find(|v| v.record == record)
+            .unwrap()
+            .to_patient();
         let secrets = custody::approve::open_envelope(&self.patient, &at, &view).unwrap();
         let sealed = self.sealed(&secrets.manifest).await;
         let opened = custody::approve::open_version(&at, secrets, &sealed, &view).unwrap();
@@ -407,7 +505,10 @@ impl World {
             now + 600,
         )
         .unwrap();
-        self.hospital.approve(self.id, record, approval).await.unwrap();
+        self.hospital
+            .approve(self.id, record, approval)
+            .await
+            .unwrap();
         self.settle().await;
         let versions = self.hospital.versions(self.id, None).await.unwrap();
         versions.into_iter().find(|v| v.record == record).unwrap()
@@ -443,7 +544,10 @@ impl World {
         let (document, message) =
             custody::grant::give(&self.patient, &at, &shared, new, &to, home).unwrap();
         let caller = self.caller(&self.patient).await;
-        let submission = custody::grant::GrantSubmission { message, index: None };
+        let submission = custody::grant::GrantSubmission {
+            message,
+            index: None,
+        };
         self.hospital.give(&caller, submission).await.unwrap();
         self.settle().await;
         document.id()
@@ -474,10 +578,16 @@ pub async fn open(
     let book = Arc::new(StoreBook::new(journal.clone()));
     let holder = Arc::new(Holder::new(vault.clone(), signer, book, clock.clone()));
     let verifier = Arc::new(ActiveInstitutions::new(chain.clone()));
-    let policy = Policy { copies: 3, quorum: 2 };
+    let policy = Policy {
+        copies: 3,
+        quorum: 2,
+    };
     let replicator = Replicator::new(holder, peers.to_vec(), policy, verifier);
-    let settings =
-        Settings { name: "Hospital".into(), draft_ttl: 3600, upload_bytes: 1 << 24 };
+    let settings = Settings {
+        name: "Hospital".into(),
+        draft_ttl: 3600,
+        upload_bytes: 1 << 24,
+    };
     let hospital = Hospital::open(
         keys.clone(),
         journal,

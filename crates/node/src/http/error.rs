@@ -39,9 +39,16 @@ impl ApiError {
         message: impl Into<String>,
         hint: impl Into<String>,
     ) -> Self {
-        let body =
-            ErrorBody { error: error.to_owned(), message: message.into(), hint: hint.into() };
-        Self { status, body, retry_after: None }
+        let body = ErrorBody {
+            error: error.to_owned(),
+            message: message.into(),
+            hint: hint.into(),
+        };
+        Self {
+            status,
+            body,
+            retry_after: None,
+        }
     }
 
     /// With a `Retry-After`.
@@ -89,11 +96,15 @@ impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let mut response = (self.status, Json(self.body)).into_response();
         if let Some(seconds) = self.retry_after {
-            response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+            response
+                .headers_mut()
+                .insert(header::RETRY_AFTER, seconds.into());
         }
         if self.status == StatusCode::UNAUTHORIZED {
             let challenge = header::HeaderValue::from_static("Bearer");
-            response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+            response
+                .headers_mut()
+                .insert(header::WWW_AUTHENTICATE, challenge);
         }
         response
     }
@@ -113,6 +124,10 @@ impl From<Error> for ApiError {
             Fault::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         };
         let api = Self::new(status, error.code(), error.to_string(), error.hint());
-        if status == StatusCode::SERVICE_UNAVAILABLE { api.retry_after(2) } else { api }
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            api.retry_after(2)
+        } else {
+            api
+        }
     }
 }

@@ -36,7 +36,9 @@ pub(crate) async fn number(mut request: Request, next: Next) -> Response {
     // A number that could not be drawn is zero: it only helps to find things.
     let _ = getrandom::fill(&mut bytes);
     let id = HeaderValue::from_str(&hex::encode(bytes));
-    let Ok(id) = id else { return next.run(request).await };
+    let Ok(id) = id else {
+        return next.run(request).await;
+    };
     request.headers_mut().insert(REQUEST_ID, id.clone());
     let mut response = next.run(request).await;
     response.headers_mut().insert(REQUEST_ID, id);
@@ -49,11 +51,19 @@ pub(crate) async fn observe(State(app): State<App>, request: Request, next: Next
     let method = request.method().clone();
     let id = request.headers().get(REQUEST_ID).cloned();
     let response = next.run(request).await;
-    let route = response.extensions().get::<Matched>().map_or("none", |m| m.0.as_str()).to_owned();
+    let route = response
+        .extensions()
+        .get::<Matched>()
+        .map_or("none", |m| m.0.as_str())
+        .to_owned();
     let status = response.status().as_u16();
     let took = start.elapsed();
-    app.metrics().answered(method.as_str(), &route, status, took);
-    let id = id.as_ref().and_then(|v| v.to_str().ok()).unwrap_or_default();
+    app.metrics()
+        .answered(method.as_str(), &route, status, took);
+    let id = id
+        .as_ref()
+        .and_then(|v| v.to_str().ok())
+        .unwrap_or_default();
     let ms = took.as_millis();
     tracing::info!(id, %method, route, status, ms, "answered");
     response
@@ -77,7 +87,11 @@ pub(crate) async fn in_time(State(times): State<Times>, request: Request, next: 
         || path.starts_with("/vault/")
         || path.starts_with("/ipfs/")
         || path.contains("/sealed/");
-    let limit = if carries_files { times.long } else { times.usual };
+    let limit = if carries_files {
+        times.long
+    } else {
+        times.usual
+    };
     match tokio::time::timeout(limit, next.run(request)).await {
         Ok(response) => response,
         Err(_) => ApiError::new(
@@ -109,7 +123,9 @@ pub(crate) async fn not_too_often(
     next: Next,
 ) -> Response {
     let from = request.extensions().get::<ConnectInfo<SocketAddr>>();
-    let Some(ConnectInfo(from)) = from else { return next.run(request).await };
+    let Some(ConnectInfo(from)) = from else {
+        return next.run(request).await;
+    };
     // Whoever watches the process must not be told that it is dead because it is busy.
     if request.uri().path() == "/healthz" {
         return next.run(request).await;
@@ -120,11 +136,16 @@ pub(crate) async fn not_too_often(
     match limiter.0.check_key(&from.ip()) {
         Ok(()) => next.run(request).await,
         Err(refused) => {
-            let wait = refused.wait_time_from(DefaultClock::default().now()).as_secs() + 1;
+            let wait = refused
+                .wait_time_from(DefaultClock::default().now())
+                .as_secs()
+                + 1;
             let status = StatusCode::TOO_MANY_REQUESTS;
             let message = "too many requests from this address";
             let hint = "wait as long as Retry-After says";
-            ApiError::new(status, "too_often", message, hint).retry_after(wait).into_response()
+            ApiError::new(status, "too_often", message, hint)
+                .retry_after(wait)
+                .into_response()
         }
     }
 }
@@ -176,7 +197,9 @@ async fn admit(
 }
 
 fn check_length(headers: &HeaderMap, limit: usize) -> Result<(), ApiError> {
-    let length = headers.get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok());
+    let length = headers
+        .get(header::CONTENT_LENGTH)
+        .and_then(|v| v.to_str().ok());
     let length = length.and_then(|v| v.parse::<usize>().ok());
     if length.is_none_or(|length| length <= limit) {
         return Ok(());
@@ -202,12 +225,16 @@ async fn caller(app: &App, headers: &HeaderMap) -> Result<Caller, ApiError> {
 
 /// The session token of a request.
 pub(crate) fn token(headers: &HeaderMap) -> Option<&str> {
-    let bearer = headers.get(header::AUTHORIZATION).and_then(|v| v.to_str().ok());
+    let bearer = headers
+        .get(header::AUTHORIZATION)
+        .and_then(|v| v.to_str().ok());
     if let Some(bearer) = bearer.and_then(|v| v.strip_prefix("Bearer ")) {
         return Some(bearer.trim());
     }
     let cookies = headers.get(header::COOKIE)?.to_str().ok()?;
-    cookies.split(';').find_map(|cookie| cookie.trim().strip_prefix(COOKIE))
+    cookies
+        .split(';')
+        .find_map(|cookie| cookie.trim().strip_prefix(COOKIE))
 }
 
 /// Check the signature of another institution's node, and that the body is the one it signed.
@@ -222,16 +249,35 @@ async fn admit_peer(app: &App, request: Request, limit: usize) -> Result<Request
     };
     let (parts, body) = request.into_parts();
     let bytes = to_bytes(body, limit).await.map_err(|_| too_large(limit))?;
-    let host = parts.headers.get(header::HOST).and_then(|h| h.to_str().ok());
-    let authority = parts.uri.authority().map(|a| a.as_str()).or(host).unwrap_or_default();
+    let host = parts
+        .headers
+        .get(header::HOST)
+        .and_then(|h| h.to_str().ok());
+    let authority = parts
+        .uri
+        .authority()
+        .map(|a| a.as_str())
+        .or(host)
+        .unwrap_or_default();
     let (method, uri, headers) = (&parts.method, &parts.uri, &parts.headers);
-    let peer = app.guard().check(&sign::Request { method, authority, uri, headers }).await;
+    let peer = app
+        .guard()
+        .check(&sign::Request {
+            method,
+            authority,
+            uri,
+            headers,
+        })
+        .await;
     let peer = peer.map_err(|e| refused(e.to_string()))?;
     if !bytes.is_empty() {
-        peer.check_body(&bytes).map_err(|e| refused(e.to_string()))?;
+        peer.check_body(&bytes)
+            .map_err(|e| refused(e.to_string()))?;
     }
-    let institution: Address =
-        peer.key_id.parse().map_err(|_| refused("its keyid is no address".to_owned()))?;
+    let institution: Address = peer
+        .key_id
+        .parse()
+        .map_err(|_| refused("its keyid is no address".to_owned()))?;
     let mut request = Request::from_parts(parts, Body::from(bytes));
     request.extensions_mut().insert(Institution(institution));
     Ok(request)

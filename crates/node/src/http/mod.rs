@@ -164,10 +164,15 @@ fn described() -> OpenApiRouter<App> {
 fn openapi() -> utoipa::openapi::OpenApi {
     let mut api = described().into_openapi();
     let bearer = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
-    api.components.get_or_insert_default().add_security_scheme("session", bearer);
+    api.components
+        .get_or_insert_default()
+        .add_security_scheme("session", bearer);
     // A path parameter that takes the rest of the path is written without its star in OpenAPI.
     let paths = std::mem::take(&mut api.paths.paths);
-    api.paths.paths = paths.into_iter().map(|(path, item)| (path.replace("{*", "{"), item)).collect();
+    api.paths.paths = paths
+        .into_iter()
+        .map(|(path, item)| (path.replace("{*", "{"), item))
+        .collect();
     api
 }
 
@@ -183,14 +188,24 @@ pub fn openapi_json() -> Result<String, serde_json::Error> {
 pub(crate) fn router(app: App, gateway: Gateway) -> Router {
     let limits = &app.config().limits;
     let usual = usize::try_from(limits.json_bytes).unwrap_or(usize::MAX);
-    let upload = usize::try_from(limits.upload_bytes).unwrap_or(usize::MAX).saturating_add(FORM);
+    let upload = usize::try_from(limits.upload_bytes)
+        .unwrap_or(usize::MAX)
+        .saturating_add(FORM);
     let usual_time = Duration::from_secs(limits.request_s);
-    let times = gate::Times { usual: usual_time, long: usual_time * LONG };
+    let times = gate::Times {
+        usual: usual_time,
+        long: usual_time * LONG,
+    };
     let limiter = gate::Limiter::per_minute(limits.requests_per_minute);
     let api: Arc<str> = openapi_json().unwrap_or_default().into();
     let serve_api = move || {
         let api = api.clone();
-        async move { ([(header::CONTENT_TYPE, "application/json")], api.to_string()) }
+        async move {
+            (
+                [(header::CONTENT_TYPE, "application/json")],
+                api.to_string(),
+            )
+        }
     };
     let (described, _) = described().split_for_parts();
     described
@@ -217,7 +232,12 @@ fn fixed(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<Header
 
 async fn nowhere() -> ApiError {
     let status = StatusCode::NOT_FOUND;
-    ApiError::new(status, "no_route", "there is nothing here", "see /api/openapi.json")
+    ApiError::new(
+        status,
+        "no_route",
+        "there is nothing here",
+        "see /api/openapi.json",
+    )
 }
 
 async fn not_so() -> ApiError {

@@ -31,7 +31,12 @@ pub enum Rule {
 }
 
 /// Those who care for patients.
-const CARE: &[Role] = &[Role::Doctor, Role::Technician, Role::Nurse, Role::Pharmacist];
+const CARE: &[Role] = &[
+    Role::Doctor,
+    Role::Technician,
+    Role::Nurse,
+    Role::Pharmacist,
+];
 /// Those who make records.
 const AUTHORS: &[Role] = &[Role::Doctor, Role::Technician];
 /// Those who check.
@@ -69,7 +74,11 @@ pub const RULES: &[(Method, &str, Rule)] = &[
     (POST, "/api/v1/uploads", Rule::Staff(AUTHORS)),
     (GET, "/api/v1/uploads", Rule::Staff(AUTHORS)),
     (GET, "/api/v1/uploads/{draft}", Rule::Staff(AUTHORS)),
-    (POST, "/api/v1/uploads/{draft}/signature", Rule::Staff(AUTHORS)),
+    (
+        POST,
+        "/api/v1/uploads/{draft}/signature",
+        Rule::Staff(AUTHORS),
+    ),
     (GET, "/api/v1/authored", Rule::Staff(AUTHORS)),
     (GET, "/api/v1/pending", Rule::Patient),
     (POST, "/api/v1/pending/{record}/approve", Rule::Patient),
@@ -98,8 +107,15 @@ pub const RULES: &[(Method, &str, Rule)] = &[
 #[must_use]
 pub fn rule_of(method: &Method, path: &str) -> Option<Rule> {
     // HEAD is answered by the GET handler and is held to its rule.
-    let method = if method == Method::HEAD { &Method::GET } else { method };
-    RULES.iter().find(|(m, p, _)| m == method && *p == path).map(|(_, _, rule)| *rule)
+    let method = if method == Method::HEAD {
+        &Method::GET
+    } else {
+        method
+    };
+    RULES
+        .iter()
+        .find(|(m, p, _)| m == method && *p == path)
+        .map(|(_, _, rule)| *rule)
 }
 
 impl Rule {
@@ -108,7 +124,9 @@ impl Rule {
     #[must_use]
     pub fn admits(self, caller: &Caller, here: alloy_primitives::Address) -> bool {
         let staff_here = |roles: &[Role]| {
-            caller.staff.is_some_and(|s| s.institution == here && roles.contains(&s.role))
+            caller
+                .staff
+                .is_some_and(|s| s.institution == here && roles.contains(&s.role))
         };
         match self {
             Self::Public | Self::SignedIn => true,
@@ -150,7 +168,9 @@ mod tests {
     #[test]
     fn no_route_has_two_rules() {
         for (index, (method, path, _)) in RULES.iter().enumerate() {
-            let again = RULES[index + 1..].iter().any(|(m, p, _)| m == method && p == path);
+            let again = RULES[index + 1..]
+                .iter()
+                .any(|(m, p, _)| m == method && p == path);
             assert!(!again, "{method} {path} is listed twice");
         }
     }

@@ -17,8 +17,10 @@ fn described_routes() -> BTreeSet<(String, String)> {
 
 #[test]
 fn the_table_of_rules_and_the_description_name_the_same_routes() {
-    let mut ruled: BTreeSet<(String, String)> =
-        RULES.iter().map(|(m, p, _)| (m.to_string(), p.replace("{*", "{"))).collect();
+    let mut ruled: BTreeSet<(String, String)> = RULES
+        .iter()
+        .map(|(m, p, _)| (m.to_string(), p.replace("{*", "{")))
+        .collect();
     // The description does not describe itself.
     assert!(ruled.remove(&("GET".to_owned(), "/api/openapi.json".to_owned())));
     assert_eq!(ruled, described_routes());
@@ -26,12 +28,17 @@ fn the_table_of_rules_and_the_description_name_the_same_routes() {
 
 /// Compare a file under docs/ with what the program says; `STELE_WRITE_DOCS=1` writes it.
 fn check_document(name: &str, expected: &str) {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../docs").join(name);
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("../../docs")
+        .join(name);
     if std::env::var_os("STELE_WRITE_DOCS").is_some() {
         std::fs::write(&path, expected).unwrap();
     }
     let found = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(found == expected, "docs/{name} is out of date: run this test with STELE_WRITE_DOCS=1");
+    assert!(
+        found == expected,
+        "docs/{name} is out of date: run this test with STELE_WRITE_DOCS=1"
+    );
 }
 
 #[test]

@@ -1,6 +1,11 @@
 //! Three hospitals on one chain, for tests: real HTTP on loopback, real Anvil, real SQLite and
 //! block stores, all in this process.
-#![allow(dead_code, unreachable_pub, clippy::unwrap_used, reason = "each test uses its share")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::unwrap_used,
+    reason = "each test uses its share"
+)]
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -57,7 +62,11 @@ impl Place {
     }
 
     pub async fn start(&mut self) {
-        self.node = Some(Node::start(self.config.clone(), self.keys.clone()).await.unwrap());
+        self.node = Some(
+            Node::start(self.config.clone(), self.keys.clone())
+                .await
+                .unwrap(),
+        );
     }
 
     pub async fn stop(&mut self) {
@@ -80,7 +89,10 @@ pub struct World {
 }
 
 fn free_address() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+    TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
 }
 
 impl World {
@@ -90,11 +102,7 @@ impl World {
     }
 
     /// The same with settings of the test's own.
-    pub async fn with(
-        test: &str,
-        hospitals: usize,
-        change: impl Fn(&mut Config),
-    ) -> Option<Self> {
+    pub async fn with(test: &str, hospitals: usize, change: impl Fn(&mut Config)) -> Option<Self> {
         if let Ok(filter) = std::env::var("STELE_TEST_LOG") {
             node::init_logging(&filter);
         }
@@ -103,10 +111,14 @@ impl World {
         let deployment = dir.path().join(ledger::FILE_NAME);
         chain.deployment.save(&deployment).unwrap();
         let addresses: Vec<SocketAddr> = (0..hospitals).map(|_| free_address()).collect();
-        let keys: Vec<_> = (0..hospitals).map(|i| ring(&format!("{test} hospital {i}"))).collect();
+        let keys: Vec<_> = (0..hospitals)
+            .map(|i| ring(&format!("{test} hospital {i}")))
+            .collect();
         let mut places = Vec::new();
         for (index, address) in addresses.iter().enumerate() {
-            fund(chain.rpc.as_ref(), keys[index].address()).await.unwrap();
+            fund(chain.rpc.as_ref(), keys[index].address())
+                .await
+                .unwrap();
             let peers = (0..hospitals).filter(|i| *i != index);
             let dir = tempfile::tempdir().unwrap();
             let mut config = Config {
@@ -126,28 +138,48 @@ impl World {
                 quorum: hospitals.min(2),
                 anchor_every_s: 0,
                 challenge_every_s: 0,
-                limits: Limits { requests_per_minute: 100_000, ..Limits::default() },
+                limits: Limits {
+                    requests_per_minute: 100_000,
+                    ..Limits::default()
+                },
                 ..Config::default()
             };
             change(&mut config);
-            places.push(Place { keys: keys[index].clone(), config, dir, node: None });
+            places.push(Place {
+                keys: keys[index].clone(),
+                config,
+                dir,
+                node: None,
+            });
         }
         for place in &mut places {
             place.start().await;
         }
-        Some(Self { chain, places, registrar: ring("registrar"), _dir: dir })
+        Some(Self {
+            chain,
+            places,
+            registrar: ring("registrar"),
+            _dir: dir,
+        })
     }
 
     /// Admit every hospital.
     pub async fn admit_hospitals(&self) {
         let registrar = self.places[0].sign_in(&self.registrar).await;
         for place in &self.places {
-            let act = registrar.set_institution(place.address(), true).await.unwrap();
+            let act = registrar
+                .set_institution(place.address(), true)
+                .await
+                .unwrap();
             registrar.settle(act.act, WAIT).await.unwrap();
         }
         for place in &self.places {
             let session = place.sign_in(&place.keys).await;
-            let act = session.state_key(&place.config.name).await.unwrap().unwrap();
+            let act = session
+                .state_key(&place.config.name)
+                .await
+                .unwrap()
+                .unwrap();
             session.settle(act.act, WAIT).await.unwrap();
         }
     }
@@ -216,12 +248,19 @@ pub async fn approve(patient: &Session) -> VersionView {
     let pending = patient.pending().await.unwrap();
     assert_eq!(pending.len(), 1, "one version waits");
     let opened = patient.open_version(&pending[0]).await.unwrap();
-    let approved = patient.approve(&pending[0], &opened, "chest").await.unwrap();
+    let approved = patient
+        .approve(&pending[0], &opened, "chest")
+        .await
+        .unwrap();
     patient.settle(approved.act.unwrap(), WAIT).await.unwrap();
     approved
 }
 
-pub fn grant_of(version: &VersionView, recipient: Address, parts: &[&str]) -> record::grant::NewGrant {
+pub fn grant_of(
+    version: &VersionView,
+    recipient: Address,
+    parts: &[&str],
+) -> record::grant::NewGrant {
     record::grant::NewGrant {
         recipient: Recipient::Person(recipient),
         controller: version.controller.unwrap(),

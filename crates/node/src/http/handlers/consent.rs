@@ -105,7 +105,9 @@ pub(crate) async fn revoke(
     Body(message): Body<RevokeMessage>,
 ) -> Answer<GrantView> {
     if message.grant != grant {
-        return Err(ApiError::unreadable("the message revokes another grant than the address"));
+        return Err(ApiError::unreadable(
+            "the message revokes another grant than the address",
+        ));
     }
     Ok(Json(app.hospital().revoke(&caller, message).await?.view()))
 }

@@ -20,7 +20,12 @@ fn failed(error: ledger::Error) -> ApiError {
     match error {
         ledger::Error::OutOfRange { .. } => {
             let hint = "ask for sizes up to that of the last checkpoint";
-            ApiError::new(StatusCode::NOT_FOUND, "out_of_range", error.to_string(), hint)
+            ApiError::new(
+                StatusCode::NOT_FOUND,
+                "out_of_range",
+                error.to_string(),
+                hint,
+            )
         }
         other => custody::Error::Log(other.to_string()).into(),
     }
@@ -35,17 +40,27 @@ fn absent() -> ApiError {
     (status = 200, content_type = "text/plain"), (status = 404, body = ErrorBody)
 ))]
 pub(crate) async fn checkpoint(State(app): State<App>) -> Result<String, ApiError> {
-    let last = app.hospital().log.latest_checkpoint().await.map_err(failed)?;
-    last.map(|checkpoint| checkpoint.to_note()).ok_or_else(absent)
+    let last = app
+        .hospital()
+        .log
+        .latest_checkpoint()
+        .await
+        .map_err(failed)?;
+    last.map(|checkpoint| checkpoint.to_note())
+        .ok_or_else(absent)
 }
 
 /// A tile of the log: hashes, or the entries' salted digests under `entries/`.
 #[utoipa::path(get, path = "/api/v1/log/tile/{*path}", tag = "log", params(("path" = String, Path, description = "As in c2sp.org/tlog-tiles")), responses(
     (status = 200, content_type = "application/octet-stream"), (status = 404, body = ErrorBody)
 ))]
-pub(crate) async fn tile(State(app): State<App>, At(path): At<String>) -> Result<Response, ApiError> {
-    let resource: Resource =
-        format!("tile/{path}").parse().map_err(|e: ledger::Error| ApiError::unreadable(e.to_string()))?;
+pub(crate) async fn tile(
+    State(app): State<App>,
+    At(path): At<String>,
+) -> Result<Response, ApiError> {
+    let resource: Resource = format!("tile/{path}")
+        .parse()
+        .map_err(|e: ledger::Error| ApiError::unreadable(e.to_string()))?;
     let bytes = app.hospital().log.serve(resource).await.map_err(failed)?;
     let bytes = bytes.ok_or_else(absent)?;
     Ok(([(header::CONTENT_TYPE, "application/octet-stream")], bytes).into_response())
@@ -81,8 +96,17 @@ pub(crate) async fn consistency(
     Asked(sizes): Asked<Sizes>,
 ) -> Answer<ConsistencyView> {
     let (from, to) = (sizes.from, sizes.to);
-    let proof = app.hospital().log.consistency(from, to).await.map_err(failed)?;
-    Ok(Json(ConsistencyView { from, to, path: proof.path }))
+    let proof = app
+        .hospital()
+        .log
+        .consistency(from, to)
+        .await
+        .map_err(failed)?;
+    Ok(Json(ConsistencyView {
+        from,
+        to,
+        path: proof.path,
+    }))
 }
 
 /// Sign a checkpoint of the log now and have it anchored on chain.
@@ -90,7 +114,11 @@ pub(crate) async fn consistency(
 pub(crate) async fn anchor(State(app): State<App>) -> Answer<AnchorView> {
     let (checkpoint, errand) = app.hospital().anchor().await?;
     let (size, root) = (checkpoint.size, checkpoint.root);
-    Ok(Json(AnchorView { size, root, act: errand.map(Into::into) }))
+    Ok(Json(AnchorView {
+        size,
+        root,
+        act: errand.map(Into::into),
+    }))
 }
 
 /// Everything that was done with the caller's records here, with proofs.
@@ -99,6 +127,8 @@ pub(crate) async fn trail(
     State(app): State<App>,
     Extension(caller): Extension<Caller>,
 ) -> Answer<Vec<ProvenEntry>> {
-    let patient = caller.patient.ok_or_else(|| ApiError::forbidden("patients enrolled here"))?;
+    let patient = caller
+        .patient
+        .ok_or_else(|| ApiError::forbidden("patients enrolled here"))?;
     Ok(Json(app.hospital().trail(patient).await?))
 }

@@ -26,13 +26,31 @@ pub(crate) async fn healthz() -> &'static str {
 pub(crate) async fn readyz(State(app): State<App>) -> Result<&'static str, ApiError> {
     let missing = |what: &str, why: String| {
         let status = StatusCode::SERVICE_UNAVAILABLE;
-        ApiError::new(status, "not_ready", format!("{what}: {why}"), "see the node's log")
-            .retry_after(2)
+        ApiError::new(
+            status,
+            "not_ready",
+            format!("{what}: {why}"),
+            "see the node's log",
+        )
+        .retry_after(2)
     };
-    app.database().ping().await.map_err(|e| missing("database", e.to_string()))?;
-    app.chain().ready().await.map_err(|e| missing("chain", e.to_string()))?;
-    app.facts().registrar().await.map_err(|e| missing("chain", e.to_string()))?;
-    app.hospital().vault.stat().await.map_err(|e| missing("block store", e.to_string()))?;
+    app.database()
+        .ping()
+        .await
+        .map_err(|e| missing("database", e.to_string()))?;
+    app.chain()
+        .ready()
+        .await
+        .map_err(|e| missing("chain", e.to_string()))?;
+    app.facts()
+        .registrar()
+        .await
+        .map_err(|e| missing("chain", e.to_string()))?;
+    app.hospital()
+        .vault
+        .stat()
+        .await
+        .map_err(|e| missing("block store", e.to_string()))?;
     Ok("ready\n")
 }
 

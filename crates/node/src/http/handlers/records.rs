@@ -1,6 +1,7 @@
 //! Making, approving, keeping and erasing records.
 
 use alloy_primitives::B256;
+use axum::extract::multipart::MultipartRejection;
 use axum::extract::{Multipart, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
@@ -42,10 +43,11 @@ pub(crate) async fn upload(
     State(app): State<App>,
     Extension(caller): Extension<Caller>,
     headers: HeaderMap,
-    form: Multipart,
+    form: Result<Multipart, MultipartRejection>,
 ) -> Answer<DraftView> {
     let key = headers.get("idempotency-key").and_then(|v| v.to_str().ok());
     let key = key.ok_or_else(|| ApiError::unreadable("the Idempotency-Key header is missing"))?;
+    let form = form.map_err(|e| ApiError::unreadable(e.body_text()))?;
     let new = read_form(form, app.config().limits.upload_bytes).await?;
     Ok(Json(app.hospital().draft(&caller, key, new).await?))
 }
@@ -101,9 +103,15 @@ async fn read_field(
             let hint = "send the upload again with the same Idempotency-Key";
             ApiError::new(e.status(), "upload_cut_short", e.body_text(), hint)
         })?;
-        let Some(chunk) = chunk else { return Ok(bytes.freeze()) };
+        let Some(chunk) = chunk else {
+            return Ok(bytes.freeze());
+        };
         if bytes.len() + chunk.len() > limit {
-            return Err(custody::Error::TooLarge { what, limit: limit as u64 }.into());
+            return Err(custody::Error::TooLarge {
+                what,
+                limit: limit as u64,
+            }
+            .into());
         }
         bytes.extend_from_slice(&chunk);
     }
@@ -111,16 +119,25 @@ async fn read_field(
 
 fn finish(read: Form) -> Result<NewUpload, ApiError> {
     let hash = |text: &str, what: &str| -> Result<B256, ApiError> {
-        text.parse().map_err(|_| ApiError::unreadable(format!("{what} is not 32 bytes in hex")))
+        text.parse()
+            .map_err(|_| ApiError::unreadable(format!("{what} is not 32 bytes in hex")))
     };
-    let patient = read.patient.ok_or_else(|| ApiError::unreadable("the field patient is missing"))?;
-    let bytes = read.file.ok_or_else(|| ApiError::unreadable("the field file is missing"))?;
+    let patient = read
+        .patient
+        .ok_or_else(|| ApiError::unreadable("the field patient is missing"))?;
+    let bytes = read
+        .file
+        .ok_or_else(|| ApiError::unreadable("the field file is missing"))?;
     Ok(NewUpload {
         patient: hash(&patient, "patient")?,
         title: read.title,
         report: read.report,
         corrects: read.corrects.map(|c| hash(&c, "corrects")).transpose()?,
-        file: UploadFile { modality: read.modality, body_part: read.body_part, bytes },
+        file: UploadFile {
+            modality: read.modality,
+            body_part: read.body_part,
+            bytes,
+        },
     })
 }
 
@@ -147,7 +164,10 @@ pub(crate) async fn sign(
     At(draft): At<B256>,
     Body(signed): Body<Signature>,
 ) -> Answer<VersionView> {
-    let version = app.hospital().sign_upload(caller.wallet, draft, signed.signature).await?;
+    let version = app
+        .hospital()
+        .sign_upload(caller.wallet, draft, signed.signature)
+        .await?;
     Ok(Json(version.to_author()))
 }
 
@@ -162,7 +182,9 @@ pub(crate) async fn authored(
 }
 
 fn patient(caller: &Caller) -> Result<B256, ApiError> {
-    caller.patient.ok_or_else(|| ApiError::forbidden("patients enrolled here"))
+    caller
+        .patient
+        .ok_or_else(|| ApiError::forbidden("patients enrolled here"))
 }
 
 /// The versions that wait for the caller.
@@ -171,7 +193,10 @@ pub(crate) async fn pending(
     State(app): State<App>,
     Extension(caller): Extension<Caller>,
 ) -> Answer<Vec<VersionView>> {
-    let versions = app.hospital().versions(patient(&caller)?, Some(Stage::Pending)).await?;
+    let versions = app
+        .hospital()
+        .versions(patient(&caller)?, Some(Stage::Pending))
+        .await?;
     Ok(Json(versions.iter().map(Version::to_patient).collect()))
 }
 
@@ -185,7 +210,10 @@ pub(crate) async fn approve(
     At(record): At<B256>,
     Body(approval): Body<Approval>,
 ) -> Answer<VersionView> {
-    let version = app.hospital().approve(patient(&caller)?, record, approval).await?;
+    let version = app
+        .hospital()
+        .approve(patient(&caller)?, record, approval)
+        .await?;
     Ok(Json(version.to_patient()))
 }
 
@@ -199,7 +227,10 @@ pub(crate) async fn refuse(
     At(record): At<B256>,
     Body(note): Body<RefusalNote>,
 ) -> Answer<VersionView> {
-    let version = app.hospital().refuse(patient(&caller)?, record, note).await?;
+    let version = app
+        .hospital()
+        .refuse(patient(&caller)?, record, note)
+        .await?;
     Ok(Json(version.to_patient()))
 }
 
@@ -222,7 +253,11 @@ pub(crate) async fn sealed(
     Extension(caller): Extension<Caller>,
     At((record, cid)): At<(B256, String)>,
 ) -> Result<Response, ApiError> {
-    Ok(stream(app.hospital().own_blob(patient(&caller)?, record, &cid).await?))
+    Ok(stream(
+        app.hospital()
+            .own_blob(patient(&caller)?, record, &cid)
+            .await?,
+    ))
 }
 
 /// Log entries, grants and transactions about a record, for its proof bundle.
@@ -234,7 +269,9 @@ pub(crate) async fn evidence(
     Extension(caller): Extension<Caller>,
     At(record): At<B256>,
 ) -> Answer<Evidence> {
-    Ok(Json(app.hospital().evidence(patient(&caller)?, record).await?))
+    Ok(Json(
+        app.hospital().evidence(patient(&caller)?, record).await?,
+    ))
 }
 
 /// Erase a record for good.
@@ -257,5 +294,10 @@ pub(crate) async fn index(
     Extension(caller): Extension<Caller>,
 ) -> Result<(StatusCode, Json<IndexView>), ApiError> {
     let page = app.hospital().index(caller.wallet).await?;
-    Ok((StatusCode::OK, Json(IndexView { sealed: page.map(|p| p.sealed) })))
+    Ok((
+        StatusCode::OK,
+        Json(IndexView {
+            sealed: page.map(|p| p.sealed),
+        }),
+    ))
 }

@@ -28,7 +28,10 @@ pub(crate) async fn directory(
         Err(custody::Error::NotFound(_)) => None,
         Err(other) => return Err(other.into()),
     };
-    let institution = facts.institution(wallet).await.map_err(custody::Error::from)?;
+    let institution = facts
+        .institution(wallet)
+        .await
+        .map_err(custody::Error::from)?;
     let staff = facts.staff(wallet).await.map_err(custody::Error::from)?;
     let key = facts.key(wallet).await.map_err(custody::Error::from)?;
     Ok(Json(DirectoryView::new(person, institution, staff, key)))
@@ -88,7 +91,10 @@ pub(crate) async fn accept(
     Extension(caller): Extension<Caller>,
     Body(half): Body<Signature>,
 ) -> Answer<ActView> {
-    let errand = app.hospital().accept_invitation(caller.wallet, half.signature).await?;
+    let errand = app
+        .hospital()
+        .accept_invitation(caller.wallet, half.signature)
+        .await?;
     Ok(Json(errand.into()))
 }
 
@@ -101,7 +107,10 @@ pub(crate) async fn state_key(
     Extension(caller): Extension<Caller>,
     Body(submission): Body<KeySubmission>,
 ) -> Answer<Option<ActView>> {
-    let errand = app.hospital().publish_key(caller.wallet, submission).await?;
+    let errand = app
+        .hospital()
+        .publish_key(caller.wallet, submission)
+        .await?;
     Ok(Json(errand.map(Into::into)))
 }
 
@@ -121,5 +130,11 @@ pub(crate) async fn enrol(
     Extension(caller): Extension<Caller>,
     Body(new): Body<NewPatient>,
 ) -> Answer<PatientView> {
-    Ok(Json(app.hospital().enrol(caller.wallet, new).await?.document.into()))
+    Ok(Json(
+        app.hospital()
+            .enrol(caller.wallet, new)
+            .await?
+            .document
+            .into(),
+    ))
 }

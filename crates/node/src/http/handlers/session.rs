@@ -18,7 +18,9 @@ use crate::session;
 #[utoipa::path(post, path = "/api/v1/session/nonce", tag = "session", responses((status = 200, body = Challenge)))]
 pub(crate) async fn challenge(State(app): State<App>) -> Answer<Challenge> {
     let at = app.hospital().deployment();
-    Ok(Json(session::challenge(app.database(), app.place(), at, crate::now()).await?))
+    Ok(Json(
+        session::challenge(app.database(), app.place(), at, crate::now()).await?,
+    ))
 }
 
 /// Sign in with a signed EIP-4361 message.
@@ -33,7 +35,11 @@ pub(crate) async fn sign_in(
     let (store, chain, place) = (app.database(), app.facts(), app.place());
     let opened = session::sign_in(store, chain, place, &request, crate::now(), ttl).await?;
     let who = app.hospital().caller(opened.wallet).await?.into();
-    Ok(Json(SignedIn { token: opened.token, expires_at: opened.expires_at, who }))
+    Ok(Json(SignedIn {
+        token: opened.token,
+        expires_at: opened.expires_at,
+        who,
+    }))
 }
 
 /// Who is signed in, and what the chain says of the wallet now.
