@@ -274,6 +274,7 @@ pub fn temperature(logits: &[Vec<f64>], labels: &[usize]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rng::Rng;
     use proptest::prelude::*;
 
     #[test]

@@ -90,7 +90,7 @@ fn engines(args: &EnginesArgs) -> Result<(), Failure> {
 /// A table for people.
 fn table<T: Into<comfy_table::Row>>(header: T) -> comfy_table::Table {
     let mut table = comfy_table::Table::new();
-    table.load_preset(comfy_table::presets::UTF8_HORIZONTAL_ONLY).set_header(header);
+    table.load_style(comfy_table::presets::UTF8_HORIZONTAL_ONLY).set_header(header);
     table
 }
 
