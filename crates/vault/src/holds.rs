@@ -54,6 +54,7 @@ impl Holds {
     }
 
     /// Whether anything holds the block.
+    #[cfg(any(test, feature = "s3"))]
     pub(crate) fn is_held(&self, cid: &Cid) -> bool {
         self.unless_held(cid, || ()).is_none()
     }
