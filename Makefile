@@ -60,8 +60,7 @@ demo: setup-chain setup-dicom build ## The whole story on real components (XRAY=
 test: test-contracts test-rust test-python test-interop ## Everything that must pass
 
 test-contracts: setup-chain ## Solidity: unit, fuzz, invariant, gas table, artifacts
-	@contracts/scripts/build.sh --check
-	contracts/scripts/test.sh
+	@contracts/scripts/test.sh
 	contracts/scripts/gas.sh --check
 
 test-rust: setup-chain setup-dicom ## Rust: unit, property, crash and end-to-end tests

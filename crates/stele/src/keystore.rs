@@ -22,16 +22,28 @@ const FORMAT: u32 = 1;
 /// A key file is a few hundred bytes; anything larger is something else.
 const MAX_FILE: u64 = 16 * 1024;
 /// RFC 9106, section 4, second recommended option: 64 MiB, three passes, four lanes.
-const STRONG: Cost = Cost { memory_kib: 64 * 1024, passes: 3, lanes: 4 };
+const STRONG: Cost = Cost {
+    memory_kib: 64 * 1024,
+    passes: 3,
+    lanes: 4,
+};
 /// Above this a file would be an attack on the reader's memory.
-const MAX_COST: Cost = Cost { memory_kib: 1024 * 1024, passes: 16, lanes: 16 };
+const MAX_COST: Cost = Cost {
+    memory_kib: 1024 * 1024,
+    passes: 16,
+    lanes: 16,
+};
 
 /// Why a key file could not be made, read or opened.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum KeystoreError {
     /// The file system refused.
     #[error("cannot {verb} the key file {path}: {source}")]
-    Io { verb: &'static str, path: PathBuf, source: std::io::Error },
+    Io {
+        verb: &'static str,
+        path: PathBuf,
+        source: std::io::Error,
+    },
     /// A key file must never be overwritten by accident: the keys in it may be the only ones.
     #[error("{0} exists already; a key file is never overwritten")]
     Exists(PathBuf),
@@ -98,12 +110,21 @@ pub(crate) fn create(
     let mut nonce = [0u8; 24];
     getrandom::fill(&mut salt).map_err(KeystoreError::Random)?;
     getrandom::fill(&mut nonce).map_err(KeystoreError::Random)?;
-    let cipher = cipher(passphrase, &salt, STRONG)
-        .map_err(|why| KeystoreError::Format { path: path.into(), why })?;
-    let payload = Payload { msg: secrets, aad: &associated(public) };
-    let sealed = cipher
-        .encrypt(&XNonce::from(nonce), payload)
-        .map_err(|_| KeystoreError::Format { path: path.into(), why: "sealing failed".into() })?;
+    let cipher = cipher(passphrase, &salt, STRONG).map_err(|why| KeystoreError::Format {
+        path: path.into(),
+        why,
+    })?;
+    let payload = Payload {
+        msg: secrets,
+        aad: &associated(public),
+    };
+    let sealed =
+        cipher
+            .encrypt(&XNonce::from(nonce), payload)
+            .map_err(|_| KeystoreError::Format {
+                path: path.into(),
+                why: "sealing failed".into(),
+            })?;
     let file = File {
         stele_key: FORMAT,
         public: public.clone(),
@@ -132,7 +153,10 @@ pub(crate) fn open(
     passphrase: &Zeroizing<String>,
 ) -> Result<(Public, Zeroizing<Vec<u8>>), KeystoreError> {
     let file = read(path)?;
-    let bad = |why: &str| KeystoreError::Format { path: path.into(), why: why.into() };
+    let bad = |why: &str| KeystoreError::Format {
+        path: path.into(),
+        why: why.into(),
+    };
     if !file.kdf.within(MAX_COST) {
         return Err(bad("its key derivation asks for too much memory or time"));
     }
@@ -143,7 +167,10 @@ pub(crate) fn open(
         .ok_or_else(|| bad("the nonce is not 24 bytes of hex"))?;
     let sealed = hex::decode(&file.sealed).map_err(|_| bad("the secrets are not hex"))?;
     let cipher = cipher(passphrase, &salt, file.kdf).map_err(|why| bad(&why))?;
-    let payload = Payload { msg: &sealed, aad: &associated(&file.public) };
+    let payload = Payload {
+        msg: &sealed,
+        aad: &associated(&file.public),
+    };
     let plain = cipher
         .decrypt(&XNonce::from(nonce), payload)
         .map(Zeroizing::new)
@@ -179,7 +206,11 @@ fn associated(public: &Public) -> Vec<u8> {
 }
 
 fn read(path: &Path) -> Result<File, KeystoreError> {
-    let io = |source| KeystoreError::Io { verb: "read", path: path.into(), source };
+    let io = |source| KeystoreError::Io {
+        verb: "read",
+        path: path.into(),
+        source,
+    };
     let length = fs::metadata(path).map_err(io)?.len();
     if length > MAX_FILE {
         return Err(KeystoreError::Format {
@@ -188,8 +219,10 @@ fn read(path: &Path) -> Result<File, KeystoreError> {
         });
     }
     let text = fs::read_to_string(path).map_err(io)?;
-    let file: File = serde_json::from_str(&text)
-        .map_err(|error| KeystoreError::Format { path: path.into(), why: error.to_string() })?;
+    let file: File = serde_json::from_str(&text).map_err(|error| KeystoreError::Format {
+        path: path.into(),
+        why: error.to_string(),
+    })?;
     if file.stele_key != FORMAT {
         return Err(KeystoreError::Format {
             path: path.into(),
@@ -200,18 +233,32 @@ fn read(path: &Path) -> Result<File, KeystoreError> {
 }
 
 fn write_new(path: &Path, file: &File) -> Result<(), KeystoreError> {
-    let io = |source| KeystoreError::Io { verb: "write", path: path.into(), source };
-    if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+    let io = |source| KeystoreError::Io {
+        verb: "write",
+        path: path.into(),
+        source,
+    };
+    if let Some(parent) = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+    {
         fs::create_dir_all(parent).map_err(io)?;
     }
-    let mut out = match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+    let mut out = match OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+    {
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
             return Err(KeystoreError::Exists(path.into()));
         }
         other => other.map_err(io)?,
     };
-    let mut text = serde_json::to_vec_pretty(file)
-        .map_err(|error| KeystoreError::Format { path: path.into(), why: error.to_string() })?;
+    let mut text = serde_json::to_vec_pretty(file).map_err(|error| KeystoreError::Format {
+        path: path.into(),
+        why: error.to_string(),
+    })?;
     text.push(b'\n');
     out.write_all(&text).map_err(io)?;
     out.sync_all().map_err(io)
@@ -243,7 +290,10 @@ mod tests {
         let (read_public, read) = open(&path, &pass("correct horse")).unwrap();
         assert_eq!(read_public.address, public.address);
         assert_eq!(read[..], secrets);
-        assert!(matches!(open(&path, &pass("wrong")), Err(KeystoreError::Passphrase(_))));
+        assert!(matches!(
+            open(&path, &pass("wrong")),
+            Err(KeystoreError::Passphrase(_))
+        ));
     }
 
     #[test]
@@ -269,7 +319,10 @@ mod tests {
         let swapped = text.replace(&format!("{:?}", public.address), &other.to_lowercase());
         assert_ne!(text, swapped);
         fs::write(&path, swapped).unwrap();
-        assert!(matches!(open(&path, &pass("a")), Err(KeystoreError::Passphrase(_))));
+        assert!(matches!(
+            open(&path, &pass("a")),
+            Err(KeystoreError::Passphrase(_))
+        ));
     }
 
     #[test]
@@ -280,6 +333,9 @@ mod tests {
             fs::write(&path, content).unwrap();
             assert!(matches!(public(&path), Err(KeystoreError::Format { .. })));
         }
-        assert!(matches!(public(&folder.path().join("none")), Err(KeystoreError::Io { .. })));
+        assert!(matches!(
+            public(&folder.path().join("none")),
+            Err(KeystoreError::Io { .. })
+        ));
     }
 }

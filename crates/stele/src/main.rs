@@ -5,6 +5,8 @@ mod cmd;
 mod keystore;
 #[cfg(feature = "hospital")]
 mod random;
+#[cfg(feature = "hospital")]
+mod stage;
 
 use std::io::IsTerminal as _;
 use std::process::ExitCode;

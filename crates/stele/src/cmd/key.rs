@@ -3,13 +3,16 @@
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
-use custody::keys::KeyRing;
+use custody::keys::{KeyRing, RING_LEN};
 use serde::Serialize;
 use zeroize::Zeroizing;
 
 use super::Failure;
 use super::person::{KeyArgs, new_passphrase};
 use crate::keystore::{self, Public};
+
+/// Length of each of a key ring's secrets, bytes.
+const SECRET: usize = 32;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -87,7 +90,11 @@ struct Shown<'a> {
 /// Run the command.
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
     match args.command {
-        Command::New { file, name, passphrase_file } => {
+        Command::New {
+            file,
+            name,
+            passphrase_file,
+        } => {
             let passphrase = new_passphrase(passphrase_file.as_ref())?;
             let ring = KeyRing::generate(&mut crate::random::os());
             let public = create(&file, &name, &ring, &passphrase)?;
@@ -97,10 +104,18 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
             let public = keystore::public(&file).map_err(Failure::usage)?;
             shown(args.json, &file, public)
         }
-        Command::Share { key, guardians, threshold, out } => {
-            share(args.json, &key, guardians, threshold, &out)
-        }
-        Command::Recover { shares, out, name, passphrase_file } => {
+        Command::Share {
+            key,
+            guardians,
+            threshold,
+            out,
+        } => share(args.json, &key, guardians, threshold, &out),
+        Command::Recover {
+            shares,
+            out,
+            name,
+            passphrase_file,
+        } => {
             let ring = recover(&shares)?;
             let passphrase = new_passphrase(passphrase_file.as_ref())?;
             let public = create(&out, &name, &ring, &passphrase)?;
@@ -135,4 +150,72 @@ fn shown(json: bool, file: &Path, public: Public) -> Result<(), Failure> {
             shown.public.sealing_public,
         )
     })
+}
+
+/// Split a key ring's bytes into shares, one file each.
+fn share(
+    json: bool,
+    key: &KeyArgs,
+    guardians: u8,
+    threshold: u8,
+    out: &Path,
+) -> Result<(), Failure> {
+    let bytes = key.ring()?.to_bytes();
+    // Wallet, sealing key and root secret are shared apart; a guardian's file holds a share of each.
+    let mut lines: Vec<Zeroizing<String>> = (0..guardians)
+        .map(|_| Zeroizing::new(String::new()))
+        .collect();
+    for secret in bytes.chunks_exact(SECRET) {
+        let secret = secret.try_into().map_err(Failure::work)?;
+        let shares = seal::sharing::split(secret, threshold, guardians, &mut crate::random::os())
+            .map_err(Failure::usage)?;
+        for (line, share) in lines.iter_mut().zip(&shares) {
+            line.push_str(&Zeroizing::new(hex::encode(&share.to_bytes()[..])));
+            line.push('\n');
+        }
+    }
+    let io = |error: std::io::Error| {
+        Failure::usage(format!("cannot write shares to {}: {error}", out.display()))
+    };
+    std::fs::create_dir_all(out).map_err(io)?;
+    let mut files = Vec::new();
+    for (at, lines) in lines.iter().enumerate() {
+        let path = out.join(format!("{}.share", at + 1));
+        std::fs::write(&path, lines.as_bytes()).map_err(io)?;
+        files.push(path);
+    }
+    super::print(json, &files, |files| {
+        let names: Vec<String> = files
+            .iter()
+            .map(|file| file.display().to_string())
+            .collect();
+        format!(
+            "any {threshold} of these restore the keys:\n  {}",
+            names.join("\n  ")
+        )
+    })
+}
+
+fn recover(files: &[PathBuf]) -> Result<KeyRing, Failure> {
+    let mut shares: [Vec<seal::sharing::Share>; RING_LEN / SECRET] = Default::default();
+    for file in files {
+        let bad = |why: String| Failure::usage(format!("{}: {why}", file.display()));
+        let text = std::fs::read_to_string(file).map(Zeroizing::new);
+        let text = text.map_err(|error| bad(error.to_string()))?;
+        if text.lines().count() != shares.len() {
+            return Err(bad("it is no guardian's share".into()));
+        }
+        for (line, shares) in text.lines().zip(&mut shares) {
+            let bytes = hex::decode(line.trim()).map(Zeroizing::new);
+            let bytes = bytes.map_err(|_| bad("it is no guardian's share".into()))?;
+            let share = seal::sharing::Share::from_bytes(&bytes);
+            shares.push(share.map_err(|error| bad(error.to_string()))?);
+        }
+    }
+    let mut bytes = Zeroizing::new(Vec::with_capacity(RING_LEN));
+    for shares in &shares {
+        let secret = seal::sharing::combine(shares).map_err(Failure::usage)?;
+        bytes.extend_from_slice(&secret[..]);
+    }
+    KeyRing::from_bytes(&bytes).map_err(Failure::usage)
 }

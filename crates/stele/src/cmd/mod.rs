@@ -43,12 +43,20 @@ pub(crate) struct Failure {
 impl Failure {
     /// The work itself failed.
     pub(crate) fn work(message: impl std::fmt::Display) -> Self {
-        Self { code: 1, message: message.to_string(), hint: None }
+        Self {
+            code: 1,
+            message: message.to_string(),
+            hint: None,
+        }
     }
 
     /// The command was called wrongly or its input cannot be used.
     pub(crate) fn usage(message: impl std::fmt::Display) -> Self {
-        Self { code: 2, message: message.to_string(), hint: None }
+        Self {
+            code: 2,
+            message: message.to_string(),
+            hint: None,
+        }
     }
 
     /// What the user should do next.
@@ -67,6 +75,15 @@ impl Failure {
     }
 }
 
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.message)?;
+        self.hint
+            .as_ref()
+            .map_or(Ok(()), |hint| write!(f, " ({hint})"))
+    }
+}
+
 /// Print a result: as JSON for programs, as text for people.
 pub(crate) fn print<T: serde::Serialize>(
     json: bool,
@@ -74,11 +91,24 @@ pub(crate) fn print<T: serde::Serialize>(
     text: impl FnOnce(&T) -> String,
 ) -> Result<(), Failure> {
     let out = if json {
-        serde_json::to_string_pretty(value)
-            .map_err(|error| Failure::work(format!("the result cannot be written as JSON: {error}")))?
+        serde_json::to_string_pretty(value).map_err(|error| {
+            Failure::work(format!("the result cannot be written as JSON: {error}"))
+        })?
     } else {
         text(value)
     };
     println!("{}", out.trim_end());
     Ok(())
+}
+
+/// A time for people, UTC.
+#[cfg(feature = "hospital")]
+pub(crate) fn date(unix: u64) -> String {
+    let stamp = i64::try_from(unix)
+        .ok()
+        .and_then(|s| jiff::Timestamp::from_second(s).ok());
+    stamp.map_or_else(
+        || unix.to_string(),
+        |stamp| stamp.strftime("%Y-%m-%d %H:%M").to_string(),
+    )
 }

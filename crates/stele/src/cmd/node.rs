@@ -36,12 +36,21 @@ impl NodeArgs {
     pub(crate) fn load(
         &self,
     ) -> Result<(node::Config, std::sync::Arc<custody::keys::KeyRing>), Failure> {
-        let flags = self.settings.join("\n").parse::<toml::Table>().map_err(|error| {
-            Failure::usage(format!("--set: {error}"))
-                .hint("write --set NAME=VALUE as a line of stele.toml, strings in quotes")
-        })?;
+        let flags = self
+            .settings
+            .join("\n")
+            .parse::<toml::Table>()
+            .map_err(|error| {
+                Failure::usage(format!("--set: {error}"))
+                    .hint("write --set NAME=VALUE as a line of stele.toml, strings in quotes")
+            })?;
         // Key, passphrase and default node address are this program's own variables.
-        let own = ["STELE_KEY", "STELE_PASSPHRASE", "STELE_PASSPHRASE_FILE", "STELE_NODE"];
+        let own = [
+            "STELE_KEY",
+            "STELE_PASSPHRASE",
+            "STELE_PASSPHRASE_FILE",
+            "STELE_NODE",
+        ];
         let env = std::env::vars()
             .filter(|(name, _)| !own.contains(&name.as_str()) && !is_tool_variable(name));
         let config = node::Config::load(self.config.as_deref(), env, flags)
@@ -58,5 +67,7 @@ fn is_tool_variable(name: &str) -> bool {
 /// Run the command.
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
     let (config, keys) = args.node.load()?;
-    crate::runtime()?.block_on(node::run(config, keys)).map_err(Failure::work)
+    crate::runtime()?
+        .block_on(node::run(config, keys))
+        .map_err(Failure::work)
 }

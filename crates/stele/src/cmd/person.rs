@@ -27,7 +27,12 @@ pub(crate) struct PersonArgs {
     #[command(flatten)]
     key: KeyArgs,
     /// Address of a node
-    #[arg(long, env = "STELE_NODE", value_name = "URL", default_value = "http://127.0.0.1:8101")]
+    #[arg(
+        long,
+        env = "STELE_NODE",
+        value_name = "URL",
+        default_value = "http://127.0.0.1:8101"
+    )]
     node: String,
 }
 
@@ -41,7 +46,9 @@ impl KeyArgs {
         let prompt = format!("Passphrase of {} ({}): ", public.name, public.address);
         let passphrase = passphrase(self.passphrase_file.as_ref(), &prompt)?;
         let (_, secrets) = keystore::open(&self.key, &passphrase).map_err(Failure::usage)?;
-        KeyRing::from_bytes(&secrets).map(Arc::new).map_err(Failure::usage)
+        KeyRing::from_bytes(&secrets)
+            .map(Arc::new)
+            .map_err(Failure::usage)
     }
 }
 
@@ -75,18 +82,28 @@ pub(crate) fn passphrase(
     prompt: &str,
 ) -> Result<Zeroizing<String>, Failure> {
     if let Some(path) = file {
-        let text = std::fs::read_to_string(path).map(Zeroizing::new).map_err(|error| {
-            Failure::usage(format!("cannot read the passphrase file {}: {error}", path.display()))
-        })?;
-        return Ok(Zeroizing::new(text.lines().next().unwrap_or_default().to_owned()));
+        let text = std::fs::read_to_string(path)
+            .map(Zeroizing::new)
+            .map_err(|error| {
+                Failure::usage(format!(
+                    "cannot read the passphrase file {}: {error}",
+                    path.display()
+                ))
+            })?;
+        return Ok(Zeroizing::new(
+            text.lines().next().unwrap_or_default().to_owned(),
+        ));
     }
     if let Ok(text) = std::env::var("STELE_PASSPHRASE") {
         return Ok(Zeroizing::new(text));
     }
-    rpassword::prompt_password(prompt).map(Zeroizing::new).map_err(|error| {
-        Failure::usage(format!("no passphrase could be read: {error}"))
-            .hint("give --passphrase-file FILE or set STELE_PASSPHRASE where there is no terminal")
-    })
+    rpassword::prompt_password(prompt)
+        .map(Zeroizing::new)
+        .map_err(|error| {
+            Failure::usage(format!("no passphrase could be read: {error}")).hint(
+                "give --passphrase-file FILE or set STELE_PASSPHRASE where there is no terminal",
+            )
+        })
 }
 
 /// A new passphrase: asked for twice at a terminal.
@@ -97,7 +114,9 @@ pub(crate) fn new_passphrase(file: Option<&PathBuf>) -> Result<Zeroizing<String>
     }
     let asked = file.is_none() && std::env::var_os("STELE_PASSPHRASE").is_none();
     if asked && *passphrase(None, "Again: ")? != *first {
-        return Err(Failure::usage("the two passphrases differ; nothing was written"));
+        return Err(Failure::usage(
+            "the two passphrases differ; nothing was written",
+        ));
     }
     Ok(first)
 }

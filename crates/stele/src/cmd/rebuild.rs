@@ -20,6 +20,14 @@ pub(crate) struct Args {
 /// Run the command.
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
     let (config, keys) = args.node.load()?;
-    let report = crate::runtime()?.block_on(node::rebuild(config, keys)).map_err(Failure::work)?;
-    super::print(args.json, &report, ToString::to_string)
+    let report = crate::runtime()?
+        .block_on(node::rebuild(config, keys))
+        .map_err(Failure::work)?;
+    super::print(args.json, &report, |report| {
+        format!(
+            "restored {} documents from {} batches on {} journal pages; {} log entries agree with the \
+             chain; {} blobs are watched again",
+            report.documents, report.batches, report.pages, report.log_entries, report.blobs
+        )
+    })
 }

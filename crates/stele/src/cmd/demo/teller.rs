@@ -51,7 +51,10 @@ pub(crate) struct Done {
 impl Done {
     /// In words.
     pub(crate) fn new(note: impl Into<String>) -> Self {
-        Self { note: note.into(), ..Self::default() }
+        Self {
+            note: note.into(),
+            ..Self::default()
+        }
     }
 
     /// A transaction's hash and gas; several add up.
@@ -89,7 +92,10 @@ pub(crate) struct Teller {
 impl Teller {
     /// Narrate to standard error, or be quiet and only remember.
     pub(crate) fn new(quiet: bool) -> Self {
-        Self { quiet, steps: Vec::new() }
+        Self {
+            quiet,
+            steps: Vec::new(),
+        }
     }
 
     /// A heading between steps.
@@ -113,12 +119,40 @@ impl Teller {
         spinner.finish_and_clear();
         let (result, step) = match outcome {
             Ok((value, done)) => {
-                let Done { note, gas, tx, cid, commitment, grant } = done;
-                (Ok(value), Step { step: name, ok: true, ms, gas, tx, cid, commitment, grant, note })
+                let Done {
+                    note,
+                    gas,
+                    tx,
+                    cid,
+                    commitment,
+                    grant,
+                } = done;
+                (
+                    Ok(value),
+                    Step {
+                        step: name,
+                        ok: true,
+                        ms,
+                        gas,
+                        tx,
+                        cid,
+                        commitment,
+                        grant,
+                        note,
+                    },
+                )
             }
             Err(failure) => {
                 let note = failure.to_string();
-                (Err(failure), Step { step: name, ms, note, ..Step::default() })
+                (
+                    Err(failure),
+                    Step {
+                        step: name,
+                        ms,
+                        note,
+                        ..Step::default()
+                    },
+                )
             }
         };
         self.told(&step);
@@ -158,7 +192,11 @@ pub(crate) fn table(steps: &[Step]) -> String {
     table.load_style(presets::UTF8_HORIZONTAL_ONLY);
     table.set_header(["step", "CID, commitment or grant", "gas", "ms"]);
     for step in steps {
-        let what = step.cid.as_ref().or(step.commitment.as_ref()).or(step.grant.as_ref());
+        let what = step
+            .cid
+            .as_ref()
+            .or(step.commitment.as_ref())
+            .or(step.grant.as_ref());
         table.add_row([
             step.step.to_owned(),
             what.map_or_else(String::new, |what| shorten(what)),
@@ -201,7 +239,12 @@ mod tests {
 
     #[test]
     fn numbers_are_grouped() {
-        let cases = [(0, "0"), (999, "999"), (1000, "1,000"), (1_234_567, "1,234,567")];
+        let cases = [
+            (0, "0"),
+            (999, "999"),
+            (1000, "1,000"),
+            (1_234_567, "1,234,567"),
+        ];
         for (number, text) in cases {
             assert_eq!(grouped(number), text);
         }

@@ -12,8 +12,10 @@ use super::{EngineArg, bar, make_folder, table, write};
 
 /// Arguments of `stele reader evaluate`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  stele reader evaluate --model fracture --data fracatlas/manifest.csv --split val\n  \
-    stele reader evaluate --model runs/resnet50 --data chest/ --json --out report/")]
+#[command(
+    after_help = "Examples:\n  stele reader evaluate --model fracture --data fracatlas/manifest.csv --split val\n  \
+    stele reader evaluate --model runs/resnet50 --data chest/ --json --out report/"
+)]
 pub(super) struct Args {
     /// A shipped model (fracture, chest) or a run folder
     #[arg(long)]
@@ -73,7 +75,11 @@ pub(super) struct VerifyArgs {
 /// `stele reader evaluate`.
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let model = args.engine.open(&args.model)?;
-    let options = Options { split: args.split.clone(), heatmaps: !args.no_heatmaps, seed: args.seed };
+    let options = Options {
+        split: args.split.clone(),
+        heatmaps: !args.no_heatmaps,
+        seed: args.seed,
+    };
     let evaluation = measure(&model, &args.data, &options)?;
     for (name, reason) in evaluation.unreadable.iter().take(5) {
         eprintln!("not read: {name}: {reason}");
@@ -85,9 +91,14 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     print(args.json, &evaluation.figures, text)
 }
 
-fn measure(model: &reader::model::LoadedModel, data: &Path, options: &Options) -> Result<Evaluation, Failure> {
+fn measure(
+    model: &reader::model::LoadedModel,
+    data: &Path,
+    options: &Options,
+) -> Result<Evaluation, Failure> {
     let manifest = Manifest::open(data).map_err(|e| {
-        Failure::usage(e).hint("give a CSV with the columns path, label and group, or a folder of class folders")
+        Failure::usage(e)
+            .hint("give a CSV with the columns path, label and group, or a folder of class folders")
     })?;
     let bar = bar(manifest.samples.len(), "evaluating");
     let evaluation = evaluate::evaluate(model, &manifest, options, |done, all| {
@@ -102,7 +113,10 @@ fn measure(model: &reader::model::LoadedModel, data: &Path, options: &Options) -
 fn text(figures: &Value) -> String {
     let mut out = String::new();
     let mut main = table(["figure", "value", "95 % interval"]);
-    let show = |v: &Value| v.as_f64().map_or_else(|| "-".to_owned(), |n| format!("{n:.4}"));
+    let show = |v: &Value| {
+        v.as_f64()
+            .map_or_else(|| "-".to_owned(), |n| format!("{n:.4}"))
+    };
     for (name, words) in [
         ("auroc", "AUROC"),
         ("average_precision", "average precision"),
@@ -111,10 +125,22 @@ fn text(figures: &Value) -> String {
         ("recall", "recall (sensitivity)"),
         ("f1", "F1"),
         ("loss", "cross-entropy"),
-        ("sensitivity_at_specificity_85", "sensitivity at 85 % specificity"),
-        ("sensitivity_at_specificity_95", "sensitivity at 95 % specificity"),
-        ("specificity_at_sensitivity_85", "specificity at 85 % sensitivity"),
-        ("specificity_at_sensitivity_95", "specificity at 95 % sensitivity"),
+        (
+            "sensitivity_at_specificity_85",
+            "sensitivity at 85 % specificity",
+        ),
+        (
+            "sensitivity_at_specificity_95",
+            "sensitivity at 95 % specificity",
+        ),
+        (
+            "specificity_at_sensitivity_85",
+            "specificity at 85 % sensitivity",
+        ),
+        (
+            "specificity_at_sensitivity_95",
+            "specificity at 95 % sensitivity",
+        ),
         ("ece", "calibration error (ECE)"),
         ("heatmap_peak_in_box", "heatmap peak in a box"),
         ("heatmap_heat_in_box", "share of heat in the boxes"),
@@ -122,11 +148,18 @@ fn text(figures: &Value) -> String {
         ("refused_other", "others refused"),
         ("in_doubt", "in doubt"),
     ] {
-        let interval = figures[format!("{name}_ci")].as_array().filter(|a| a.len() == 2);
-        let interval = interval.map_or_else(String::new, |a| format!("{} to {}", show(&a[0]), show(&a[1])));
+        let interval = figures[format!("{name}_ci")]
+            .as_array()
+            .filter(|a| a.len() == 2);
+        let interval = interval.map_or_else(String::new, |a| {
+            format!("{} to {}", show(&a[0]), show(&a[1]))
+        });
         main.add_row([words.to_owned(), show(&figures[name]), interval]);
     }
-    out += &format!("{} images, {} groups\n{main}\n", figures["n"], figures["n_groups"]);
+    out += &format!(
+        "{} images, {} groups\n{main}\n",
+        figures["n"], figures["n_groups"]
+    );
     if let Some(pairs) = figures["pairs"].as_object() {
         let mut pair_table = table(["pair", "AUROC"]);
         pairs.iter().for_each(|(name, v)| {
@@ -134,12 +167,28 @@ fn text(figures: &Value) -> String {
         });
         out += &format!("{pair_table}\n");
     }
-    let mut groups = table(["subgroup", "value", "n", "AUROC", "sensitivity", "specificity", "accuracy"]);
+    let mut groups = table([
+        "subgroup",
+        "value",
+        "n",
+        "AUROC",
+        "sensitivity",
+        "specificity",
+        "accuracy",
+    ]);
     for (column, values) in figures["subgroups"].as_object().into_iter().flatten() {
         for (value, f) in values.as_object().into_iter().flatten() {
             let cells = ["auroc", "sensitivity", "specificity", "accuracy"].map(|n| show(&f[n]));
             let [a, s, p, c] = cells;
-            groups.add_row([column.clone(), value.clone(), f["n"].to_string(), a, s, p, c]);
+            groups.add_row([
+                column.clone(),
+                value.clone(),
+                f["n"].to_string(),
+                a,
+                s,
+                p,
+                c,
+            ]);
         }
     }
     if groups.row_count() > 0 {
@@ -150,9 +199,16 @@ fn text(figures: &Value) -> String {
 
 /// `stele reader compare`.
 pub(super) fn compare(args: &CompareArgs) -> Result<(), Failure> {
-    let runs: Vec<(String, Value)> = args.runs.iter().map(|p| read_figures(p)).collect::<Result<_, _>>()?;
+    let runs: Vec<(String, Value)> = args
+        .runs
+        .iter()
+        .map(|p| read_figures(p))
+        .collect::<Result<_, _>>()?;
     let (header, rows) = evaluate::compare(&runs);
-    let value: Value = runs.iter().map(|(name, figures)| json!({ "model": name, "figures": figures })).collect();
+    let value: Value = runs
+        .iter()
+        .map(|(name, figures)| json!({ "model": name, "figures": figures }))
+        .collect();
     print(args.json, &value, |_| {
         let mut out = table(header);
         rows.into_iter().for_each(|row| {
@@ -163,15 +219,26 @@ pub(super) fn compare(args: &CompareArgs) -> Result<(), Failure> {
 }
 
 fn read_figures(path: &Path) -> Result<(String, Value), Failure> {
-    let file = if path.is_dir() { path.join("evaluation.json") } else { path.to_owned() };
+    let file = if path.is_dir() {
+        path.join("evaluation.json")
+    } else {
+        path.to_owned()
+    };
     let bytes = std::fs::read(&file).map_err(|e| {
         Failure::usage(format!("{}: {e}", file.display()))
             .hint("write one with: stele reader evaluate --model MODEL --data DATA --out FOLDER")
     })?;
-    let figures: Value =
-        serde_json::from_slice(&bytes).map_err(|e| Failure::usage(format!("{}: {e}", file.display())))?;
-    let folder = if path.is_dir() { path } else { path.parent().unwrap_or(path) };
-    let name = folder.file_name().map_or_else(|| folder.display().to_string(), |n| n.to_string_lossy().into_owned());
+    let figures: Value = serde_json::from_slice(&bytes)
+        .map_err(|e| Failure::usage(format!("{}: {e}", file.display())))?;
+    let folder = if path.is_dir() {
+        path
+    } else {
+        path.parent().unwrap_or(path)
+    };
+    let name = folder.file_name().map_or_else(
+        || folder.display().to_string(),
+        |n| n.to_string_lossy().into_owned(),
+    );
     Ok((name, figures))
 }
 
@@ -187,11 +254,21 @@ pub(super) fn verify(args: &VerifyArgs) -> Result<(), Failure> {
     });
     if let Some(data) = &args.data {
         let published = read_figures(&folder)?.1;
-        let split = args.split.clone().or_else(|| published["split"].as_str().map(str::to_owned));
-        let options = Options { split, ..Options::default() };
+        let split = args
+            .split
+            .clone()
+            .or_else(|| published["split"].as_str().map(str::to_owned));
+        let options = Options {
+            split,
+            ..Options::default()
+        };
         let evaluation = measure(&model, data, &options)?;
         let differences = differences(&published, &evaluation.figures);
-        result["figures"] = json!(if differences.is_empty() { "ok" } else { "different" });
+        result["figures"] = json!(if differences.is_empty() {
+            "ok"
+        } else {
+            "different"
+        });
         result["differences"] = json!(differences);
     }
     print(args.json, &result, |r| {
@@ -200,18 +277,33 @@ pub(super) fn verify(args: &VerifyArgs) -> Result<(), Failure> {
             Some("ok") => "as published".to_owned(),
             Some(_) => format!("different: {}", r["differences"]),
         };
-        format!("{} {}\nweights  SHA-256 {}, as described\nfigures  {figures}", card.name, card.version, model.sha256())
+        format!(
+            "{} {}\nweights  SHA-256 {}, as described\nfigures  {figures}",
+            card.name,
+            card.version,
+            model.sha256()
+        )
     })?;
     if result["figures"] == "different" {
-        return Err(Failure::work("the figures are not those that were published"));
+        return Err(Failure::work(
+            "the figures are not those that were published",
+        ));
     }
     Ok(())
 }
 
 /// Figures that differ by more than another engine's rounding explains.
 fn differences(published: &Value, found: &Value) -> Vec<Value> {
-    const NAMES: [&str; 8] =
-        ["n", "auroc", "average_precision", "accuracy", "f1", "loss", "ece", "sensitivity_at_specificity_85"];
+    const NAMES: [&str; 8] = [
+        "n",
+        "auroc",
+        "average_precision",
+        "accuracy",
+        "f1",
+        "loss",
+        "ece",
+        "sensitivity_at_specificity_85",
+    ];
     let differ = |name: &&str| match (published[*name].as_f64(), found[*name].as_f64()) {
         (Some(a), Some(b)) => (a - b).abs() > 0.005,
         (a, b) => a != b,
@@ -224,16 +316,27 @@ fn differences(published: &Value, found: &Value) -> Vec<Value> {
 }
 
 /// What the train command calls when a run has ended.
-pub(super) fn report_run(folder: &Path, data: &[PathBuf], engine: &EngineArg) -> Result<Value, Failure> {
+pub(super) fn report_run(
+    folder: &Path,
+    data: &[PathBuf],
+    engine: &EngineArg,
+) -> Result<Value, Failure> {
     let model = engine.open(&folder.display().to_string())?;
     let mut figures = Value::Null;
     for (i, data) in data.iter().enumerate() {
         let split = Some("val".to_owned());
         let manifest = Manifest::open(data).map_err(Failure::usage)?;
         let has_split = manifest.samples.iter().any(|s| s.split == split);
-        let options = Options { split: split.filter(|_| has_split), ..Options::default() };
+        let options = Options {
+            split: split.filter(|_| has_split),
+            ..Options::default()
+        };
         let evaluation = measure(&model, data, &options)?;
-        let target = if i == 0 { folder.to_owned() } else { folder.join(format!("data{}", i + 1)) };
+        let target = if i == 0 {
+            folder.to_owned()
+        } else {
+            folder.join(format!("data{}", i + 1))
+        };
         make_folder(&target)?;
         report::write(&target, &model, data, &evaluation).map_err(Failure::work)?;
         if i == 0 {

@@ -59,7 +59,8 @@ impl EngineArg {
 
     fn open(&self, model: &str) -> Result<LoadedModel, Failure> {
         LoadedModel::named(model, self.choice()?).map_err(|e| {
-            Failure::usage(e).hint("name a shipped model (fracture, chest) or a folder with a model.json")
+            Failure::usage(e)
+                .hint("name a shipped model (fracture, chest) or a folder with a model.json")
         })
     }
 }
@@ -81,7 +82,12 @@ fn engines(args: &EnginesArgs) -> Result<(), Failure> {
         let mut table = table(["engine", "here", "auto", "detail"]);
         let mark = |yes: bool| if yes { "yes" } else { "no" };
         for e in engines {
-            table.add_row([e.name.as_str(), mark(e.available), mark(e.chosen), e.detail.as_str()]);
+            table.add_row([
+                e.name.as_str(),
+                mark(e.available),
+                mark(e.chosen),
+                e.detail.as_str(),
+            ]);
         }
         table.to_string()
     })
@@ -90,7 +96,9 @@ fn engines(args: &EnginesArgs) -> Result<(), Failure> {
 /// A table for people.
 fn table<T: Into<comfy_table::Row>>(header: T) -> comfy_table::Table {
     let mut table = comfy_table::Table::new();
-    table.load_style(comfy_table::presets::UTF8_HORIZONTAL_ONLY).set_header(header);
+    table
+        .load_style(comfy_table::presets::UTF8_HORIZONTAL_ONLY)
+        .set_header(header);
     table
 }
 

@@ -12,8 +12,10 @@ use super::{EngineArg, bar, make_folder, table, write};
 
 /// Arguments of `stele reader predict`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  stele reader predict --model fracture hand.dcm\n  \
-    stele reader predict --json --out readings/ *.png\n\nExit status: 0 when every file was read or abstained from, 2 when one could not be decoded.")]
+#[command(
+    after_help = "Examples:\n  stele reader predict --model fracture hand.dcm\n  \
+    stele reader predict --json --out readings/ *.png\n\nExit status: 0 when every file was read or abstained from, 2 when one could not be decoded."
+)]
 pub(super) struct Args {
     /// Images: DICOM, PNG or JPEG
     #[arg(required = true, value_name = "FILE")]
@@ -47,9 +49,15 @@ pub(super) struct Args {
 /// `stele reader predict`.
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
     if args.threshold.is_some_and(|t| !(0.0..=1.0).contains(&t)) {
-        return Err(Failure::usage("the operating point must lie between 0 and 1"));
+        return Err(Failure::usage(
+            "the operating point must lie between 0 and 1",
+        ));
     }
-    let models: Vec<LoadedModel> = args.model.iter().map(|m| args.engine.open(m)).collect::<Result<_, _>>()?;
+    let models: Vec<LoadedModel> = args
+        .model
+        .iter()
+        .map(|m| args.engine.open(m))
+        .collect::<Result<_, _>>()?;
     make_folder(&args.out)?;
     let progress = (args.files.len() > 1).then(|| bar(args.files.len(), "reading"));
     let mut rows = table(["file", "verdict", "probability", "why not", "heatmap"]);
@@ -64,7 +72,8 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
                 rows.add_row([
                     p.file,
                     p.verdict.unwrap_or_else(|| "none".into()),
-                    p.probability.map_or_else(|| "-".into(), |v| format!("{:.1} %", v * 100.0)),
+                    p.probability
+                        .map_or_else(|| "-".into(), |v| format!("{:.1} %", v * 100.0)),
                     p.abstained.unwrap_or_default(),
                     p.heatmap.unwrap_or_default(),
                 ]);
@@ -90,13 +99,24 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     }
     match failed {
         0 => Ok(()),
-        n => Err(Failure::usage(format!("{n} of {} files could not be read", args.files.len()))),
+        n => Err(Failure::usage(format!(
+            "{n} of {} files could not be read",
+            args.files.len()
+        ))),
     }
 }
 
 /// Read one file with the model that knows it best, and write what was asked for.
-fn one(args: &Args, models: &[LoadedModel], file: &PathBuf) -> Result<predict::Prediction, reader::Error> {
-    let options = Options { limits: Limits::default(), heatmap: !args.no_heatmap, threshold: args.threshold };
+fn one(
+    args: &Args,
+    models: &[LoadedModel],
+    file: &PathBuf,
+) -> Result<predict::Prediction, reader::Error> {
+    let options = Options {
+        limits: Limits::default(),
+        heatmap: !args.no_heatmap,
+        threshold: args.threshold,
+    };
     let bytes = input::read(file, &options.limits)?;
     let name = file.display().to_string();
     let mut outcome: Option<(Outcome, &LoadedModel)> = None;
@@ -113,7 +133,12 @@ fn one(args: &Args, models: &[LoadedModel], file: &PathBuf) -> Result<predict::P
     let Some((mut outcome, model)) = outcome else {
         return Err(reader::Error::Data("no model was given".into()));
     };
-    let stem = format!("{}-{}", file.file_stem().map_or("image".into(), |s| s.to_string_lossy()), &outcome.decoded.sha256[..8]);
+    let stem = format!(
+        "{}-{}",
+        file.file_stem()
+            .map_or("image".into(), |s| s.to_string_lossy()),
+        &outcome.decoded.sha256[..8]
+    );
     let mut picture = None;
     if let Some(map) = &outcome.heatmap {
         let (rgb, width, height) = predict::overlay(&outcome.decoded.image, map, 1024);
@@ -122,13 +147,20 @@ fn one(args: &Args, models: &[LoadedModel], file: &PathBuf) -> Result<predict::P
         save(&path, &png)?;
         outcome.prediction.heatmap = Some(path.display().to_string());
         if args.dicom {
-            let dicom = export::secondary_capture(&bytes, &outcome.prediction, &rgb, width, height, now())?;
+            let dicom =
+                export::secondary_capture(&bytes, &outcome.prediction, &rgb, width, height, now())?;
             save(&args.out.join(format!("{stem}-heatmap.dcm")), &dicom)?;
         }
         picture = Some(png);
     }
     if args.fhir {
-        let bundle = export::fhir_bundle(&outcome.prediction, &model.card, &outcome.decoded, picture.as_deref(), now());
+        let bundle = export::fhir_bundle(
+            &outcome.prediction,
+            &model.card,
+            &outcome.decoded,
+            picture.as_deref(),
+            now(),
+        );
         let text = serde_json::to_vec_pretty(&bundle).map_err(|e| reader::Error::json(file, e))?;
         save(&args.out.join(format!("{stem}-report.fhir.json")), &text)?;
     }
@@ -141,5 +173,7 @@ fn save(path: &PathBuf, bytes: &[u8]) -> Result<(), reader::Error> {
 
 /// Seconds since 1970.
 fn now() -> u64 {
-    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |d| d.as_secs())
+    std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .map_or(0, |d| d.as_secs())
 }

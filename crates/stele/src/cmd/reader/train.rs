@@ -11,7 +11,9 @@ use super::{EngineArg, bar, evaluate};
 
 /// Arguments of `stele reader train`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  stele reader train --data fracatlas/manifest.csv --task fracture --model efficientnet-lite0 \\\n    --init efficientnet_lite0.pth --epochs 8 --out runs/fracture")]
+#[command(
+    after_help = "Example:\n  stele reader train --data fracatlas/manifest.csv --task fracture --model efficientnet-lite0 \\\n    --init efficientnet_lite0.pth --epochs 8 --out runs/fracture"
+)]
 pub(super) struct Args {
     /// A manifest (columns path, label, group, split) or a folder of class folders, with or without
     /// train, val and test above them; may be given more than once
@@ -71,7 +73,8 @@ impl Args {
         let mut config = match &self.config {
             None => RunConfig::default(),
             Some(path) => {
-                let failed = |e: &dyn std::fmt::Display| Failure::usage(format!("{}: {e}", path.display()));
+                let failed =
+                    |e: &dyn std::fmt::Display| Failure::usage(format!("{}: {e}", path.display()));
                 let bytes = std::fs::read(path).map_err(|e| failed(&e))?;
                 serde_json::from_slice(&bytes).map_err(|e| failed(&e))?
             }
@@ -100,7 +103,9 @@ impl Args {
 /// `stele reader train`.
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let config = args.config()?;
-    let mut terminal = Terminal { bar: bar(0, "starting") };
+    let mut terminal = Terminal {
+        bar: bar(0, "starting"),
+    };
     let summary = reader::train::run(&config, &args.out, args.resume, &mut terminal);
     terminal.bar.finish_and_clear();
     let summary = summary.map_err(Failure::work)?;
@@ -109,7 +114,11 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         return Ok(());
     }
     let figures = evaluate::report_run(&args.out, &args.data, &args.engine)?;
-    let of = |name: &str| figures[name].as_f64().map_or_else(|| "-".to_owned(), |v| format!("{v:.4}"));
+    let of = |name: &str| {
+        figures[name]
+            .as_f64()
+            .map_or_else(|| "-".to_owned(), |v| format!("{v:.4}"))
+    };
     println!(
         "{}: AUROC {}, accuracy {}, ECE {} on the validation images\nweights SHA-256 {}",
         args.out.display(),
@@ -154,7 +163,8 @@ impl Observer for Terminal {
             v.train_accuracy,
             v.val_accuracy,
             v.val_auroc,
-            v.val_peak_in_box.map_or_else(String::new, |p| format!("  peak in box {p:.3}")),
+            v.val_peak_in_box
+                .map_or_else(String::new, |p| format!("  peak in box {p:.3}")),
         );
         self.bar.suspend(|| eprintln!("{line}"));
     }
