@@ -87,6 +87,10 @@ impl Hospital {
     ///
     /// # Errors
     /// If the database does not answer, or the log in it is not the one that was signed.
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "each is a different part of a hospital"
+    )]
     pub async fn open(
         keys: Arc<KeyRing>,
         store: Arc<Journaled>,

@@ -302,7 +302,7 @@ impl LogStore for Leaves {
                 return Ok(last);
             };
             from = end.size + 1;
-            let below = page.into_iter().filter(|c| c.size <= size).next_back();
+            let below = page.into_iter().rfind(|c| c.size <= size);
             match below {
                 Some(found) => last = Some(found),
                 None => return Ok(last),
