@@ -104,7 +104,7 @@ async fn two_the_chain_learns_nothing_about_a_person() {
         version
             .blobs()
             .iter()
-            .map(|cid| hex::encode(&cid.hash().digest())),
+            .map(|cid| hex::encode(cid.hash().digest())),
     );
     for secret in never {
         assert!(!all.contains(&secret), "the chain was told {secret}");
