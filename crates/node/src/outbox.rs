@@ -210,3 +210,103 @@ impl OutboxStore for Outbox {
         self.store.apply(&batch).await.map_err(failed)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use alloy_primitives::{Bytes, U256};
+    use custody::store::MemoryStore;
+    use ledger::relayer::{Call, Inclusion, State};
+
+    use super::*;
+
+    fn item(key: &str) -> Item {
+        let to = Address::repeat_byte(1);
+        Item {
+            key: key.into(),
+            sender: Address::repeat_byte(2),
+            call: Call {
+                to,
+                data: Bytes::from_static(b"data"),
+                value: U256::ZERO,
+            },
+            created_at: 5,
+            state: State::Queued,
+            nonce: None,
+            attempts: Vec::new(),
+            trouble: None,
+            revision: 0,
+        }
+    }
+
+    #[tokio::test]
+    async fn one_key_one_item_one_nonce_one_open_item() {
+        let outbox = Outbox::new(Arc::new(MemoryStore::new()));
+        for key in ["b", "a"] {
+            assert_eq!(outbox.insert(&item(key)).await.unwrap(), item(key));
+        }
+        let again = Item {
+            created_at: 9,
+            ..item("b")
+        };
+        assert_eq!(
+            outbox.insert(&again).await.unwrap(),
+            item("b"),
+            "the first one stays"
+        );
+        let sender = item("b").sender;
+        let open: Vec<String> = outbox
+            .open(sender)
+            .await
+            .unwrap()
+            .into_iter()
+            .map(|i| i.key)
+            .collect();
+        assert_eq!(open, ["b", "a"], "in the order in which they came");
+
+        let signed = Item {
+            state: State::Signed,
+            nonce: Some(7),
+            ..item("b")
+        };
+        outbox.update(&signed).await.unwrap();
+        assert!(
+            matches!(outbox.update(&signed).await, Err(ledger::Error::Conflict)),
+            "stale"
+        );
+        let same = Item {
+            state: State::Signed,
+            nonce: Some(7),
+            ..item("a")
+        };
+        assert!(
+            matches!(outbox.update(&same).await, Err(ledger::Error::Conflict)),
+            "nonce taken"
+        );
+
+        let inclusion = Inclusion {
+            transaction: alloy_primitives::B256::ZERO,
+            block: 1,
+            block_hash: alloy_primitives::B256::ZERO,
+            gas_used: 2,
+            gas_price: u128::MAX,
+            refusal: None,
+            skipped: Vec::new(),
+        };
+        let done = Item {
+            state: State::Final(inclusion),
+            revision: 1,
+            ..signed
+        };
+        outbox.update(&done).await.unwrap();
+        outbox.update(&same).await.unwrap();
+        let read = outbox.get("b").await.unwrap().unwrap();
+        assert_eq!(
+            read,
+            Item {
+                revision: 2,
+                ..done
+            }
+        );
+        assert_eq!(outbox.open(sender).await.unwrap().len(), 1);
+    }
+}
