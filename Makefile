@@ -69,8 +69,10 @@ test-rust: setup-chain setup-dicom ## Rust: unit, property, crash and end-to-end
 test-python: setup-python ## Independent readers of our formats, in Python
 	@$(VENV)/bin/python -m pytest -q tests/python
 
-test-interop: ## Kubo, S3, geth and gateway conformance, where their programs are found
-	@tests/ipfs/run.sh
+test-interop: ## Kubo, S3 and gateway conformance (make setup-go installs the programs)
+	@if [ -x build/bin/ipfs ]; then tests/ipfs/run.sh; else
+	    echo "SKIPPED interop with Kubo, S3 and the gateway suite: build/bin/ipfs is not installed (make setup-go)"
+	fi
 
 e2e: setup-chain setup-dicom ## The tests with real processes alone
 	@$(CARGO) test -p stele --test e2e -- --nocapture
@@ -83,7 +85,7 @@ lint: setup-chain ## Formatters and linters of all languages
 	contracts/scripts/lint.sh
 	contracts/scripts/slither.sh
 
-bench: setup ## Side-by-side benchmarks; writes docs/benchmarks.md
+bench: setup ## Side-by-side benchmarks; prints what docs/benchmarks.md quotes
 	@bench/run.sh
 
 fuzz: ## Each fuzz target for SECONDS=n seconds

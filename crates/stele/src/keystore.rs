@@ -268,13 +268,13 @@ fn write_new(path: &Path, file: &File) -> Result<(), KeystoreError> {
 mod tests {
     use super::*;
 
-    fn sample() -> (Public, [u8; 96]) {
+    fn sample() -> (Public, [u8; 97]) {
         let public = Public {
             name: "Asha Rao".into(),
             address: Address::repeat_byte(7),
             sealing_public: "01".repeat(33),
         };
-        (public, [1; 96])
+        (public, [1; 97])
     }
 
     fn pass(text: &str) -> Zeroizing<String> {

@@ -13,6 +13,10 @@ use crate::keystore::{self, Public};
 
 /// Length of each of a key ring's secrets, bytes.
 const SECRET: usize = 32;
+/// Where the wallet, the sealing key and the root secret begin in a key ring's bytes. The byte
+/// before the sealing key names its suite and is no secret.
+const SECRETS_AT: [usize; 3] = [0, 33, 65];
+const SUITE_AT: usize = 32;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -197,25 +201,34 @@ fn share(
 }
 
 fn recover(files: &[PathBuf]) -> Result<KeyRing, Failure> {
-    let mut shares: [Vec<seal::sharing::Share>; RING_LEN / SECRET] = Default::default();
+    let mut shares: [Vec<seal::sharing::Share>; SECRETS_AT.len()] = Default::default();
+    let mut suite = None;
     for file in files {
-        let bad = |why: String| Failure::usage(format!("{}: {why}", file.display()));
+        let bad = |why: &str| Failure::usage(format!("{}: {why}", file.display()));
         let text = std::fs::read_to_string(file).map(Zeroizing::new);
-        let text = text.map_err(|error| bad(error.to_string()))?;
-        if text.lines().count() != shares.len() {
-            return Err(bad("it is no guardian's share".into()));
+        let text = text.map_err(|error| bad(&error.to_string()))?;
+        let decoded: Result<Vec<Zeroizing<Vec<u8>>>, _> = text
+            .lines()
+            .map(|line| hex::decode(line.trim()).map(Zeroizing::new))
+            .collect();
+        let decoded = decoded.map_err(|_| bad("it is no guardian's share"))?;
+        let [byte, secrets @ ..] = decoded.as_slice() else {
+            return Err(bad("it is empty"));
+        };
+        if secrets.len() != shares.len() || byte.len() != 1 {
+            return Err(bad("it is no guardian's share"));
         }
-        for (line, shares) in text.lines().zip(&mut shares) {
-            let bytes = hex::decode(line.trim()).map(Zeroizing::new);
-            let bytes = bytes.map_err(|_| bad("it is no guardian's share".into()))?;
-            let share = seal::sharing::Share::from_bytes(&bytes);
-            shares.push(share.map_err(|error| bad(error.to_string()))?);
+        suite = Some(byte[0]);
+        for (bytes, shares) in secrets.iter().zip(&mut shares) {
+            let share = seal::sharing::Share::from_bytes(bytes);
+            shares.push(share.map_err(|error| bad(&error.to_string()))?);
         }
     }
-    let mut bytes = Zeroizing::new(Vec::with_capacity(RING_LEN));
-    for shares in &shares {
+    let mut bytes = Zeroizing::new(vec![0; RING_LEN]);
+    bytes[SUITE_AT] = suite.unwrap_or_default();
+    for (at, shares) in SECRETS_AT.into_iter().zip(&shares) {
         let secret = seal::sharing::combine(shares).map_err(Failure::usage)?;
-        bytes.extend_from_slice(&secret[..]);
+        bytes[at..at + SECRET].copy_from_slice(&secret[..]);
     }
     KeyRing::from_bytes(&bytes).map_err(Failure::usage)
 }
