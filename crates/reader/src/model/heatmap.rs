@@ -2,6 +2,32 @@
 
 use crate::input::{Frame, letterbox_frame};
 
+/// How many times finer a heatmap is than the network's map; odd, so that centres stay centres.
+const FINER: usize = 5;
+
+/// A row of values on a grid [`FINER`] times finer.
+fn finer(values: &[f32]) -> Vec<f32> {
+    const A: f32 = -0.75;
+    let weight = |t: f32| {
+        let t = t.abs();
+        if t <= 1.0 {
+            ((A + 2.0) * t - (A + 3.0)) * t * t + 1.0
+        } else {
+            (((t - 5.0) * t + 8.0) * t - 4.0) * A
+        }
+    };
+    let last = values.len() as i64 - 1;
+    (0..values.len() * FINER)
+        .map(|i| {
+            let at = (i as f32 + 0.5) / FINER as f32 - 0.5;
+            let base = at.floor() as i64;
+            (base - 1..=base + 2)
+                .map(|j| values[j.clamp(0, last) as usize] * weight(at - j as f32))
+                .sum()
+        })
+        .collect()
+}
+
 /// How much each place of an image spoke for a class.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Heatmap {
@@ -16,65 +42,87 @@ pub struct Heatmap {
 }
 
 impl Heatmap {
-    /// A heatmap of non-negative values of any scale; places in the square's margins are cleared.
+    /// A heatmap of non-negative values of any scale, enlarged [`FINER`] times between its places;
+    /// what lies in the square's margins is cleared.
     pub(crate) fn new(
         width: usize,
         height: usize,
-        mut values: Vec<f32>,
+        values: Vec<f32>,
         image: (usize, usize),
         size: usize,
     ) -> Self {
         let frame = letterbox_frame(image.0, image.1, size);
-        for y in 0..height {
-            for x in 0..width {
-                let place = (
-                    (x as f32 + 0.5) / width as f32,
-                    (y as f32 + 0.5) / height as f32,
+        let mut map = Self {
+            width,
+            height,
+            values,
+            frame,
+        };
+        map.clear_margins();
+        map = map.enlarged();
+        map.clear_margins();
+        let top = map.values.iter().copied().fold(0.0f32, f32::max);
+        if top > 0.0 {
+            map.values.iter_mut().for_each(|v| *v = (*v / top).max(0.0));
+        }
+        map
+    }
+
+    /// Clears places whose whole area lies outside of the image, and whatever is no number.
+    fn clear_margins(&mut self) {
+        let half = (0.5 / self.width as f32, 0.5 / self.height as f32);
+        for y in 0..self.height {
+            for x in 0..self.width {
+                let centre = (
+                    (x as f32 + 0.5) * 2.0 * half.0,
+                    (y as f32 + 0.5) * 2.0 * half.1,
                 );
-                let (u, v) = frame.to_image(place);
-                // Half a place beyond the edge may still hold the edge of the image.
-                let margin = (
-                    0.5 * size as f32 / (width as f32 * frame.width as f32),
-                    0.5 * size as f32 / (height as f32 * frame.height as f32),
-                );
-                let outside =
-                    u < -margin.0 || u > 1.0 + margin.0 || v < -margin.1 || v > 1.0 + margin.1;
-                let value = &mut values[y * width + x];
+                let low = self.frame.to_image((centre.0 - half.0, centre.1 - half.1));
+                let high = self.frame.to_image((centre.0 + half.0, centre.1 + half.1));
+                let outside = high.0 <= 0.0 || high.1 <= 0.0 || low.0 >= 1.0 || low.1 >= 1.0;
+                let value = &mut self.values[y * self.width + x];
                 if outside || !value.is_finite() {
                     *value = 0.0;
                 }
             }
         }
-        let top = values.iter().copied().fold(0.0f32, f32::max);
-        if top > 0.0 {
-            values.iter_mut().for_each(|v| *v = (*v / top).max(0.0));
+    }
+
+    /// The map on a finer grid, by cubic interpolation (Keys 1981, a = -0.75) along both axes.
+    fn enlarged(&self) -> Self {
+        let rows: Vec<f32> = self
+            .values
+            .chunks_exact(self.width)
+            .flat_map(finer)
+            .collect();
+        let (width, height) = (self.width * FINER, self.height * FINER);
+        let mut values = vec![0.0; width * height];
+        for x in 0..width {
+            let column: Vec<f32> = (0..self.height).map(|y| rows[y * width + x]).collect();
+            for (y, v) in finer(&column).into_iter().enumerate() {
+                values[y * width + x] = v;
+            }
         }
         Self {
             width,
             height,
             values,
-            frame,
+            frame: self.frame,
         }
     }
 
-    /// The strongest place, in fractions of the original image, refined between neighbours by
-    /// their centre of mass.
+    /// The strongest place, in fractions of the original image.
     pub fn peak(&self) -> (f32, f32) {
         let best = (0..self.values.len())
             .max_by(|&a, &b| self.values[a].total_cmp(&self.values[b]))
             .unwrap_or(0);
-        let (bx, by) = (best % self.width, best / self.width);
-        let (mut sum, mut sx, mut sy) = (1e-9, 0.0, 0.0);
-        for y in by.saturating_sub(1)..=(by + 1).min(self.height - 1) {
-            for x in bx.saturating_sub(1)..=(bx + 1).min(self.width - 1) {
-                let w = self.values[y * self.width + x].powi(3);
-                sum += w;
-                sx += w * (x as f32 + 0.5);
-                sy += w * (y as f32 + 0.5);
-            }
-        }
-        let (x, y) = (sx / sum / self.width as f32, sy / sum / self.height as f32);
-        let (u, v) = self.frame.to_image((x, y));
+        let (x, y) = (
+            (best % self.width) as f32 + 0.5,
+            (best / self.width) as f32 + 0.5,
+        );
+        let (u, v) = self
+            .frame
+            .to_image((x / self.width as f32, y / self.height as f32));
         (u.clamp(0.0, 1.0), v.clamp(0.0, 1.0))
     }
 

@@ -98,11 +98,11 @@ fn tensor(name: &str, shape: &[usize], data: &[f32]) -> Message {
 
 fn value_info(name: &str, shape: &[Option<usize>]) -> Message {
     let mut dims = Message::default();
-    for d in shape {
+    for (axis, d) in shape.iter().enumerate() {
         let mut dim = Message::default();
         match d {
             Some(d) => dim.int(1, *d as i64),
-            None => dim.text(2, "batch"),
+            None => dim.text(2, ["batch", "channels", "height", "width"][axis.min(3)]),
         };
         dims.bytes(1, &dim.0);
     }
@@ -169,11 +169,7 @@ pub fn export(graph: &Graph, weights: &Weights, size: usize) -> Result<Vec<u8>, 
     });
     g.bytes(
         11,
-        &value_info(
-            "image",
-            &[None, Some(graph.channels()), Some(size), Some(size)],
-        )
-        .0,
+        &value_info("image", &[None, Some(graph.channels()), None, None]).0,
     );
     let mut outputs = Message::default();
     let wanted = [
@@ -184,9 +180,9 @@ pub fn export(graph: &Graph, weights: &Weights, size: usize) -> Result<Vec<u8>, 
     ];
     for (name, node) in OUTPUTS.iter().zip(wanted) {
         let Some(node) = node else { continue };
-        let [c, h, s] = shapes[node];
+        let [c, ..] = shapes[node];
         let flat = [None, Some(c)];
-        let spatial = [None, Some(c), Some(h), Some(s)];
+        let spatial = [None, Some(c), None, None];
         let pooled = matches!(*name, "logits" | "pooled");
         g.bytes(
             12,

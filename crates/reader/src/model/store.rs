@@ -38,6 +38,9 @@ pub struct ModelJson {
     pub evidence: bool,
     /// Side of the square that images are fitted into.
     pub size: usize,
+    /// Side of the square on which heatmaps are computed; larger shows smaller things. 0 is `size`.
+    #[serde(default)]
+    pub heatmap_size: usize,
     /// Normalisation of grey values.
     pub norm: Norm,
     /// Classes in the order of the outputs.
@@ -121,8 +124,9 @@ impl ModelJson {
         if self.positive.is_some_and(|p| p >= classes) {
             return Err("positive is not a class".into());
         }
-        if !(32..=2048).contains(&self.size) || !self.size.is_multiple_of(32) {
-            return Err("size must be a multiple of 32 from 32 to 2048".into());
+        let fits = |size: usize| (32..=2048).contains(&size) && size.is_multiple_of(32);
+        if !fits(self.size) || !(self.heatmap_size == 0 || fits(self.heatmap_size)) {
+            return Err("size and heatmap_size must be a multiple of 32 from 32 to 2048".into());
         }
         let above_zero = |v: f32| v.is_finite() && v > 0.0;
         if !above_zero(self.temperature) || !above_zero(self.norm.std) {
@@ -275,8 +279,11 @@ impl LoadedModel {
     pub fn read_batch(&self, images: &[&Image]) -> Result<Vec<Reading>, Error> {
         let mut readings = Vec::with_capacity(images.len());
         for chunk in images.chunks(BATCH) {
-            let squares: Vec<Vec<f32>> = chunk.iter().map(|i| self.square(i)).collect();
-            let answer = self.run(&squares)?;
+            let squares: Vec<Vec<f32>> = chunk
+                .iter()
+                .map(|i| self.square(i, self.card.size))
+                .collect();
+            let answer = self.run(&squares, self.card.size)?;
             let classes = self.card.classes.len();
             let width = answer.pooled.len() / chunk.len();
             for (logits, pooled) in answer
@@ -303,9 +310,9 @@ impl LoadedModel {
     }
 
     /// The normalised square of an image.
-    fn square(&self, image: &Image) -> Vec<f32> {
+    fn square(&self, image: &Image, size: usize) -> Vec<f32> {
         let norm = self.card.norm;
-        letterbox(image, self.card.size)
+        letterbox(image, size)
             .pixels
             .iter()
             .map(|v| (v - norm.mean) / norm.std)
@@ -313,8 +320,8 @@ impl LoadedModel {
     }
 
     /// Runs squares, with their mirror images when the model wants that; the answer is the mean.
-    fn run(&self, squares: &[Vec<f32>]) -> Result<Answer, Error> {
-        let (n, size) = (squares.len(), self.card.size);
+    fn run(&self, squares: &[Vec<f32>], size: usize) -> Result<Answer, Error> {
+        let n = squares.len();
         let flat: Vec<f32> = squares.concat();
         let mut answer = self.engine.run(&flat, n, size)?;
         if !self.card.flip_tta {
@@ -339,6 +346,15 @@ impl LoadedModel {
         Ok(answer)
     }
 
+    /// Side of the square on which heatmaps are computed. Only an evidence map may be computed on
+    /// another one than the prediction.
+    fn heatmap_size(&self) -> usize {
+        match self.cam {
+            Cam::Evidence if self.card.heatmap_size > 0 => self.card.heatmap_size,
+            _ => self.card.size,
+        }
+    }
+
     /// Where the model looked for a class.
     ///
     /// # Errors
@@ -347,7 +363,8 @@ impl LoadedModel {
         if class >= self.card.classes.len() {
             return Err(Error::Network(format!("there is no class {class}")));
         }
-        let answer = self.run(&[self.square(image)])?;
+        let size = self.heatmap_size();
+        let answer = self.run(&[self.square(image, size)], size)?;
         let (values, h, w) = match (&self.cam, answer.evidence) {
             (Cam::Evidence, Some((map, h, w))) => {
                 // Evidence is for the positive class; what speaks against it speaks for the others.
@@ -385,7 +402,7 @@ impl LoadedModel {
             h,
             values,
             (image.width, image.height),
-            self.card.size,
+            size,
         ))
     }
 }

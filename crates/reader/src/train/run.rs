@@ -132,17 +132,20 @@ pub fn run(
     } else {
         config.size
     };
+    let found = config.init.as_deref().map(Weights::open).transpose()?;
+    // A model of ours is folded already: it is gone on with as it is.
+    let plain = graph.folded()?.0.grey();
+    let ours = found.as_ref().is_some_and(|w| is_folded(w, &plain));
+    let graph = if ours { plain } else { graph };
     let mut weights = arch::initialise(&graph, config.train.seed);
     if evidence {
         arch::settle_evidence(&mut weights)?;
     }
-    if let Some(path) = &config.init {
-        let found = Weights::open(path)?;
-        let count = weights.adopt(&found);
+    if let Some(found) = &found {
+        let count = weights.adopt(found);
         observer.note(&format!(
-            "{count} of {} arrays start from {}",
-            weights.len(),
-            path.display()
+            "{count} of {} arrays start from the given weights",
+            weights.len()
         ));
     }
     std::fs::create_dir_all(folder).map_err(|e| Error::file(folder, e))?;
@@ -246,6 +249,15 @@ pub fn package(
 fn folded_grey(graph: &Graph, weights: &Weights) -> Result<(Graph, Weights), Error> {
     let (graph, weights) = graph.fold(weights)?;
     graph.greyscale(&weights)
+}
+
+/// Whether weights are those of a folded one-channel network, as a model folder holds them.
+fn is_folded(weights: &Weights, graph: &Graph) -> bool {
+    let first = graph.tensors();
+    first
+        .iter()
+        .take(2)
+        .all(|(name, shape, _)| weights.get(name).is_ok_and(|a| a.shape == *shape))
 }
 
 /// Runs the loop and keeps `metrics.jsonl` and `metrics.csv`; returns whether it came to its end.
@@ -410,6 +422,11 @@ fn describe(
         arch: config.arch,
         evidence,
         size,
+        heatmap_size: if evidence {
+            (size * 6 / 5).next_multiple_of(32)
+        } else {
+            0
+        },
         norm,
         classes: data.classes.clone(),
         positive,
