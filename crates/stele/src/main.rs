@@ -8,6 +8,7 @@ mod random;
 #[cfg(feature = "hospital")]
 mod stage;
 
+#[cfg(any(feature = "reader", feature = "forecast"))]
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
@@ -104,6 +105,7 @@ fn run(command: Command) -> Result<(), cmd::Failure> {
 }
 
 /// Whether a person watches: progress goes to standard error only then.
+#[cfg(any(feature = "reader", feature = "forecast"))]
 pub(crate) fn watched() -> bool {
     std::io::stderr().is_terminal()
 }

@@ -166,11 +166,12 @@ fn share(
 ) -> Result<(), Failure> {
     let bytes = key.ring()?.to_bytes();
     // Wallet, sealing key and root secret are shared apart; a guardian's file holds a share of each.
+    let suite = format!("{:02x}\n", bytes[SUITE_AT]);
     let mut lines: Vec<Zeroizing<String>> = (0..guardians)
-        .map(|_| Zeroizing::new(String::new()))
+        .map(|_| Zeroizing::new(suite.clone()))
         .collect();
-    for secret in bytes.chunks_exact(SECRET) {
-        let secret = secret.try_into().map_err(Failure::work)?;
+    for at in SECRETS_AT {
+        let secret = bytes[at..at + SECRET].try_into().map_err(Failure::work)?;
         let shares = seal::sharing::split(secret, threshold, guardians, &mut crate::random::os())
             .map_err(Failure::usage)?;
         for (line, share) in lines.iter_mut().zip(&shares) {
