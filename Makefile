@@ -5,7 +5,7 @@ SHELL       := /bin/bash
 .ONESHELL:
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-chain setup-python setup-dicom setup-go build demo test test-contracts \
-        test-rust test-python test-interop e2e bench lint fuzz coverage clean
+        test-rust test-reader test-python test-interop e2e bench lint fuzz coverage clean
 
 CARGO   ?= cargo
 SECONDS ?= 30
@@ -64,7 +64,11 @@ test-contracts: setup-chain ## Solidity: unit, fuzz, invariant, gas table, artif
 	contracts/scripts/gas.sh --check
 
 test-rust: setup-chain setup-dicom ## Rust: unit, property, crash and end-to-end tests
-	@$(CARGO) test --workspace
+	@$(CARGO) test --workspace --exclude reader
+	echo "Not run here: the reader's own tests, which train small networks; see make test-reader"
+
+test-reader: setup-dicom ## The reader's own tests: decoding, networks, training
+	@$(CARGO) test -p reader
 
 test-python: setup-python ## Independent readers of our formats, in Python
 	@$(VENV)/bin/python -m pytest -q tests/python
