@@ -10,7 +10,10 @@ fn reference() -> Value {
 
 fn same(name: &str, ours: f64, theirs: &Value) {
     let theirs = theirs.as_f64().unwrap();
-    assert!((ours - theirs).abs() < 1e-9, "{name}: {ours} instead of {theirs}");
+    assert!(
+        (ours - theirs).abs() < 1e-9,
+        "{name}: {ours} instead of {theirs}"
+    );
 }
 
 #[test]
@@ -20,10 +23,26 @@ fn two_classes_agree_with_scikit_learn() {
         let truth: Vec<bool> = serde_json::from_value(case["truth"].clone()).unwrap();
         let ranking = Ranking::new(&scores, &truth);
         same("auroc", ranking.auroc(None).unwrap(), &case["auroc"]);
-        same("average precision", ranking.average_precision(None).unwrap(), &case["average_precision"]);
-        same("sensitivity at 85", ranking.sensitivity_at(0.85, None).unwrap(), &case["sensitivity_at_85"]);
-        same("sensitivity at 95", ranking.sensitivity_at(0.95, None).unwrap(), &case["sensitivity_at_95"]);
-        same("specificity at 85", ranking.specificity_at(0.85, None).unwrap(), &case["specificity_at_85"]);
+        same(
+            "average precision",
+            ranking.average_precision(None).unwrap(),
+            &case["average_precision"],
+        );
+        same(
+            "sensitivity at 85",
+            ranking.sensitivity_at(0.85, None).unwrap(),
+            &case["sensitivity_at_85"],
+        );
+        same(
+            "sensitivity at 95",
+            ranking.sensitivity_at(0.95, None).unwrap(),
+            &case["sensitivity_at_95"],
+        );
+        same(
+            "specificity at 85",
+            ranking.specificity_at(0.85, None).unwrap(),
+            &case["specificity_at_85"],
+        );
         let labels: Vec<usize> = truth.iter().map(|t| usize::from(*t)).collect();
         let said: Vec<usize> = scores.iter().map(|s| usize::from(*s >= 0.5)).collect();
         let counts = Counts::of(&confusion(&labels, &said, 2), Some(1));
@@ -56,5 +75,9 @@ fn several_classes_agree_with_scikit_learn() {
         let truth: Vec<bool> = labels.iter().map(|l| *l == class).collect();
         Ranking::new(&scores, &truth).auroc(None).unwrap()
     };
-    same("macro auroc", (0..3).map(one).sum::<f64>() / 3.0, &many["macro_auroc"]);
+    same(
+        "macro auroc",
+        (0..3).map(one).sum::<f64>() / 3.0,
+        &many["macro_auroc"],
+    );
 }

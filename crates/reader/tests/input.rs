@@ -9,9 +9,13 @@ use reader::predict::png_grey;
 use serde_json::Value;
 
 fn dicom_folder() -> Option<PathBuf> {
-    let folder = std::env::var_os("STELE_DICOM_DIR").map(PathBuf::from).filter(|p| p.is_dir());
+    let folder = std::env::var_os("STELE_DICOM_DIR")
+        .map(PathBuf::from)
+        .filter(|p| p.is_dir());
     if folder.is_none() {
-        eprintln!("skipped: STELE_DICOM_DIR names no folder with the files of pydicom-data (make setup-dicom)");
+        eprintln!(
+            "skipped: STELE_DICOM_DIR names no folder with the files of pydicom-data (make setup-dicom)"
+        );
     }
     folder
 }
@@ -30,15 +34,30 @@ fn real_dicom_files_look_as_in_pydicom() {
             continue;
         }
         let image = open(&path).unwrap().image;
-        assert_eq!(image.width as u64, expected["columns"].as_u64().unwrap(), "{name}");
-        assert_eq!(image.height as u64, expected["rows"].as_u64().unwrap(), "{name}");
-        let mean = image.pixels.iter().map(|v| f64::from(*v)).sum::<f64>() / image.pixels.len() as f64;
-        assert!((mean - expected["mean"].as_f64().unwrap()).abs() < 2e-3, "{name}: mean {mean}");
+        assert_eq!(
+            image.width as u64,
+            expected["columns"].as_u64().unwrap(),
+            "{name}"
+        );
+        assert_eq!(
+            image.height as u64,
+            expected["rows"].as_u64().unwrap(),
+            "{name}"
+        );
+        let mean =
+            image.pixels.iter().map(|v| f64::from(*v)).sum::<f64>() / image.pixels.len() as f64;
+        assert!(
+            (mean - expected["mean"].as_f64().unwrap()).abs() < 2e-3,
+            "{name}: mean {mean}"
+        );
         let places: Vec<[usize; 2]> = serde_json::from_value(expected["places"].clone()).unwrap();
         let values: Vec<f32> = serde_json::from_value(expected["values"].clone()).unwrap();
         for (place, value) in places.iter().zip(values) {
             let found = image.at(place[0], place[1]);
-            assert!((found - value).abs() < 0.02, "{name} at {place:?}: {found} instead of {value}");
+            assert!(
+                (found - value).abs() < 0.02,
+                "{name} at {place:?}: {found} instead of {value}"
+            );
         }
         compared += 1;
     }
@@ -75,7 +94,13 @@ fn absurd_sizes_are_refused() {
         png[20..24].copy_from_slice(&side.to_be_bytes());
         // The checksum covers the header, so write a right one (CRC-32, ISO 3309).
         let crc = png[12..29].iter().fold(u32::MAX, |c, b| {
-            (0..8).fold(c ^ u32::from(*b), |c, _| if c & 1 == 1 { 0xEDB8_8320 ^ (c >> 1) } else { c >> 1 })
+            (0..8).fold(c ^ u32::from(*b), |c, _| {
+                if c & 1 == 1 {
+                    0xEDB8_8320 ^ (c >> 1)
+                } else {
+                    c >> 1
+                }
+            })
         });
         png[29..33].copy_from_slice(&(!crc).to_be_bytes());
         assert!(decode(&png, &Limits::default()).is_err(), "{side}");
@@ -84,14 +109,23 @@ fn absurd_sizes_are_refused() {
     jpeg.extend(65_535u16.to_be_bytes());
     jpeg.extend(65_535u16.to_be_bytes());
     jpeg.extend([1, 1, 0x11, 0]);
-    assert!(matches!(decode(&jpeg, &Limits::default()), Err(Error::TooLarge(_))));
-    let small = Limits { max_bytes: 10, ..Limits::default() };
+    assert!(matches!(
+        decode(&jpeg, &Limits::default()),
+        Err(Error::TooLarge(_))
+    ));
+    let small = Limits {
+        max_bytes: 10,
+        ..Limits::default()
+    };
     assert!(matches!(decode(&sample(), &small), Err(Error::TooLarge(_))));
 }
 
 #[test]
 fn large_pictures_are_reduced_while_they_are_decoded() {
-    let limits = Limits { long_side: 30, ..Limits::default() };
+    let limits = Limits {
+        long_side: 30,
+        ..Limits::default()
+    };
     let decoded = decode(&sample(), &limits).unwrap();
     assert_eq!((decoded.meta.columns, decoded.meta.rows), (64, 48));
     assert_eq!((decoded.image.width, decoded.image.height), (21, 16));
@@ -102,8 +136,17 @@ fn large_pictures_are_reduced_while_they_are_decoded() {
 fn damaged_bytes_never_end_the_program() {
     let mut files = vec![sample()];
     if let Some(folder) = dicom_folder() {
-        let names = ["emri_small_RLE", "emri_small_jpeg_2k_lossless", "JPEG-LL", "emri_small_big_endian"];
-        files.extend(names.iter().filter_map(|n| std::fs::read(folder.join(format!("{n}.dcm"))).ok()));
+        let names = [
+            "emri_small_RLE",
+            "emri_small_jpeg_2k_lossless",
+            "JPEG-LL",
+            "emri_small_big_endian",
+        ];
+        files.extend(
+            names
+                .iter()
+                .filter_map(|n| std::fs::read(folder.join(format!("{n}.dcm"))).ok()),
+        );
     }
     let mut rng = reader::rng::Rng::new(11);
     for file in files {
@@ -111,7 +154,11 @@ fn damaged_bytes_never_end_the_program() {
             let mut bytes = file.clone();
             for _ in 0..=round % 6 {
                 // Headers lie at the front: half of the changes go there.
-                let reach = if rng.unit() < 0.5 { bytes.len().min(2_048) } else { bytes.len() };
+                let reach = if rng.unit() < 0.5 {
+                    bytes.len().min(2_048)
+                } else {
+                    bytes.len()
+                };
                 let at = rng.below(reach);
                 bytes[at] = rng.next() as u8;
             }

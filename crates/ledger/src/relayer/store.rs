@@ -79,7 +79,8 @@ mod decimal {
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<u128, D::Error> {
         let text = <std::borrow::Cow<'de, str>>::deserialize(from)?;
-        text.parse().map_err(|_| D::Error::custom("not a decimal number of wei"))
+        text.parse()
+            .map_err(|_| D::Error::custom("not a decimal number of wei"))
     }
 }
 

@@ -34,9 +34,18 @@ impl Ranking {
         let mut order: Vec<usize> = (0..scores.len().min(truth.len())).collect();
         order.sort_by(|a, b| scores[*b].total_cmp(&scores[*a]));
         let ends = (0..order.len())
-            .map(|i| order.get(i + 1).is_none_or(|next| scores[*next] != scores[order[i]]))
+            .map(|i| {
+                order
+                    .get(i + 1)
+                    .is_none_or(|next| scores[*next] != scores[order[i]])
+            })
             .collect();
-        Self { order, ends, truth: truth.to_vec(), scores: scores.to_vec() }
+        Self {
+            order,
+            ends,
+            truth: truth.to_vec(),
+            scores: scores.to_vec(),
+        }
     }
 
     /// Walk down the ranking: `step(threshold, true positives, false positives)` after each run of
@@ -90,7 +99,11 @@ impl Ranking {
             return None;
         }
         let allowed = (1.0 - specificity) * negatives + 1e-9;
-        let best = steps.iter().filter(|(_, f)| *f <= allowed).map(|(t, _)| *t).fold(0.0, f64::max);
+        let best = steps
+            .iter()
+            .filter(|(_, f)| *f <= allowed)
+            .map(|(t, _)| *t)
+            .fold(0.0, f64::max);
         Some(best / positives)
     }
 
@@ -103,7 +116,11 @@ impl Ranking {
             return None;
         }
         let wanted = sensitivity * positives - 1e-9;
-        let least = steps.iter().filter(|(t, _)| *t >= wanted).map(|(_, f)| *f).fold(f64::INFINITY, f64::min);
+        let least = steps
+            .iter()
+            .filter(|(t, _)| *t >= wanted)
+            .map(|(_, f)| *f)
+            .fold(f64::INFINITY, f64::min);
         Some(1.0 - least / negatives)
     }
 
@@ -128,7 +145,11 @@ impl Ranking {
 /// Cross-entropy: the mean of -ln p of the true class.
 #[must_use]
 pub fn cross_entropy(probabilities: &[Vec<f64>], labels: &[usize]) -> f64 {
-    let sum: f64 = probabilities.iter().zip(labels).map(|(p, l)| -p[*l].max(1e-15).ln()).sum();
+    let sum: f64 = probabilities
+        .iter()
+        .zip(labels)
+        .map(|(p, l)| -p[*l].max(1e-15).ln())
+        .sum();
     sum / labels.len().max(1) as f64
 }
 
@@ -170,9 +191,13 @@ impl Counts {
             let (p, r) = (share(hit, f64::from(said)), share(hit, f64::from(truth)));
             (p, r, share(2.0 * p * r, p + r))
         };
-        let occurs = |c: &usize| matrix[*c].iter().sum::<u32>() > 0 || matrix.iter().any(|row| row[*c] > 0);
-        let classes: Vec<usize> = positive.map_or_else(|| (0..matrix.len()).filter(occurs).collect(), |p| vec![p]);
-        let mean = |f: &dyn Fn(usize) -> f64| classes.iter().map(|c| f(*c)).sum::<f64>() / classes.len().max(1) as f64;
+        let occurs =
+            |c: &usize| matrix[*c].iter().sum::<u32>() > 0 || matrix.iter().any(|row| row[*c] > 0);
+        let classes: Vec<usize> =
+            positive.map_or_else(|| (0..matrix.len()).filter(occurs).collect(), |p| vec![p]);
+        let mean = |f: &dyn Fn(usize) -> f64| {
+            classes.iter().map(|c| f(*c)).sum::<f64>() / classes.len().max(1) as f64
+        };
         Self {
             accuracy: share(f64::from(right), f64::from(total)),
             precision: mean(&|c| one(c).0),
@@ -204,7 +229,11 @@ pub fn reliability(said: &[f64], came: &[bool], bins: usize) -> Vec<Bin> {
         bin.2 += usize::from(*c);
     }
     sums.into_iter()
-        .map(|(n, p, c)| Bin { n, said: p / n.max(1) as f64, came: c as f64 / n.max(1) as f64 })
+        .map(|(n, p, c)| Bin {
+            n,
+            said: p / n.max(1) as f64,
+            came: c as f64 / n.max(1) as f64,
+        })
         .collect()
 }
 
@@ -212,7 +241,10 @@ pub fn reliability(said: &[f64], came: &[bool], bins: usize) -> Vec<Bin> {
 #[must_use]
 pub fn expected_calibration_error(bins: &[Bin]) -> f64 {
     let n: usize = bins.iter().map(|b| b.n).sum();
-    bins.iter().map(|b| b.n as f64 * (b.said - b.came).abs()).sum::<f64>() / n.max(1) as f64
+    bins.iter()
+        .map(|b| b.n as f64 * (b.said - b.came).abs())
+        .sum::<f64>()
+        / n.max(1) as f64
 }
 
 /// A 95 % interval, or `None` when the figure does not exist in most resamples.
@@ -220,7 +252,12 @@ pub type Interval = Option<[f64; 2]>;
 
 /// Percentile bootstrap that draws whole groups with replacement, since images of one patient are
 /// not independent. `figure` gets how many times each image was drawn.
-pub fn bootstrap(groups: &[usize], times: usize, seed: u64, figure: impl Fn(&[u32]) -> Option<f64>) -> Interval {
+pub fn bootstrap(
+    groups: &[usize],
+    times: usize,
+    seed: u64,
+    figure: impl Fn(&[u32]) -> Option<f64>,
+) -> Interval {
     let count = groups.iter().max().map_or(0, |g| g + 1);
     let mut rng = Rng::new(seed);
     let mut drawn = vec![0u32; count];
@@ -229,7 +266,10 @@ pub fn bootstrap(groups: &[usize], times: usize, seed: u64, figure: impl Fn(&[u3
         .filter_map(|_| {
             drawn.fill(0);
             (0..count).for_each(|_| drawn[rng.below(count)] += 1);
-            weights.iter_mut().zip(groups).for_each(|(w, g)| *w = drawn[*g]);
+            weights
+                .iter_mut()
+                .zip(groups)
+                .for_each(|(w, g)| *w = drawn[*g]);
             figure(&weights)
         })
         .collect();
@@ -280,9 +320,15 @@ mod tests {
     #[test]
     fn a_perfect_a_worthless_and_a_reversed_ranking() {
         let truth = [true, true, false, false];
-        assert_eq!(Ranking::new(&[0.9, 0.8, 0.2, 0.1], &truth).auroc(None), Some(1.0));
+        assert_eq!(
+            Ranking::new(&[0.9, 0.8, 0.2, 0.1], &truth).auroc(None),
+            Some(1.0)
+        );
         assert_eq!(Ranking::new(&[0.5; 4], &truth).auroc(None), Some(0.5));
-        assert_eq!(Ranking::new(&[0.1, 0.2, 0.8, 0.9], &truth).auroc(None), Some(0.0));
+        assert_eq!(
+            Ranking::new(&[0.1, 0.2, 0.8, 0.9], &truth).auroc(None),
+            Some(0.0)
+        );
         assert_eq!(Ranking::new(&[0.5; 2], &[true; 2]).auroc(None), None);
     }
 
@@ -295,8 +341,14 @@ mod tests {
         let t: Vec<bool> = repeated.iter().map(|i| truth[*i]).collect();
         let (a, b) = (Ranking::new(&scores, &truth), Ranking::new(&s, &t));
         assert_eq!(a.auroc(Some(&weights)), b.auroc(None));
-        assert_eq!(a.average_precision(Some(&weights)), b.average_precision(None));
-        assert_eq!(a.sensitivity_at(0.85, Some(&weights)), b.sensitivity_at(0.85, None));
+        assert_eq!(
+            a.average_precision(Some(&weights)),
+            b.average_precision(None)
+        );
+        assert_eq!(
+            a.sensitivity_at(0.85, Some(&weights)),
+            b.sensitivity_at(0.85, None)
+        );
     }
 
     #[test]
@@ -319,7 +371,9 @@ mod tests {
         let mut labels = Vec::new();
         for _ in 0..20_000 {
             let z = f64::from(rng.normal()) * 2.0;
-            labels.push(usize::from(f64::from(rng.unit()) < 1.0 / (1.0 + (-z).exp())));
+            labels.push(usize::from(
+                f64::from(rng.unit()) < 1.0 / (1.0 + (-z).exp()),
+            ));
             logits.push(vec![0.0, z * 3.0]);
         }
         let t = temperature(&logits, &labels);

@@ -39,7 +39,11 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { split: None, heatmaps: true, seed: 1 }
+        Self {
+            split: None,
+            heatmaps: true,
+            seed: 1,
+        }
     }
 }
 
@@ -114,7 +118,10 @@ pub fn evaluate(
             let quality = input::quality(decoded);
             let refused = crate::predict::refusal(&model.card, decoded, &quality, &reading);
             let heat = match (class, options.heatmaps && !sample.boxes.is_empty()) {
-                (Some(class), true) => Some(heat_in_boxes(&model.heatmap(&decoded.image, class)?, &sample.boxes)),
+                (Some(class), true) => Some(heat_in_boxes(
+                    &model.heatmap(&decoded.image, class)?,
+                    &sample.boxes,
+                )),
                 _ => None,
             };
             answers.push(Answer {
@@ -124,7 +131,11 @@ pub fn evaluate(
                 class,
                 group: sample.group.clone(),
                 attributes: sample.attributes.clone(),
-                probabilities: reading.probabilities.iter().map(|p| f64::from(*p)).collect(),
+                probabilities: reading
+                    .probabilities
+                    .iter()
+                    .map(|p| f64::from(*p))
+                    .collect(),
                 logits: reading.logits.iter().map(|p| f64::from(*p)).collect(),
                 refused,
                 doubtful: crate::predict::in_doubt(&model.card, &reading.probabilities),
@@ -138,7 +149,11 @@ pub fn evaluate(
     figures.insert("engine".into(), json!(model.engine()));
     figures.insert("unreadable".into(), json!(unreadable.len()));
     figures.insert("split".into(), json!(options.split));
-    Ok(Evaluation { answers, unreadable, figures: Value::Object(figures) })
+    Ok(Evaluation {
+        answers,
+        unreadable,
+        figures: Value::Object(figures),
+    })
 }
 
 /// Whether the peak lies in a box, and the share of all heat that lies in the boxes, on a grid over
@@ -148,21 +163,31 @@ fn heat_in_boxes(map: &Heatmap, boxes: &[BoxF]) -> (bool, f64) {
     let inside = |point: (f32, f32)| boxes.iter().any(|b| b.contains(point));
     let (mut all, mut within) = (0.0f64, 0.0f64);
     for i in 0..GRID * GRID {
-        let point = (((i % GRID) as f32 + 0.5) / GRID as f32, ((i / GRID) as f32 + 0.5) / GRID as f32);
+        let point = (
+            ((i % GRID) as f32 + 0.5) / GRID as f32,
+            ((i / GRID) as f32 + 0.5) / GRID as f32,
+        );
         let heat = f64::from(map.at(point.0, point.1));
         all += heat;
         if inside(point) {
             within += heat;
         }
     }
-    (inside(map.peak()), if all > 0.0 { within / all } else { 0.0 })
+    (
+        inside(map.peak()),
+        if all > 0.0 { within / all } else { 0.0 },
+    )
 }
 
 /// The figures of a set of answers.
 ///
 /// # Errors
 /// When no answer has a label that the model knows.
-pub fn figures(card: &ModelJson, answers: &[Answer], seed: u64) -> Result<Map<String, Value>, Error> {
+pub fn figures(
+    card: &ModelJson,
+    answers: &[Answer],
+    seed: u64,
+) -> Result<Map<String, Value>, Error> {
     let known = Known::of(answers);
     if known.labels.is_empty() {
         let names: Vec<&str> = answers.iter().take(3).map(|a| a.label.as_str()).collect();
@@ -179,7 +204,10 @@ pub fn figures(card: &ModelJson, answers: &[Answer], seed: u64) -> Result<Map<St
     set("task", json!(card.task));
     set("classes", json!(card.classes));
     set("n", json!(known.labels.len()));
-    set("n_groups", json!(known.groups.iter().max().map_or(0, |g| g + 1)));
+    set(
+        "n_groups",
+        json!(known.groups.iter().max().map_or(0, |g| g + 1)),
+    );
     set("n_by_class", json!(known.by_class(card)));
     for (name, value) in known.ranked(card, seed) {
         set(&name, value);
@@ -190,14 +218,23 @@ pub fn figures(card: &ModelJson, answers: &[Answer], seed: u64) -> Result<Map<St
     set("precision", json!(counts.precision));
     set("recall", json!(counts.recall));
     set("f1", json!(counts.f1));
-    set("confusion", json!({ "classes": card.classes, "truth_by_verdict": matrix }));
+    set(
+        "confusion",
+        json!({ "classes": card.classes, "truth_by_verdict": matrix }),
+    );
     set("threshold", json!(card.positive.map(|_| card.threshold)));
-    set("loss", json!(metrics::cross_entropy(&known.probabilities, &known.labels)));
+    set(
+        "loss",
+        json!(metrics::cross_entropy(&known.probabilities, &known.labels)),
+    );
     let bins = known.reliability();
     set("ece", json!(metrics::expected_calibration_error(&bins)));
     set("reliability", json!(bins));
     set("temperature", json!(card.temperature));
-    set("best_temperature", json!(metrics::temperature(&known.logits, &known.labels)));
+    set(
+        "best_temperature",
+        json!(metrics::temperature(&known.logits, &known.labels)),
+    );
     refusals(answers, &mut set);
     heat(answers, seed, &mut set);
     set("subgroups", Value::Object(subgroups(card, answers)));
@@ -215,10 +252,17 @@ struct Known {
 impl Known {
     fn of<'a>(answers: impl IntoIterator<Item = &'a Answer>) -> Self {
         let mut numbers: BTreeMap<&str, usize> = BTreeMap::new();
-        let mut known = Self { labels: Vec::new(), probabilities: Vec::new(), logits: Vec::new(), groups: Vec::new() };
+        let mut known = Self {
+            labels: Vec::new(),
+            probabilities: Vec::new(),
+            logits: Vec::new(),
+            groups: Vec::new(),
+        };
         for (answer, class) in answers.into_iter().filter_map(|a| a.class.map(|c| (a, c))) {
             let next = numbers.len();
-            known.groups.push(*numbers.entry(&answer.group).or_insert(next));
+            known
+                .groups
+                .push(*numbers.entry(&answer.group).or_insert(next));
             known.labels.push(class);
             known.probabilities.push(answer.probabilities.clone());
             known.logits.push(answer.logits.clone());
@@ -228,7 +272,11 @@ impl Known {
 
     fn by_class(&self, card: &ModelJson) -> BTreeMap<String, usize> {
         let count = |c: usize| self.labels.iter().filter(|l| **l == c).count();
-        card.classes.iter().enumerate().map(|(c, name)| (name.clone(), count(c))).collect()
+        card.classes
+            .iter()
+            .enumerate()
+            .map(|(c, name)| (name.clone(), count(c)))
+            .collect()
     }
 
     /// The class that the operating point, or else the largest probability, decides for.
@@ -242,7 +290,11 @@ impl Known {
     /// Whether the most likely class came true as often as its probability says.
     fn reliability(&self) -> Vec<metrics::Bin> {
         let best: Vec<usize> = self.probabilities.iter().map(|p| largest(p)).collect();
-        let said: Vec<f64> = best.iter().zip(&self.probabilities).map(|(c, p)| p[*c]).collect();
+        let said: Vec<f64> = best
+            .iter()
+            .zip(&self.probabilities)
+            .map(|(c, p)| p[*c])
+            .collect();
         let came: Vec<bool> = best.iter().zip(&self.labels).map(|(c, l)| c == l).collect();
         metrics::reliability(&said, &came, BINS)
     }
@@ -256,30 +308,46 @@ impl Known {
     /// The figures that rest on the order of the scores: of the positive class, or the mean of each
     /// class against the rest.
     fn ranked(&self, card: &ModelJson, seed: u64) -> Vec<(String, Value)> {
-        let classes: Vec<usize> = card.positive.map_or_else(|| (0..card.classes.len()).collect(), |p| vec![p]);
+        let classes: Vec<usize> = card
+            .positive
+            .map_or_else(|| (0..card.classes.len()).collect(), |p| vec![p]);
         let rankings: Vec<Ranking> = classes.iter().map(|c| self.one_against_rest(*c)).collect();
         let mean = |figure: &dyn Fn(&Ranking) -> Option<f64>| {
             let values: Vec<f64> = rankings.iter().filter_map(figure).collect();
             (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
         };
         let interval = |figure: &dyn Fn(&Ranking, Option<&[u32]>) -> Option<f64>| -> Interval {
-            metrics::bootstrap(&self.groups, RESAMPLES, seed, |w| mean(&|r| figure(r, Some(w))))
+            metrics::bootstrap(&self.groups, RESAMPLES, seed, |w| {
+                mean(&|r| figure(r, Some(w)))
+            })
         };
         let auroc = mean(&|r| r.auroc(None));
         let mut out = vec![
             ("auroc".to_owned(), json!(auroc)),
             ("auroc_ci".to_owned(), json!(interval(&Ranking::auroc))),
-            ("average_precision".to_owned(), json!(mean(&|r| r.average_precision(None)))),
-            ("average_precision_ci".to_owned(), json!(interval(&Ranking::average_precision))),
+            (
+                "average_precision".to_owned(),
+                json!(mean(&|r| r.average_precision(None))),
+            ),
+            (
+                "average_precision_ci".to_owned(),
+                json!(interval(&Ranking::average_precision)),
+            ),
         ];
         for share in [85, 95] {
             let at = f64::from(share) / 100.0;
-            out.push((format!("sensitivity_at_specificity_{share}"), json!(mean(&|r| r.sensitivity_at(at, None)))));
+            out.push((
+                format!("sensitivity_at_specificity_{share}"),
+                json!(mean(&|r| r.sensitivity_at(at, None))),
+            ));
             out.push((
                 format!("sensitivity_at_specificity_{share}_ci"),
                 json!(interval(&|r, w| r.sensitivity_at(at, w))),
             ));
-            out.push((format!("specificity_at_sensitivity_{share}"), json!(mean(&|r| r.specificity_at(at, None)))));
+            out.push((
+                format!("specificity_at_sensitivity_{share}"),
+                json!(mean(&|r| r.specificity_at(at, None))),
+            ));
         }
         if card.classes.len() > 2 {
             out.push(("macro_auroc".to_owned(), json!(auroc)));
@@ -294,9 +362,13 @@ impl Known {
         let mut out = BTreeMap::new();
         for a in 0..card.classes.len() {
             for b in a + 1..card.classes.len() {
-                let chosen: Vec<usize> =
-                    (0..self.labels.len()).filter(|i| self.labels[*i] == a || self.labels[*i] == b).collect();
-                let score = |i: usize| self.probabilities[i][b] / (self.probabilities[i][a] + self.probabilities[i][b]).max(1e-30);
+                let chosen: Vec<usize> = (0..self.labels.len())
+                    .filter(|i| self.labels[*i] == a || self.labels[*i] == b)
+                    .collect();
+                let score = |i: usize| {
+                    self.probabilities[i][b]
+                        / (self.probabilities[i][a] + self.probabilities[i][b]).max(1e-30)
+                };
                 let scores: Vec<f64> = chosen.iter().map(|i| score(*i)).collect();
                 let truth: Vec<bool> = chosen.iter().map(|i| self.labels[*i] == b).collect();
                 let name = format!("{}|{}", card.classes[a], card.classes[b]);
@@ -308,7 +380,9 @@ impl Known {
 }
 
 fn largest(values: &[f64]) -> usize {
-    (0..values.len()).max_by(|a, b| values[*a].total_cmp(&values[*b])).unwrap_or(0)
+    (0..values.len())
+        .max_by(|a, b| values[*a].total_cmp(&values[*b]))
+        .unwrap_or(0)
 }
 
 /// Shares of images that the model declines to read.
@@ -316,22 +390,41 @@ fn refusals(answers: &[Answer], set: &mut impl FnMut(&str, Value)) {
     let share = |of: Vec<&Answer>, is: &dyn Fn(&Answer) -> bool| {
         (!of.is_empty()).then(|| of.iter().filter(|a| is(a)).count() as f64 / of.len() as f64)
     };
-    let known = || answers.iter().filter(|a| a.class.is_some()).collect::<Vec<_>>();
-    let other = || answers.iter().filter(|a| a.class.is_none()).collect::<Vec<_>>();
+    let known = || {
+        answers
+            .iter()
+            .filter(|a| a.class.is_some())
+            .collect::<Vec<_>>()
+    };
+    let other = || {
+        answers
+            .iter()
+            .filter(|a| a.class.is_none())
+            .collect::<Vec<_>>()
+    };
     let mut reasons: BTreeMap<&str, usize> = BTreeMap::new();
     for reason in known().iter().filter_map(|a| a.refused.as_deref()) {
         *reasons.entry(reason).or_default() += 1;
     }
     set("refused", json!(share(known(), &|a| a.refused.is_some())));
     set("refused_reasons", json!(reasons));
-    set("in_doubt", json!(share(known(), &|a| a.refused.is_none() && a.doubtful)));
+    set(
+        "in_doubt",
+        json!(share(known(), &|a| a.refused.is_none() && a.doubtful)),
+    );
     set("n_other", json!(other().len()));
-    set("refused_other", json!(share(other(), &|a| a.refused.is_some())));
+    set(
+        "refused_other",
+        json!(share(other(), &|a| a.refused.is_some())),
+    );
 }
 
 /// How well heatmaps meet the marked boxes.
 fn heat(answers: &[Answer], seed: u64, set: &mut impl FnMut(&str, Value)) {
-    let scored: Vec<(&Answer, bool, f64)> = answers.iter().filter_map(|a| a.heat.map(|(p, s)| (a, p, s))).collect();
+    let scored: Vec<(&Answer, bool, f64)> = answers
+        .iter()
+        .filter_map(|a| a.heat.map(|(p, s)| (a, p, s)))
+        .collect();
     let n = scored.len();
     let share = |hits: usize| (n > 0).then(|| hits as f64 / n as f64);
     let mut numbers: BTreeMap<&str, usize> = BTreeMap::new();
@@ -344,13 +437,24 @@ fn heat(answers: &[Answer], seed: u64, set: &mut impl FnMut(&str, Value)) {
         .collect();
     let interval = metrics::bootstrap(&groups, if n > 0 { RESAMPLES } else { 0 }, seed, |w| {
         let total: u32 = w.iter().sum();
-        let hits: u32 = scored.iter().zip(w).filter(|((_, hit, _), _)| *hit).map(|(_, w)| w).sum();
+        let hits: u32 = scored
+            .iter()
+            .zip(w)
+            .filter(|((_, hit, _), _)| *hit)
+            .map(|(_, w)| w)
+            .sum();
         (total > 0).then(|| f64::from(hits) / f64::from(total))
     });
     set("heatmap_n", json!(n));
-    set("heatmap_peak_in_box", json!(share(scored.iter().filter(|(_, hit, _)| *hit).count())));
+    set(
+        "heatmap_peak_in_box",
+        json!(share(scored.iter().filter(|(_, hit, _)| *hit).count())),
+    );
     set("heatmap_peak_in_box_ci", json!(interval));
-    set("heatmap_heat_in_box", json!((n > 0).then(|| scored.iter().map(|(.., s)| s).sum::<f64>() / n as f64)));
+    set(
+        "heatmap_heat_in_box",
+        json!((n > 0).then(|| scored.iter().map(|(.., s)| s).sum::<f64>() / n as f64)),
+    );
 }
 
 /// The figures of each value of each column that divides the images into a few kinds.
@@ -359,7 +463,12 @@ fn subgroups(card: &ModelJson, answers: &[Answer]) -> Map<String, Value> {
     for answer in answers.iter().filter(|a| a.class.is_some()) {
         for (column, value) in &answer.attributes {
             if let Some(value) = kind(column, value) {
-                columns.entry(column).or_default().entry(value).or_default().push(answer);
+                columns
+                    .entry(column)
+                    .or_default()
+                    .entry(value)
+                    .or_default()
+                    .push(answer);
             }
         }
     }
@@ -368,7 +477,10 @@ fn subgroups(card: &ModelJson, answers: &[Answer]) -> Map<String, Value> {
         if values.len() > MAX_VALUES || values.len() < 2 {
             continue;
         }
-        let table: Map<String, Value> = values.into_iter().map(|(v, of)| (v, subgroup(card, &of))).collect();
+        let table: Map<String, Value> = values
+            .into_iter()
+            .map(|(v, of)| (v, subgroup(card, &of)))
+            .collect();
         out.insert(column.to_owned(), Value::Object(table));
     }
     out
@@ -396,7 +508,8 @@ fn kind(column: &str, value: &str) -> Option<String> {
 fn subgroup(card: &ModelJson, answers: &[&Answer]) -> Value {
     let known = Known::of(answers.iter().copied());
     let matrix = metrics::confusion(&known.labels, &known.verdicts(card), card.classes.len());
-    let refused = answers.iter().filter(|a| a.refused.is_some()).count() as f64 / answers.len().max(1) as f64;
+    let refused =
+        answers.iter().filter(|a| a.refused.is_some()).count() as f64 / answers.len().max(1) as f64;
     let ece = metrics::expected_calibration_error(&known.reliability());
     let mut out = json!({
         "n": known.labels.len(),
@@ -407,8 +520,16 @@ fn subgroup(card: &ModelJson, answers: &[&Answer]) -> Value {
     });
     if let Some(positive) = card.positive {
         let ranking = known.one_against_rest(positive);
-        let negatives: u32 = matrix.iter().enumerate().filter(|(c, _)| *c != positive).flat_map(|(_, row)| row).sum();
-        let false_alarms: u32 = (0..matrix.len()).filter(|c| *c != positive).map(|c| matrix[c][positive]).sum();
+        let negatives: u32 = matrix
+            .iter()
+            .enumerate()
+            .filter(|(c, _)| *c != positive)
+            .flat_map(|(_, row)| row)
+            .sum();
+        let false_alarms: u32 = (0..matrix.len())
+            .filter(|c| *c != positive)
+            .map(|c| matrix[c][positive])
+            .sum();
         let positives: u32 = matrix[positive].iter().sum();
         let share = |n: u32, of: u32| (of > 0).then(|| f64::from(n) / f64::from(of));
         out["auroc"] = json!(ranking.auroc(None));
@@ -416,8 +537,11 @@ fn subgroup(card: &ModelJson, answers: &[&Answer]) -> Value {
         out["sensitivity"] = json!(share(matrix[positive][positive], positives));
         out["specificity"] = json!(share(negatives - false_alarms, negatives));
     } else {
-        let each: Vec<f64> = (0..card.classes.len()).filter_map(|c| known.one_against_rest(c).auroc(None)).collect();
-        out["auroc"] = json!((!each.is_empty()).then(|| each.iter().sum::<f64>() / each.len() as f64));
+        let each: Vec<f64> = (0..card.classes.len())
+            .filter_map(|c| known.one_against_rest(c).auroc(None))
+            .collect();
+        out["auroc"] =
+            json!((!each.is_empty()).then(|| each.iter().sum::<f64>() / each.len() as f64));
         out["pairs"] = json!(known.pairs(card));
     }
     out
@@ -439,7 +563,9 @@ pub fn compare(runs: &[(String, Value)]) -> (Vec<String>, Vec<Vec<String>>) {
         ("ece", "ECE"),
         ("heatmap_peak_in_box", "peak in box"),
     ];
-    let header = std::iter::once("model".to_owned()).chain(COLUMNS.iter().map(|c| c.1.to_owned())).collect();
+    let header = std::iter::once("model".to_owned())
+        .chain(COLUMNS.iter().map(|c| c.1.to_owned()))
+        .collect();
     let cell = |value: &Value| match value {
         Value::Number(n) => format!("{:.3}", n.as_f64().unwrap_or(f64::NAN)),
         Value::Array(a) if a.len() == 2 => {
@@ -451,7 +577,9 @@ pub fn compare(runs: &[(String, Value)]) -> (Vec<String>, Vec<Vec<String>>) {
     let rows = runs
         .iter()
         .map(|(name, figures)| {
-            std::iter::once(name.clone()).chain(COLUMNS.iter().map(|c| cell(&figures[c.0]))).collect()
+            std::iter::once(name.clone())
+                .chain(COLUMNS.iter().map(|c| cell(&figures[c.0])))
+                .collect()
         })
         .collect();
     (header, rows)

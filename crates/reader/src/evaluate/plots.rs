@@ -13,7 +13,12 @@ const FAMILY: &str = "sans-serif";
 /// Columns and rows of a plot.
 const SIZE: (u32, u32) = (720, 540);
 /// Blue, orange, green and purple that the colour-blind tell apart (Okabe and Ito 2008).
-const COLOURS: [RGBColor; 4] = [RGBColor(0, 114, 178), RGBColor(213, 94, 0), RGBColor(0, 158, 115), RGBColor(204, 121, 167)];
+const COLOURS: [RGBColor; 4] = [
+    RGBColor(0, 114, 178),
+    RGBColor(213, 94, 0),
+    RGBColor(0, 158, 115),
+    RGBColor(204, 121, 167),
+];
 
 /// What to draw.
 #[derive(Debug, Clone)]
@@ -56,7 +61,13 @@ impl Plot {
     #[must_use]
     pub fn roc(curves: &[(String, Vec<Point>)]) -> Self {
         let line = |points: &[Point]| {
-            std::iter::once((0.0, 0.0)).chain(points.iter().map(|p| (p.false_positive_rate, p.true_positive_rate))).collect()
+            std::iter::once((0.0, 0.0))
+                .chain(
+                    points
+                        .iter()
+                        .map(|p| (p.false_positive_rate, p.true_positive_rate)),
+                )
+                .collect()
         };
         Self::Lines {
             title: "Receiver operating characteristic".into(),
@@ -71,7 +82,12 @@ impl Plot {
     /// Precision-recall curves.
     #[must_use]
     pub fn precision_recall(curves: &[(String, Vec<Point>)]) -> Self {
-        let line = |points: &[Point]| points.iter().map(|p| (p.true_positive_rate, p.precision)).collect();
+        let line = |points: &[Point]| {
+            points
+                .iter()
+                .map(|p| (p.true_positive_rate, p.precision))
+                .collect()
+        };
         Self::Lines {
             title: "Precision and recall".into(),
             axes: ("recall".into(), "precision".into()),
@@ -90,7 +106,9 @@ impl Plot {
         let mut text = String::new();
         {
             let area = SVGBackend::with_string(&mut text, SIZE).into_drawing_area();
-            self.draw(&area).and_then(|()| area.present()).map_err(failed)?;
+            self.draw(&area)
+                .and_then(|()| area.present())
+                .map_err(failed)?;
         }
         Ok(text.into_bytes())
     }
@@ -105,7 +123,9 @@ impl Plot {
         let mut rgb = vec![255; 3 * w * h];
         {
             let area = BitMapBackend::with_buffer(&mut rgb, SIZE).into_drawing_area();
-            self.draw(&area).and_then(|()| area.present()).map_err(failed)?;
+            self.draw(&area)
+                .and_then(|()| area.present())
+                .map_err(failed)?;
         }
         crate::predict::png_rgb(&rgb, w, h)
     }
@@ -113,9 +133,20 @@ impl Plot {
     fn draw<DB: DrawingBackend>(&self, area: &DrawingArea<DB, Shift>) -> Drawn<DB> {
         area.fill(&WHITE)?;
         match self {
-            Self::Lines { title, axes, x, y, series, diagonal } => lines(area, title, axes, (*x, *y), series, *diagonal),
+            Self::Lines {
+                title,
+                axes,
+                x,
+                y,
+                series,
+                diagonal,
+            } => lines(area, title, axes, (*x, *y), series, *diagonal),
             Self::Reliability { title, bins } => reliability(area, title, bins),
-            Self::Matrix { title, classes, counts } => matrix(area, title, classes, counts),
+            Self::Matrix {
+                title,
+                classes,
+                counts,
+            } => matrix(area, title, classes, counts),
         }
     }
 }
@@ -155,7 +186,10 @@ fn lines<DB: DrawingBackend>(
         .bold_line_style(RGBColor(225, 225, 225))
         .draw()?;
     if diagonal {
-        chart.draw_series(LineSeries::new([(x.0, y.0), (x.1, y.1)], RGBColor(160, 160, 160)))?;
+        chart.draw_series(LineSeries::new(
+            [(x.0, y.0), (x.1, y.1)],
+            RGBColor(160, 160, 160),
+        ))?;
     }
     for (i, (name, points)) in series.iter().enumerate() {
         let colour = COLOURS[i % COLOURS.len()];
@@ -166,7 +200,11 @@ fn lines<DB: DrawingBackend>(
             .legend(move |(x, y)| PathElement::new([(x, y), (x + 22, y)], style));
     }
     if series.len() > 1 || series.first().is_some_and(|s| !s.0.is_empty()) {
-        let corner = if diagonal { SeriesLabelPosition::LowerRight } else { SeriesLabelPosition::MiddleRight };
+        let corner = if diagonal {
+            SeriesLabelPosition::LowerRight
+        } else {
+            SeriesLabelPosition::MiddleRight
+        };
         chart
             .configure_series_labels()
             .position(corner)
@@ -178,7 +216,11 @@ fn lines<DB: DrawingBackend>(
     Ok(())
 }
 
-fn reliability<DB: DrawingBackend>(area: &DrawingArea<DB, Shift>, title: &str, bins: &[Bin]) -> Drawn<DB> {
+fn reliability<DB: DrawingBackend>(
+    area: &DrawingArea<DB, Shift>,
+    title: &str,
+    bins: &[Bin],
+) -> Drawn<DB> {
     let mut chart = ChartBuilder::on(area)
         .caption(title, (FAMILY, 22))
         .margin(14)
@@ -197,12 +239,22 @@ fn reliability<DB: DrawingBackend>(area: &DrawingArea<DB, Shift>, title: &str, b
     let width = 1.0 / bins.len().max(1) as f64;
     for (i, bin) in bins.iter().enumerate().filter(|(_, b)| b.n > 0) {
         let left = i as f64 * width;
-        let bar = Rectangle::new([(left + 0.1 * width, 0.0), (left + 0.9 * width, bin.came)], COLOURS[0].mix(0.75).filled());
+        let bar = Rectangle::new(
+            [(left + 0.1 * width, 0.0), (left + 0.9 * width, bin.came)],
+            COLOURS[0].mix(0.75).filled(),
+        );
         chart.draw_series(std::iter::once(bar))?;
-        let n = Text::new(bin.n.to_string(), (left + 0.25 * width, (bin.came + 0.05).min(0.99)), (FAMILY, 14));
+        let n = Text::new(
+            bin.n.to_string(),
+            (left + 0.25 * width, (bin.came + 0.05).min(0.99)),
+            (FAMILY, 14),
+        );
         chart.draw_series(std::iter::once(n))?;
     }
-    chart.draw_series(LineSeries::new([(0.0, 0.0), (1.0, 1.0)], BLACK.stroke_width(1)))?;
+    chart.draw_series(LineSeries::new(
+        [(0.0, 0.0), (1.0, 1.0)],
+        BLACK.stroke_width(1),
+    ))?;
     Ok(())
 }
 
@@ -217,7 +269,11 @@ fn matrix<DB: DrawingBackend>(
     let (left, top) = (190, 90);
     let cell = ((w - left - 30) / n).min((h - top - 60) / n);
     let dark = TextStyle::from((FAMILY, 17)).color(&BLACK);
-    area.draw_text(title, &TextStyle::from((FAMILY, 22)).color(&BLACK), (left, 20))?;
+    area.draw_text(
+        title,
+        &TextStyle::from((FAMILY, 22)).color(&BLACK),
+        (left, 20),
+    )?;
     area.draw_text("verdict", &dark, (left, 52))?;
     area.draw_text("truth", &dark, (20, top - 24))?;
     for (row, line) in counts.iter().enumerate() {
@@ -227,11 +283,22 @@ fn matrix<DB: DrawingBackend>(
         for (column, count) in line.iter().enumerate() {
             let x = left + column as i32 * cell;
             let share = f64::from(*count) / f64::from(total.max(1));
-            area.draw(&Rectangle::new([(x, y), (x + cell - 3, y + cell - 3)], COLOURS[0].mix(0.08 + 0.8 * share).filled()))?;
+            area.draw(&Rectangle::new(
+                [(x, y), (x + cell - 3, y + cell - 3)],
+                COLOURS[0].mix(0.08 + 0.8 * share).filled(),
+            ))?;
             let ink = if share > 0.55 { &WHITE } else { &BLACK };
             let style = TextStyle::from((FAMILY, 18)).color(ink);
-            area.draw_text(&format!("{count}"), &style, (x + cell / 2 - 18, y + cell / 2 - 18))?;
-            area.draw_text(&format!("{:.0} %", share * 100.0), &style, (x + cell / 2 - 18, y + cell / 2 + 4))?;
+            area.draw_text(
+                &format!("{count}"),
+                &style,
+                (x + cell / 2 - 18, y + cell / 2 - 18),
+            )?;
+            area.draw_text(
+                &format!("{:.0} %", share * 100.0),
+                &style,
+                (x + cell / 2 - 18, y + cell / 2 + 4),
+            )?;
         }
     }
     for (column, name) in classes.iter().enumerate() {
@@ -246,13 +313,32 @@ mod tests {
 
     #[test]
     fn every_kind_draws_as_svg_and_as_png() {
-        let point = |t: f64| Point { threshold: 1.0 - t, false_positive_rate: t * t, true_positive_rate: t, precision: 1.0 - t / 2.0 };
+        let point = |t: f64| Point {
+            threshold: 1.0 - t,
+            false_positive_rate: t * t,
+            true_positive_rate: t,
+            precision: 1.0 - t / 2.0,
+        };
         let curve: Vec<Point> = (0..=20).map(|i| point(f64::from(i) / 20.0)).collect();
-        let bins = vec![Bin { n: 4, said: 0.3, came: 0.25 }, Bin { n: 9, said: 0.8, came: 0.85 }];
+        let bins = vec![
+            Bin {
+                n: 4,
+                said: 0.3,
+                came: 0.25,
+            },
+            Bin {
+                n: 9,
+                said: 0.8,
+                came: 0.85,
+            },
+        ];
         let plots = [
             Plot::roc(&[("fractured".into(), curve.clone())]),
             Plot::precision_recall(&[("fractured".into(), curve)]),
-            Plot::Reliability { title: "Reliability".into(), bins },
+            Plot::Reliability {
+                title: "Reliability".into(),
+                bins,
+            },
             Plot::Matrix {
                 title: "Confusion".into(),
                 classes: vec!["non_fractured".into(), "fractured".into()],

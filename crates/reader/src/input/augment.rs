@@ -123,7 +123,10 @@ impl Affine {
             frame.top as f32 / size,
         ];
         let forward = compose(&turn, &fit);
-        Self { forward, back: invert(&forward) }
+        Self {
+            forward,
+            back: invert(&forward),
+        }
     }
 }
 
@@ -190,7 +193,11 @@ fn turn(how: &Augment, rng: &mut Rng) -> [f32; 6] {
     let stretch = around(rng, how.stretch).exp();
     let (zx, zy) = (zoom * stretch, zoom / stretch);
     let fx = if rng.unit() < how.flip { -zx } else { zx };
-    let fy = if rng.unit() < how.flip_vertical { -zy } else { zy };
+    let fy = if rng.unit() < how.flip_vertical {
+        -zy
+    } else {
+        zy
+    };
     let (dx, dy) = (around(rng, how.shift), around(rng, how.shift));
     let centre = [1.0, 0.0, -0.5, 0.0, 1.0, -0.5];
     let turned = [cos * fx, -sin * fy, 0.5 + dx, sin * fx, cos * fy, 0.5 + dy];
@@ -216,7 +223,10 @@ fn resample(image: &Image, size: usize, affine: &Affine, frame: &Frame) -> Image
     let m = pixel_map(&affine.back, image, size);
     let offsets: Vec<(f32, f32)> = (0..n * n)
         .map(|i| {
-            let (u, v) = (((i % n) as f32 + 0.5) / n as f32, ((i / n) as f32 + 0.5) / n as f32);
+            let (u, v) = (
+                ((i % n) as f32 + 0.5) / n as f32,
+                ((i / n) as f32 + 0.5) / n as f32,
+            );
             (m[0] * u + m[1] * v + m[2], m[3] * u + m[4] * v + m[5])
         })
         .collect();
@@ -226,11 +236,18 @@ fn resample(image: &Image, size: usize, affine: &Affine, frame: &Frame) -> Image
         for column in 0..size {
             let (u, v) = (column as f32, row as f32);
             let (x, y) = (m[0] * u + m[1] * v, m[3] * u + m[4] * v);
-            let sum: f32 = offsets.iter().map(|(dx, dy)| bilinear(image, x + dx, y + dy)).sum();
+            let sum: f32 = offsets
+                .iter()
+                .map(|(dx, dy)| bilinear(image, x + dx, y + dy))
+                .sum();
             pixels.push(sum * share);
         }
     }
-    Image { width: size, height: size, pixels }
+    Image {
+        width: size,
+        height: size,
+        pixels,
+    }
 }
 
 /// From pixels of the square to pixels of the picture, where a pixel's value stands at its centre.
@@ -257,7 +274,10 @@ fn bilinear(image: &Image, x: f32, y: f32) -> f32 {
     let (ax, ay) = (x - fx, y - fy);
     if x0 >= 0 && y0 >= 0 && x0 + 1 < w && y0 + 1 < h {
         let i = y0 as usize * image.width + x0 as usize;
-        let (top, low) = (&image.pixels[i..i + 2], &image.pixels[i + image.width..i + image.width + 2]);
+        let (top, low) = (
+            &image.pixels[i..i + 2],
+            &image.pixels[i + image.width..i + image.width + 2],
+        );
         let a = top[0] + (top[1] - top[0]) * ax;
         let b = low[0] + (low[1] - low[0]) * ax;
         return a + (b - a) * ay;
@@ -282,15 +302,24 @@ fn tone(square: &mut Image, how: &Augment, rng: &mut Rng) {
     let brightness = around(rng, how.brightness);
     let noise = rng.unit() * how.noise;
     if how.gamma > 0.0 {
-        square.pixels.iter_mut().for_each(|v| *v = v.max(0.0).powf(gamma));
+        square
+            .pixels
+            .iter_mut()
+            .for_each(|v| *v = v.max(0.0).powf(gamma));
     }
     if how.contrast > 0.0 || how.brightness > 0.0 {
         let mean = square.pixels.iter().sum::<f32>() / square.pixels.len() as f32;
         let shift = mean + brightness - mean * contrast;
-        square.pixels.iter_mut().for_each(|v| *v = (*v * contrast + shift).clamp(0.0, 1.0));
+        square
+            .pixels
+            .iter_mut()
+            .for_each(|v| *v = (*v * contrast + shift).clamp(0.0, 1.0));
     }
     if noise > 0.0 {
-        square.pixels.iter_mut().for_each(|v| *v = (*v + grain(rng) * noise).clamp(0.0, 1.0));
+        square
+            .pixels
+            .iter_mut()
+            .for_each(|v| *v = (*v + grain(rng) * noise).clamp(0.0, 1.0));
     }
 }
 
@@ -304,7 +333,12 @@ fn erase(square: &mut Image, (low, high): (f32, f32), rng: &mut Rng) {
     let left = (rng.unit() * (square.width - w + 1) as f32) as usize;
     let top = (rng.unit() * (square.height - h + 1) as f32) as usize;
     let grey = rng.unit();
-    for line in square.pixels.chunks_exact_mut(square.width).skip(top).take(h) {
+    for line in square
+        .pixels
+        .chunks_exact_mut(square.width)
+        .skip(top)
+        .take(h)
+    {
         line[left..left + w].fill(grey);
     }
 }
@@ -318,7 +352,11 @@ mod tests {
         let pixels = (0..width * height)
             .map(|i| ((i % width) as f32 / 9.0).sin() * 0.4 + 0.5)
             .collect();
-        Image { width, height, pixels }
+        Image {
+            width,
+            height,
+            pixels,
+        }
     }
 
     #[test]
@@ -342,7 +380,10 @@ mod tests {
     #[test]
     fn resampling_agrees_with_the_letterbox() {
         let image = picture(512, 512);
-        let how = Augment { zoom: (1.000_01, 1.000_01), ..Augment::none() };
+        let how = Augment {
+            zoom: (1.000_01, 1.000_01),
+            ..Augment::none()
+        };
         let moved = augment(&image, 224, &how, 3).0;
         let boxed = letterbox(&image, 224);
         let inner = |i: &Image| i.pixels[224 * 20..224 * 200].to_vec();
@@ -359,19 +400,37 @@ mod tests {
     /// A bright spot goes where the map says that it goes.
     #[test]
     fn the_map_follows_the_picture() {
-        let mut image = Image { width: 200, height: 140, pixels: vec![0.0; 200 * 140] };
+        let mut image = Image {
+            width: 200,
+            height: 140,
+            pixels: vec![0.0; 200 * 140],
+        };
         for y in 36..46 {
             for x in 146..156 {
                 image.pixels[y * 200 + x] = 1.0;
             }
         }
-        let how = Augment { rotate: 30.0, flip: 0.5, flip_vertical: 0.5, shift: 0.1, zoom: (0.8, 1.2), ..Augment::none() };
+        let how = Augment {
+            rotate: 30.0,
+            flip: 0.5,
+            flip_vertical: 0.5,
+            shift: 0.1,
+            zoom: (0.8, 1.2),
+            ..Augment::none()
+        };
         for seed in 0..20 {
             let (square, affine) = augment(&image, 128, &how, seed);
             let total: f32 = square.pixels.iter().sum();
-            let (x, y) = square.pixels.iter().enumerate().fold((0.0, 0.0), |(x, y), (i, v)| {
-                (x + v * ((i % 128) as f32 + 0.5), y + v * ((i / 128) as f32 + 0.5))
-            });
+            let (x, y) = square
+                .pixels
+                .iter()
+                .enumerate()
+                .fold((0.0, 0.0), |(x, y), (i, v)| {
+                    (
+                        x + v * ((i % 128) as f32 + 0.5),
+                        y + v * ((i / 128) as f32 + 0.5),
+                    )
+                });
             let (ex, ey) = affine.to_output((151.0 / 200.0, 41.0 / 140.0));
             assert!((x / total / 128.0 - ex).abs() < 0.01, "seed {seed}");
             assert!((y / total / 128.0 - ey).abs() < 0.01, "seed {seed}");

@@ -55,7 +55,10 @@ pub fn transfer_syntaxes() -> &'static [(&'static str, &'static str)] {
         ("1.2.840.10008.1.2.4.50", "JPEG Baseline"),
         ("1.2.840.10008.1.2.4.51", "JPEG Extended"),
         ("1.2.840.10008.1.2.4.57", "JPEG Lossless"),
-        ("1.2.840.10008.1.2.4.70", "JPEG Lossless, first-order prediction"),
+        (
+            "1.2.840.10008.1.2.4.70",
+            "JPEG Lossless, first-order prediction",
+        ),
         ("1.2.840.10008.1.2.4.90", "JPEG 2000 Lossless"),
         ("1.2.840.10008.1.2.4.91", "JPEG 2000"),
         ("1.2.840.10008.1.2.5", "RLE Lossless"),
@@ -70,7 +73,9 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Parts, Error> {
             "the DICOM transfer syntax {syntax} is not read: export the image uncompressed, as JPEG, JPEG 2000 or RLE"
         )));
     }
-    let object = OpenFileOptions::new().from_reader(Cursor::new(bytes)).map_err(|e| damaged(&e))?;
+    let object = OpenFileOptions::new()
+        .from_reader(Cursor::new(bytes))
+        .map_err(|e| damaged(&e))?;
     let layout = Layout::of(&object)?;
     limits.check(layout.columns, layout.rows)?;
     let mut warnings = Vec::new();
@@ -105,7 +110,9 @@ fn damaged(e: &dyn std::fmt::Display) -> Error {
 }
 
 fn missing(what: &str) -> Error {
-    Error::Input(format!("the DICOM file has no {what}: it holds no image, or was cut; export the image itself"))
+    Error::Input(format!(
+        "the DICOM file has no {what}: it holds no image, or was cut; export the image itself"
+    ))
 }
 
 fn text(object: &InMemDicomObject, tag: Tag) -> Option<String> {
@@ -143,7 +150,11 @@ impl Layout {
         let allocated = need(tags::BITS_ALLOCATED, "Bits Allocated")?;
         let stored = number(object, tags::BITS_STORED).unwrap_or(allocated);
         let high = number(object, tags::HIGH_BIT).unwrap_or(stored.saturating_sub(1));
-        let frames = object.get(tags::FRAMES).and_then(|e| e.to_int::<u32>().ok()).unwrap_or(1).max(1);
+        let frames = object
+            .get(tags::FRAMES)
+            .and_then(|e| e.to_int::<u32>().ok())
+            .unwrap_or(1)
+            .max(1);
         let layout = Self {
             rows: usize::from(need(tags::ROWS, "Rows")?),
             columns: usize::from(need(tags::COLUMNS, "Columns")?),
@@ -154,7 +165,8 @@ impl Layout {
             signed: number(object, tags::REPRESENTATION) == Some(1),
             planar: number(object, tags::PLANAR) == Some(1),
             frames,
-            photometric: text(object, tags::PHOTOMETRIC).unwrap_or_else(|| "MONOCHROME2".to_owned()),
+            photometric: text(object, tags::PHOTOMETRIC)
+                .unwrap_or_else(|| "MONOCHROME2".to_owned()),
         };
         layout.check()?;
         Ok(layout)
@@ -195,7 +207,11 @@ impl Layout {
             return 0;
         }
         let frame = if self.frames == 2 { 0 } else { self.frames / 2 };
-        warnings.push(format!("the file has {} frames; only frame {} is read", self.frames, frame + 1));
+        warnings.push(format!(
+            "the file has {} frames; only frame {} is read",
+            self.frames,
+            frame + 1
+        ));
         frame
     }
 }
@@ -208,17 +224,28 @@ fn samples(
     frame: u32,
     limits: &Limits,
 ) -> Result<Samples, Error> {
-    let data = object.get(tags::PIXEL_DATA).ok_or_else(|| missing("Pixel Data"))?;
+    let data = object
+        .get(tags::PIXEL_DATA)
+        .ok_or_else(|| missing("Pixel Data"))?;
     let samples = match syntax {
         "1.2.840.10008.1.2.5" => {
-            let decoded = object.decode_pixel_data_frame(frame).map_err(|e| damaged(&e))?;
+            let decoded = object
+                .decode_pixel_data_frame(frame)
+                .map_err(|e| damaged(&e))?;
             native(decoded.data(), layout, false)?
         }
-        "1.2.840.10008.1.2.4.90" | "1.2.840.10008.1.2.4.91" => jpeg2000(&stream(data, layout, frame)?, limits)?,
-        s if s.starts_with("1.2.840.10008.1.2.4.") => jpeg::complete(&stream(data, layout, frame)?, limits)?,
+        "1.2.840.10008.1.2.4.90" | "1.2.840.10008.1.2.4.91" => {
+            jpeg2000(&stream(data, layout, frame)?, limits)?
+        }
+        s if s.starts_with("1.2.840.10008.1.2.4.") => {
+            jpeg::complete(&stream(data, layout, frame)?, limits)?
+        }
         _ => {
             let bytes = data.to_bytes().map_err(|e| damaged(&e))?;
-            let start = layout.frame_bytes().checked_mul(frame as usize).ok_or_else(|| missing("such a frame"))?;
+            let start = layout
+                .frame_bytes()
+                .checked_mul(frame as usize)
+                .ok_or_else(|| missing("such a frame"))?;
             let end = start.saturating_add(layout.frame_bytes());
             let cut = || {
                 Error::Input(format!(
@@ -227,13 +254,24 @@ fn samples(
                     layout.frame_bytes()
                 ))
             };
-            native(bytes.get(start..end).ok_or_else(cut)?, layout, layout.planar)?
+            native(
+                bytes.get(start..end).ok_or_else(cut)?,
+                layout,
+                layout.planar,
+            )?
         }
     };
-    if (samples.width, samples.height, samples.channels) != (layout.columns, layout.rows, layout.samples) {
+    if (samples.width, samples.height, samples.channels)
+        != (layout.columns, layout.rows, layout.samples)
+    {
         return Err(Error::Input(format!(
             "the DICOM header says {} x {} in {} sample(s), the image inside is {} x {} in {}: the file is damaged",
-            layout.columns, layout.rows, layout.samples, samples.width, samples.height, samples.channels
+            layout.columns,
+            layout.rows,
+            layout.samples,
+            samples.width,
+            samples.height,
+            samples.channels
         )));
     }
     Ok(samples)
@@ -246,20 +284,35 @@ fn native(bytes: &[u8], layout: &Layout, planar: bool) -> Result<Samples, Error>
     }
     let bytes = &bytes[..layout.frame_bytes()];
     let mut values: Vec<u16> = if layout.allocated == 16 {
-        bytes.chunks_exact(2).map(|b| u16::from_le_bytes([b[0], b[1]])).collect()
+        bytes
+            .chunks_exact(2)
+            .map(|b| u16::from_le_bytes([b[0], b[1]]))
+            .collect()
     } else {
         bytes.iter().map(|b| u16::from(*b)).collect()
     };
     if planar && layout.samples == 3 {
         let n = layout.rows * layout.columns;
-        values = (0..n).flat_map(|i| [values[i], values[n + i], values[2 * n + i]]).collect();
+        values = (0..n)
+            .flat_map(|i| [values[i], values[n + i], values[2 * n + i]])
+            .collect();
     }
     if layout.samples == 3 && layout.photometric.starts_with("YBR_FULL") {
         for p in values.chunks_exact_mut(3) {
             // The luma is the grey value; for a picture without hue all three channels are equal.
-            let (y, b, r) = (f32::from(p[0]), f32::from(p[1]) - 128.0, f32::from(p[2]) - 128.0);
-            let rgb = [y + 1.402 * r, y - 0.344_136 * b - 0.714_136 * r, y + 1.772 * b];
-            p.iter_mut().zip(rgb).for_each(|(to, v)| *to = v.round().clamp(0.0, 255.0) as u16);
+            let (y, b, r) = (
+                f32::from(p[0]),
+                f32::from(p[1]) - 128.0,
+                f32::from(p[2]) - 128.0,
+            );
+            let rgb = [
+                y + 1.402 * r,
+                y - 0.344_136 * b - 0.714_136 * r,
+                y + 1.772 * b,
+            ];
+            p.iter_mut()
+                .zip(rgb)
+                .for_each(|(to, v)| *to = v.round().clamp(0.0, 255.0) as u16);
         }
     }
     Ok(Samples {
@@ -274,7 +327,9 @@ fn native(bytes: &[u8], layout: &Layout, planar: bool) -> Result<Samples, Error>
 /// The code stream of one frame, out of its fragments (PS3.5 A.4). A frame may be spread over
 /// several fragments; each frame begins with its format's start marker.
 fn stream<'a>(data: &'a InMemElement, layout: &Layout, frame: u32) -> Result<Cow<'a, [u8]>, Error> {
-    let fragments = data.fragments().ok_or_else(|| missing("encapsulated pixel data"))?;
+    let fragments = data
+        .fragments()
+        .ok_or_else(|| missing("encapsulated pixel data"))?;
     if fragments.len() == layout.frames as usize {
         return Ok(Cow::Borrowed(&fragments[frame as usize]));
     }
@@ -282,17 +337,29 @@ fn stream<'a>(data: &'a InMemElement, layout: &Layout, frame: u32) -> Result<Cow
         return Ok(Cow::Owned(fragments.concat()));
     }
     let begins = |f: &[u8]| {
-        f.starts_with(&[0xFF, 0xD8]) || f.starts_with(&[0xFF, 0x4F, 0xFF, 0x51]) || f.get(4..8) == Some(b"jP  ")
+        f.starts_with(&[0xFF, 0xD8])
+            || f.starts_with(&[0xFF, 0x4F, 0xFF, 0x51])
+            || f.get(4..8) == Some(b"jP  ")
     };
-    let starts: Vec<usize> = (0..fragments.len()).filter(|i| begins(&fragments[*i])).collect();
-    let start = *starts.get(frame as usize).ok_or_else(|| missing("such a frame"))?;
-    let end = starts.get(frame as usize + 1).copied().unwrap_or(fragments.len());
+    let starts: Vec<usize> = (0..fragments.len())
+        .filter(|i| begins(&fragments[*i]))
+        .collect();
+    let start = *starts
+        .get(frame as usize)
+        .ok_or_else(|| missing("such a frame"))?;
+    let end = starts
+        .get(frame as usize + 1)
+        .copied()
+        .unwrap_or(fragments.len());
     Ok(Cow::Owned(fragments[start..end].concat()))
 }
 
 /// JPEG 2000 (ITU-T T.800), by a decoder without unsafe code.
 fn jpeg2000(bytes: &[u8], limits: &Limits) -> Result<Samples, Error> {
-    let settings = hayro_jpeg2000::DecodeSettings { resolve_palette_indices: false, ..Default::default() };
+    let settings = hayro_jpeg2000::DecodeSettings {
+        resolve_palette_indices: false,
+        ..Default::default()
+    };
     let picture = hayro_jpeg2000::Image::new(bytes, &settings).map_err(|e| damaged(&e))?;
     let (width, height) = (picture.width() as usize, picture.height() as usize);
     limits.check(width, height)?;
@@ -300,15 +367,26 @@ fn jpeg2000(bytes: &[u8], limits: &Limits) -> Result<Samples, Error> {
     let decoded = picture.decode(&mut context).map_err(|e| damaged(&e))?;
     let components = decoded.components();
     let channels = components.len();
-    let first = components.first().ok_or_else(|| missing("JPEG 2000 component"))?;
+    let first = components
+        .first()
+        .ok_or_else(|| missing("JPEG 2000 component"))?;
     let bits = u16::from(first.bit_depth());
-    if components.iter().any(|c| c.samples().len() != width * height) {
-        return Err(Error::Input("the JPEG 2000 image has parts of different sizes: export it again".into()));
+    if components
+        .iter()
+        .any(|c| c.samples().len() != width * height)
+    {
+        return Err(Error::Input(
+            "the JPEG 2000 image has parts of different sizes: export it again".into(),
+        ));
     }
     // The decoder adds the level shift of unsigned samples (T.800 G.1.2) to signed ones too; they
     // are taken back and stored in two's complement, as DICOM stores them.
     let steps = 2.0f32.powi(i32::from(bits.clamp(1, 16)));
-    let shift = if signed_components(bytes) { steps / 2.0 } else { 0.0 };
+    let shift = if signed_components(bytes) {
+        steps / 2.0
+    } else {
+        0.0
+    };
     let mut values = Vec::with_capacity(width * height * channels);
     for i in 0..width * height {
         for component in components {
@@ -316,7 +394,13 @@ fn jpeg2000(bytes: &[u8], limits: &Limits) -> Result<Samples, Error> {
             values.push((value as i32) as u16);
         }
     }
-    Ok(Samples { width, height, channels, bits, values })
+    Ok(Samples {
+        width,
+        height,
+        channels,
+        bits,
+        values,
+    })
 }
 
 /// The sign bit of the first component in the SIZ segment (T.800 A.5.1), also inside a JP2 file.
@@ -330,7 +414,9 @@ fn colour(samples: &Samples, limits: &Limits) -> Image {
     let scale = 1.0 / f32::from(if samples.bits > 8 { u16::MAX } else { 255 });
     let value = |i: usize| f32::from(samples.values[i]) * scale;
     let factor = limits.factor(samples.width, samples.height);
-    gather(samples.width, samples.height, factor, |i| luma(value(3 * i), value(3 * i + 1), value(3 * i + 2)))
+    gather(samples.width, samples.height, factor, |i| {
+        luma(value(3 * i), value(3 * i + 1), value(3 * i + 2))
+    })
 }
 
 /// Stored values to grey: modality transform, VOI transform, polarity. All three depend on the
@@ -344,10 +430,18 @@ fn grey(
 ) -> Result<Image, Error> {
     let decode = Stored::of(layout);
     let mut histogram = vec![0u32; 1 << layout.stored];
-    samples.values.iter().for_each(|v| histogram[decode.index(*v)] += 1);
+    samples
+        .values
+        .iter()
+        .for_each(|v| histogram[decode.index(*v)] += 1);
     let modality = Modality::of(object, layout)?;
-    let values: Vec<f64> = (0..histogram.len()).map(|i| modality.apply(decode.value(i))).collect();
-    let padding = object.get(tags::PADDING).and_then(|e| e.to_int::<i64>().ok()).map(|p| decode.index(p as u16));
+    let values: Vec<f64> = (0..histogram.len())
+        .map(|i| modality.apply(decode.value(i)))
+        .collect();
+    let padding = object
+        .get(tags::PADDING)
+        .and_then(|e| e.to_int::<i64>().ok())
+        .map(|p| decode.index(p as u16));
     let mut table = match Voi::of(object, layout)? {
         Some(voi) => voi.table(&values),
         // Eight bits without a window are meant as they are; more are raw from the detector.
@@ -358,7 +452,10 @@ fn grey(
         let wider = stretch(&values, &histogram, padding);
         if !flat(&wider, &histogram) {
             table = wider;
-            warnings.push("the file's window shows nothing; the whole range of values is shown instead".to_owned());
+            warnings.push(
+                "the file's window shows nothing; the whole range of values is shown instead"
+                    .to_owned(),
+            );
         }
     }
     if layout.photometric == "MONOCHROME1" {
@@ -368,7 +465,9 @@ fn grey(
         table[padding] = 0.0;
     }
     let factor = limits.factor(samples.width, samples.height);
-    Ok(gather(samples.width, samples.height, factor, |i| table[decode.index(samples.values[i])]))
+    Ok(gather(samples.width, samples.height, factor, |i| {
+        table[decode.index(samples.values[i])]
+    }))
 }
 
 /// Where the stored bits lie in a sample, and what they are worth.
@@ -381,8 +480,16 @@ struct Stored {
 impl Stored {
     fn of(layout: &Layout) -> Self {
         let mask = ((1u32 << layout.stored) - 1) as u16;
-        let sign = if layout.signed { 1 << (layout.stored - 1) } else { 0 };
-        Self { shift: layout.high + 1 - layout.stored, mask, sign }
+        let sign = if layout.signed {
+            1 << (layout.stored - 1)
+        } else {
+            0
+        };
+        Self {
+            shift: layout.high + 1 - layout.stored,
+            mask,
+            sign,
+        }
     }
 
     #[inline]
@@ -394,7 +501,11 @@ impl Stored {
     fn value(&self, index: usize) -> i32 {
         // An index has at most 16 bits.
         let v = index as i32;
-        if self.sign != 0 && v >= self.sign { v - 2 * self.sign } else { v }
+        if self.sign != 0 && v >= self.sign {
+            v - 2 * self.sign
+        } else {
+            v
+        }
     }
 }
 
@@ -409,17 +520,37 @@ impl Lut {
     fn of(object: &InMemDicomObject, sequence: Tag, signed: bool) -> Option<Self> {
         let item = object.get(sequence)?.items()?.first()?;
         let descriptor = item.get(tags::LUT_DESCRIPTOR)?.to_multi_int::<i32>().ok()?;
-        let [count, first, bits] = *descriptor.as_slice() else { return None };
+        let [count, first, bits] = *descriptor.as_slice() else {
+            return None;
+        };
         // The descriptor's words are unsigned or signed by the data they stand for.
-        let first = if signed { i32::from(first as u16 as i16) } else { i32::from(first as u16) };
-        let mut entries: Vec<u16> = item.get(tags::LUT_DATA)?.to_multi_int::<i32>().ok()?.iter().map(|v| *v as u16).collect();
-        let count = if count as u16 == 0 { 65_536 } else { usize::from(count as u16) };
+        let first = if signed {
+            i32::from(first as u16 as i16)
+        } else {
+            i32::from(first as u16)
+        };
+        let mut entries: Vec<u16> = item
+            .get(tags::LUT_DATA)?
+            .to_multi_int::<i32>()
+            .ok()?
+            .iter()
+            .map(|v| *v as u16)
+            .collect();
+        let count = if count as u16 == 0 {
+            65_536
+        } else {
+            usize::from(count as u16)
+        };
         if entries.len() * 2 == count {
             // Two 8-bit entries per word.
             entries = entries.iter().flat_map(|v| [v & 0xFF, v >> 8]).collect();
         }
         entries.truncate(count);
-        (!entries.is_empty()).then_some(Self { first, entries, bits: (bits as u16).clamp(8, 16) })
+        (!entries.is_empty()).then_some(Self {
+            first,
+            entries,
+            bits: (bits as u16).clamp(8, 16),
+        })
     }
 
     fn apply(&self, value: f64) -> u16 {
@@ -441,9 +572,14 @@ impl Modality {
         }
         let slope = real(object, tags::SLOPE).unwrap_or(1.0);
         if slope == 0.0 {
-            return Err(Error::Input("the DICOM file has a rescale slope of 0: export it again".into()));
+            return Err(Error::Input(
+                "the DICOM file has a rescale slope of 0: export it again".into(),
+            ));
         }
-        Ok(Self::Linear { slope, intercept: real(object, tags::INTERCEPT).unwrap_or(0.0) })
+        Ok(Self::Linear {
+            slope,
+            intercept: real(object, tags::INTERCEPT).unwrap_or(0.0),
+        })
     }
 
     fn apply(&self, stored: i32) -> f64 {
@@ -467,7 +603,10 @@ impl Voi {
         if let Some(lut) = Lut::of(object, tags::VOI_LUT, layout.signed) {
             return Ok(Some(Self::Table(lut)));
         }
-        let (Some(center), Some(width)) = (real(object, tags::WINDOW_CENTER), real(object, tags::WINDOW_WIDTH)) else {
+        let (Some(center), Some(width)) = (
+            real(object, tags::WINDOW_CENTER),
+            real(object, tags::WINDOW_WIDTH),
+        ) else {
             return Ok(None);
         };
         let voi = match text(object, tags::VOI_FUNCTION).as_deref() {
@@ -483,18 +622,30 @@ impl Voi {
     /// All stored values, smallest black.
     fn full(layout: &Layout) -> Self {
         let steps = f64::from(1u32 << layout.stored) - 1.0;
-        let low = if layout.signed { -f64::from(1u32 << (layout.stored - 1)) } else { 0.0 };
-        Self::Exact { center: low + steps / 2.0, width: steps }
+        let low = if layout.signed {
+            -f64::from(1u32 << (layout.stored - 1))
+        } else {
+            0.0
+        };
+        Self::Exact {
+            center: low + steps / 2.0,
+            width: steps,
+        }
     }
 
     fn table(&self, values: &[f64]) -> Vec<f32> {
-        values.iter().map(|v| self.apply(*v).clamp(0.0, 1.0) as f32).collect()
+        values
+            .iter()
+            .map(|v| self.apply(*v).clamp(0.0, 1.0) as f32)
+            .collect()
     }
 
     fn apply(&self, v: f64) -> f64 {
         match self {
             Self::Table(lut) => f64::from(lut.apply(v)) / (f64::from(1u32 << lut.bits) - 1.0),
-            Self::Linear { center, width } if *width == 1.0 => f64::from(u8::from(v > center - 0.5)),
+            Self::Linear { center, width } if *width == 1.0 => {
+                f64::from(u8::from(v > center - 0.5))
+            }
             Self::Linear { center, width } => (v - (center - 0.5)) / (width - 1.0) + 0.5,
             Self::Exact { center, width } => (v - center) / width + 0.5,
             Self::Sigmoid { center, width } => 1.0 / (1.0 + (-4.0 * (v - center) / width).exp()),
@@ -504,7 +655,9 @@ impl Voi {
 
 /// Without a window: from the value below which 0.1 % of the pixels lie to that of 99.9 %.
 fn stretch(values: &[f64], histogram: &[u32], padding: Option<usize>) -> Vec<f32> {
-    let mut order: Vec<usize> = (0..values.len()).filter(|i| histogram[*i] > 0 && Some(*i) != padding).collect();
+    let mut order: Vec<usize> = (0..values.len())
+        .filter(|i| histogram[*i] > 0 && Some(*i) != padding)
+        .collect();
     order.sort_by(|a, b| values[*a].total_cmp(&values[*b]));
     let total: u64 = order.iter().map(|i| u64::from(histogram[*i])).sum();
     let at = |share: f64| {
@@ -517,14 +670,22 @@ fn stretch(values: &[f64], histogram: &[u32], padding: Option<usize>) -> Vec<f32
     };
     let (low, high) = (at(0.001), at(0.999));
     let width = if high > low { high - low } else { 1.0 };
-    values.iter().map(|v| ((v - low) / width).clamp(0.0, 1.0) as f32).collect()
+    values
+        .iter()
+        .map(|v| ((v - low) / width).clamp(0.0, 1.0) as f32)
+        .collect()
 }
 
 /// Whether hardly a pixel differs from the others.
 fn flat(table: &[f32], histogram: &[u32]) -> bool {
     let total: u64 = histogram.iter().map(|n| u64::from(*n)).sum();
     let share = |is: &dyn Fn(f32) -> bool| {
-        let n: u64 = histogram.iter().zip(table).filter(|(_, v)| is(**v)).map(|(n, _)| u64::from(*n)).sum();
+        let n: u64 = histogram
+            .iter()
+            .zip(table)
+            .filter(|(_, v)| is(**v))
+            .map(|(n, _)| u64::from(*n))
+            .sum();
         n as f64 / total as f64
     };
     share(&|v| v <= 0.01) > 0.995 || share(&|v| v >= 0.99) > 0.995
@@ -534,7 +695,9 @@ fn flat(table: &[f32], histogram: &[u32]) -> bool {
 /// viewer's right, where Patient Orientation (PS3.3 C.7.6.1.1.1) says how it lies and the turn is
 /// one of those that acquisition and export produce.
 fn upright(orientation: Option<&str>) -> (u8, Option<String>) {
-    let Some((row, column)) = orientation.and_then(|o| o.split_once('\\')) else { return (1, None) };
+    let Some((row, column)) = orientation.and_then(|o| o.split_once('\\')) else {
+        return (1, None);
+    };
     let first = |s: &str| s.trim().chars().next().unwrap_or(' ');
     let turn = match (first(row), first(column)) {
         // Upside down: turn by half, or mirror top and bottom.

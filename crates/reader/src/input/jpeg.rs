@@ -16,7 +16,12 @@ type Parts = (Image, Meta, Vec<String>);
 /// (lossless, 12 bits, arithmetic coding) goes the complete one.
 pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Parts, Error> {
     match header(bytes)? {
-        Header { precision: 8, lossless: false, width, height } => {
+        Header {
+            precision: 8,
+            lossless: false,
+            width,
+            height,
+        } => {
             limits.check(width, height)?;
             fast(bytes, limits)
         }
@@ -38,12 +43,15 @@ struct Header {
 }
 
 fn header(bytes: &[u8]) -> Result<Header, Error> {
-    let cut = || Error::Input("the JPEG file ends before its picture begins: export it again".into());
+    let cut =
+        || Error::Input("the JPEG file ends before its picture begins: export it again".into());
     let mut at = 2;
     loop {
         let marker = *bytes.get(at + 1).ok_or_else(cut)?;
         if bytes[at] != 0xFF {
-            return Err(Error::Input("the JPEG file is damaged in its header: export it again".into()));
+            return Err(Error::Input(
+                "the JPEG file is damaged in its header: export it again".into(),
+            ));
         }
         match marker {
             // Fill bytes and markers without a segment.
@@ -68,16 +76,27 @@ fn header(bytes: &[u8]) -> Result<Header, Error> {
 }
 
 fn fast(bytes: &[u8], limits: &Limits) -> Result<Parts, Error> {
-    let damaged = |e: &dyn std::fmt::Display| Error::Input(format!("the JPEG file is damaged ({e}): export it again"));
+    let damaged = |e: &dyn std::fmt::Display| {
+        Error::Input(format!("the JPEG file is damaged ({e}): export it again"))
+    };
     let mut warnings = Vec::new();
     let mut decoder = JpegDecoder::new(ZCursor::new(bytes));
     decoder.set_options(options(limits));
     decoder.decode_headers().map_err(|e| damaged(&e))?;
     let grey = decoder.input_colorspace() == Some(ColorSpace::Luma);
-    let out = if grey { ColorSpace::Luma } else { ColorSpace::RGB };
-    let (width, height) = decoder.info().map_or((0, 0), |i| (usize::from(i.width), usize::from(i.height)));
+    let out = if grey {
+        ColorSpace::Luma
+    } else {
+        ColorSpace::RGB
+    };
+    let (width, height) = decoder
+        .info()
+        .map_or((0, 0), |i| (usize::from(i.width), usize::from(i.height)));
     limits.check(width, height)?;
-    let orientation = decoder.exif().and_then(|e| exif_orientation(e)).unwrap_or(1);
+    let orientation = decoder
+        .exif()
+        .and_then(|e| exif_orientation(e))
+        .unwrap_or(1);
     decoder.set_options(options(limits).jpeg_set_out_colorspace(out));
     let data = decoder.decode().map_err(|e| damaged(&e))?;
     let channels = if grey { 1 } else { 3 };
@@ -85,7 +104,9 @@ fn fast(bytes: &[u8], limits: &Limits) -> Result<Parts, Error> {
         return Err(damaged(&"it holds another number of pixels than it claims"));
     }
     if !ends_whole(bytes) {
-        warnings.push("the JPEG file ends early; what is missing at the bottom is filled in".to_owned());
+        warnings.push(
+            "the JPEG file ends early; what is missing at the bottom is filled in".to_owned(),
+        );
     }
     let factor = limits.factor(width, height);
     let mut meta = Meta::plain(Format::Jpeg, width, height, 8);
@@ -125,7 +146,11 @@ fn exif_orientation(exif: &[u8]) -> Option<u8> {
     };
     let short = |at: usize| {
         let b = tiff.get(at..at + 2)?;
-        Some(if little { u16::from_le_bytes([b[0], b[1]]) } else { u16::from_be_bytes([b[0], b[1]]) })
+        Some(if little {
+            u16::from_le_bytes([b[0], b[1]])
+        } else {
+            u16::from_be_bytes([b[0], b[1]])
+        })
     };
     let long = |at: usize| {
         let (a, b) = (u32::from(short(at)?), u32::from(short(at + 2)?));
@@ -155,32 +180,65 @@ impl Samples {
     fn image(&self, limits: &Limits) -> Image {
         let scale = 1.0 / f32::from(if self.bits > 8 { u16::MAX } else { 255 });
         let value = |i: usize| f32::from(self.values[i]) * scale;
-        gather(self.width, self.height, limits.factor(self.width, self.height), |i| match self.channels {
-            1 => value(i),
-            n => luma(value(n * i), value(n * i + 1), value(n * i + 2)),
-        })
+        gather(
+            self.width,
+            self.height,
+            limits.factor(self.width, self.height),
+            |i| match self.channels {
+                1 => value(i),
+                n => luma(value(n * i), value(n * i + 1), value(n * i + 2)),
+            },
+        )
     }
 }
 
 /// Decode any JPEG process (also lossless and 12 bits, as DICOM uses them) within the limits.
 pub(super) fn complete(bytes: &[u8], limits: &Limits) -> Result<Samples, Error> {
     use jpeg_decoder::PixelFormat;
-    let damaged = |e: jpeg_decoder::Error| Error::Input(format!("the JPEG data cannot be read ({e}): export it again"));
-    let Header { width, height, precision, .. } = header(bytes)?;
+    let damaged = |e: jpeg_decoder::Error| {
+        Error::Input(format!(
+            "the JPEG data cannot be read ({e}): export it again"
+        ))
+    };
+    let Header {
+        width,
+        height,
+        precision,
+        ..
+    } = header(bytes)?;
     limits.check(width, height)?;
     let mut decoder = jpeg_decoder::Decoder::new(Cursor::new(bytes));
     decoder.set_max_decoding_buffer_size(limits.max_pixels.saturating_mul(4));
     let data = decoder.decode().map_err(damaged)?;
-    let info = decoder.info().ok_or_else(|| Error::Input("the JPEG data has no picture".into()))?;
+    let info = decoder
+        .info()
+        .ok_or_else(|| Error::Input("the JPEG data has no picture".into()))?;
     let (width, height) = (usize::from(info.width), usize::from(info.height));
     let (channels, values) = match info.pixel_format {
         PixelFormat::L8 => (1, data.into_iter().map(u16::from).collect::<Vec<_>>()),
-        PixelFormat::L16 => (1, data.chunks_exact(2).map(|b| u16::from_ne_bytes([b[0], b[1]])).collect()),
+        PixelFormat::L16 => (
+            1,
+            data.chunks_exact(2)
+                .map(|b| u16::from_ne_bytes([b[0], b[1]]))
+                .collect(),
+        ),
         PixelFormat::RGB24 => (3, data.into_iter().map(u16::from).collect()),
-        PixelFormat::CMYK32 => return Err(Error::Input("a CMYK picture is no radiograph: export it in greyscale".into())),
+        PixelFormat::CMYK32 => {
+            return Err(Error::Input(
+                "a CMYK picture is no radiograph: export it in greyscale".into(),
+            ));
+        }
     };
     if values.len() != width * height * channels {
-        return Err(Error::Input("the JPEG data holds another number of pixels than it claims".into()));
+        return Err(Error::Input(
+            "the JPEG data holds another number of pixels than it claims".into(),
+        ));
     }
-    Ok(Samples { width, height, channels, bits: u16::from(precision), values })
+    Ok(Samples {
+        width,
+        height,
+        channels,
+        bits: u16::from(precision),
+        values,
+    })
 }

@@ -48,7 +48,11 @@ impl Image {
                 pixels.len()
             )));
         }
-        Ok(Self { width, height, pixels })
+        Ok(Self {
+            width,
+            height,
+            pixels,
+        })
     }
 
     /// The pixel at column `x`, row `y`; both are held inside the picture.
@@ -78,7 +82,12 @@ impl Default for Limits {
     ///
     /// The largest plates in use (a stitched spine or leg) have about 35 million pixels.
     fn default() -> Self {
-        Self { max_bytes: 256 << 20, max_side: 16_000, max_pixels: 50_000_000, long_side: 2_048 }
+        Self {
+            max_bytes: 256 << 20,
+            max_side: 16_000,
+            max_pixels: 50_000_000,
+            long_side: 2_048,
+        }
     }
 }
 
@@ -86,7 +95,9 @@ impl Limits {
     /// Refuse a size before memory is set aside for it.
     fn check(&self, width: usize, height: usize) -> Result<(), Error> {
         if width == 0 || height == 0 {
-            return Err(Error::Input(format!("the picture is {width} x {height} pixels: nothing to read")));
+            return Err(Error::Input(format!(
+                "the picture is {width} x {height} pixels: nothing to read"
+            )));
         }
         if width > self.max_side || height > self.max_side {
             return Err(Error::TooLarge(format!(
@@ -215,7 +226,9 @@ pub struct Decoded {
 /// missing bytes, [`Error::TooLarge`] when they would cost more than `limits`.
 pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Decoded, Error> {
     if bytes.is_empty() {
-        return Err(Error::Input("the file is empty (0 bytes): export or upload it again".into()));
+        return Err(Error::Input(
+            "the file is empty (0 bytes): export or upload it again".into(),
+        ));
     }
     if bytes.len() > limits.max_bytes {
         return Err(Error::TooLarge(format!(
@@ -230,7 +243,12 @@ pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Decoded, Error> {
         Some(Format::Dicom) => guarded("DICOM", || dicom::decode(bytes, limits))?,
         None => return Err(Error::Input(unknown_format(bytes))),
     };
-    Ok(Decoded { image, warnings, sha256: hex::encode(Sha256::digest(bytes)), meta })
+    Ok(Decoded {
+        image,
+        warnings,
+        sha256: hex::encode(Sha256::digest(bytes)),
+        meta,
+    })
 }
 
 /// Read and decode a file within the default [`Limits`].
@@ -248,7 +266,9 @@ pub fn open(path: impl AsRef<Path>) -> Result<Decoded, Error> {
 /// # Errors
 /// [`Error::File`] or [`Error::TooLarge`].
 pub fn read(path: &Path, limits: &Limits) -> Result<Vec<u8>, Error> {
-    let length = std::fs::metadata(path).map_err(|e| Error::file(path, e))?.len();
+    let length = std::fs::metadata(path)
+        .map_err(|e| Error::file(path, e))?
+        .len();
     if length > limits.max_bytes as u64 {
         return Err(Error::TooLarge(format!(
             "{}: {length} bytes, at most {} are read",
@@ -270,15 +290,22 @@ fn unknown_format(bytes: &[u8]) -> String {
 /// Decoders of third parties read hostile bytes here: should one of them panic, it is an error of
 /// the file and not the end of the program.
 fn guarded<T>(what: &str, decode: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
-    std::panic::catch_unwind(std::panic::AssertUnwindSafe(decode))
-        .unwrap_or_else(|_| Err(Error::Input(format!("the {what} data is damaged: export the file again"))))
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(decode)).unwrap_or_else(|_| {
+        Err(Error::Input(format!(
+            "the {what} data is damaged: export the file again"
+        )))
+    })
 }
 
 /// Build a picture from `value(index)` of `width * height` source samples, reduced by `factor`
 /// (the mean of each `factor` x `factor` block; what is left over at the right and below is dropped).
 fn gather(width: usize, height: usize, factor: usize, value: impl Fn(usize) -> f32) -> Image {
     if factor <= 1 {
-        return Image { width, height, pixels: (0..width * height).map(value).collect() };
+        return Image {
+            width,
+            height,
+            pixels: (0..width * height).map(value).collect(),
+        };
     }
     let (w, h) = ((width / factor).max(1), (height / factor).max(1));
     let (fx, fy) = (factor.min(width), factor.min(height));
@@ -293,7 +320,11 @@ fn gather(width: usize, height: usize, factor: usize, value: impl Fn(usize) -> f
         }
         line.iter_mut().for_each(|sum| *sum *= share);
     }
-    Image { width: w, height: h, pixels }
+    Image {
+        width: w,
+        height: h,
+        pixels,
+    }
 }
 
 /// Luma of ITU-R BT.601, the weights that JPEG itself uses.
@@ -327,7 +358,11 @@ fn orient(image: Image, orientation: u8) -> Image {
                 pixels.push(image.pixels[sy * w + sx]);
             }
         }
-        Image { width, height, pixels }
+        Image {
+            width,
+            height,
+            pixels,
+        }
     };
     match orientation {
         2 => turned(w, h, &|x, y| (w - 1 - x, y)),

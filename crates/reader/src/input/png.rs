@@ -11,7 +11,9 @@ type Parts = (Image, Meta, Vec<String>);
 
 /// Decode a PNG file.
 pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Parts, Error> {
-    let damaged = |e: png::DecodingError| Error::Input(format!("the PNG file is damaged ({e}): export it again"));
+    let damaged = |e: png::DecodingError| {
+        Error::Input(format!("the PNG file is damaged ({e}): export it again"))
+    };
     let memory = limits.max_pixels.saturating_mul(8);
     let mut decoder = Decoder::new_with_limits(Cursor::new(bytes), png::Limits { bytes: memory });
     // Palettes become colours, 1 to 4 bits become 8.
@@ -35,14 +37,20 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Parts, Error> {
         ColorType::Rgba => 4,
     };
     let wide = frame.bit_depth == png::BitDepth::Sixteen;
-    let view = View { data: &data, channels, wide };
+    let view = View {
+        data: &data,
+        channels,
+        wide,
+    };
     let mut meta = Meta::plain(Format::Png, width, height, bits);
     let mut warnings = Vec::new();
     if channels >= 3 {
         (meta.coloured, meta.vivid) = colourfulness(&view.rgb8());
     }
     let scale = view.scale(&mut warnings);
-    let image = gather(width, height, limits.factor(width, height), |i| (view.grey(i) * scale).min(1.0));
+    let image = gather(width, height, limits.factor(width, height), |i| {
+        (view.grey(i) * scale).min(1.0)
+    });
     Ok((image, meta, warnings))
 }
 
@@ -59,7 +67,10 @@ impl View<'_> {
     fn sample(&self, i: usize, channel: usize) -> f32 {
         let at = i * self.channels + channel;
         if self.wide {
-            f32::from(u16::from_be_bytes([self.data[2 * at], self.data[2 * at + 1]])) / 65_535.0
+            f32::from(u16::from_be_bytes([
+                self.data[2 * at],
+                self.data[2 * at + 1],
+            ])) / 65_535.0
         } else {
             f32::from(self.data[at]) / 255.0
         }

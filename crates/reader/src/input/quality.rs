@@ -37,7 +37,9 @@ impl Finding {
         match self {
             Self::Blank => "the picture is blank: nothing was exposed",
             Self::Small => "the picture is very small: fine lines cannot show; send the original",
-            Self::LowContrast => "the picture has too little contrast to be read: export it with its window",
+            Self::LowContrast => {
+                "the picture has too little contrast to be read: export it with its window"
+            }
             Self::Inverted => "the picture is inverted (air is white): export it with black air",
             Self::Noise => "the picture is noise without structure",
             Self::Photograph => "the picture is a colour photograph, not a radiograph",
@@ -95,7 +97,14 @@ pub fn quality(decoded: &Decoded) -> Quality {
     let tinted = decoded.meta.coloured > 0.02;
     found(tinted && decoded.meta.vivid <= 0.20, Finding::LightBox);
     found(image.width.max(image.height) < 128, Finding::Small);
-    Quality { findings, dark, light, rim, middle, smoothness }
+    Quality {
+        findings,
+        dark,
+        light,
+        rim,
+        middle,
+        smoothness,
+    }
 }
 
 /// Greys below which 1 % and 99 % of the pixels lie, by a histogram of 512 steps.
@@ -133,7 +142,10 @@ fn rim_and_middle(image: &Image) -> (f32, f32) {
             }
         }
     }
-    ((rim / f64::from(rims.max(1))) as f32, (middle / f64::from(middles.max(1))) as f32)
+    (
+        (rim / f64::from(rims.max(1))) as f32,
+        (middle / f64::from(middles.max(1))) as f32,
+    )
 }
 
 /// A film with white air: a light rim and light corners around a clearly darker middle, and hardly
@@ -150,7 +162,12 @@ fn inverted(image: &Image, rim: f32, middle: f32) -> bool {
         }
         sum / (cw * ch) as f32
     };
-    let corners = [corner(0, 0), corner(w - cw, 0), corner(0, h - ch), corner(w - cw, h - ch)];
+    let corners = [
+        corner(0, 0),
+        corner(w - cw, 0),
+        corner(0, h - ch),
+        corner(w - cw, h - ch),
+    ];
     let light = corners.iter().filter(|c| **c > 0.7).count();
     let black = image.pixels.iter().filter(|v| **v < 0.2).count();
     let hardly_black = black * 16 < image.pixels.len();
@@ -166,12 +183,19 @@ fn smoothness(image: &Image) -> f32 {
     let mean = image.pixels.iter().map(|v| f64::from(*v)).sum::<f64>() / image.pixels.len() as f64;
     let (mut product, mut square) = (0.0f64, 0.0f64);
     for y in 0..h - 1 {
-        let (line, below) = (&image.pixels[y * w..(y + 1) * w], &image.pixels[(y + 1) * w..(y + 2) * w]);
+        let (line, below) = (
+            &image.pixels[y * w..(y + 1) * w],
+            &image.pixels[(y + 1) * w..(y + 2) * w],
+        );
         for x in 0..w - 1 {
             let v = f64::from(line[x]) - mean;
             product += v * (f64::from(line[x + 1]) + f64::from(below[x]) - 2.0 * mean) * 0.5;
             square += v * v;
         }
     }
-    if square == 0.0 { 1.0 } else { (product / square) as f32 }
+    if square == 0.0 {
+        1.0
+    } else {
+        (product / square) as f32
+    }
 }

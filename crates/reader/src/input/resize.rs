@@ -20,7 +20,10 @@ pub struct Norm {
 impl Default for Norm {
     /// `(x - 127) / 128` on 0..=255, as the published EfficientNet-Lite weights want it.
     fn default() -> Self {
-        Self { mean: 127.0 / 255.0, std: 128.0 / 255.0 }
+        Self {
+            mean: 127.0 / 255.0,
+            std: 128.0 / 255.0,
+        }
     }
 }
 
@@ -70,7 +73,14 @@ pub fn letterbox_frame(width: usize, height: usize, size: usize) -> Frame {
     let scale = size as f32 / width.max(height) as f32;
     let fit = |side: usize| ((side as f32 * scale).round() as usize).clamp(1, size.max(1));
     let (w, h) = (fit(width), fit(height));
-    Frame { size, scale, left: (size - w) / 2, top: (size - h) / 2, width: w, height: h }
+    Frame {
+        size,
+        scale,
+        left: (size - w) / 2,
+        top: (size - h) / 2,
+        width: w,
+        height: h,
+    }
 }
 
 thread_local! {
@@ -86,7 +96,8 @@ pub fn resized(image: &Image, width: usize, height: usize) -> Image {
         return image.clone();
     }
     let mut pixels = vec![0.0f32; width * height];
-    let options = fir::ResizeOptions::new().resize_alg(fir::ResizeAlg::Convolution(fir::FilterType::Bilinear));
+    let options = fir::ResizeOptions::new()
+        .resize_alg(fir::ResizeAlg::Convolution(fir::FilterType::Bilinear));
     let done = RESIZER.with_borrow_mut(|resizer| {
         let from = fir::images::ImageRef::new(
             image.width as u32,
@@ -104,8 +115,15 @@ pub fn resized(image: &Image, width: usize, height: usize) -> Image {
         .ok()?;
         resizer.resize(&from, &mut to, &options).ok()
     });
-    debug_assert!(done.is_some(), "both pictures have the sizes that they claim");
-    Image { width, height, pixels }
+    debug_assert!(
+        done.is_some(),
+        "both pictures have the sizes that they claim"
+    );
+    Image {
+        width,
+        height,
+        pixels,
+    }
 }
 
 /// Fit a picture into a black square of `size` pixels: aspect kept, centred.
@@ -121,7 +139,11 @@ pub fn letterbox(image: &Image, size: usize) -> Image {
         let start = (frame.top + row) * size + frame.left;
         pixels[start..start + frame.width].copy_from_slice(line);
     }
-    Image { width: size, height: size, pixels }
+    Image {
+        width: size,
+        height: size,
+        pixels,
+    }
 }
 
 /// The network's input for a picture that is already square: three equal planes, `3 * w * h` values.
@@ -147,15 +169,31 @@ mod tests {
     use super::*;
 
     fn ramp(width: usize, height: usize) -> Image {
-        let pixels = (0..width * height).map(|i| (i % width) as f32 / width as f32).collect();
-        Image { width, height, pixels }
+        let pixels = (0..width * height)
+            .map(|i| (i % width) as f32 / width as f32)
+            .collect();
+        Image {
+            width,
+            height,
+            pixels,
+        }
     }
 
     #[test]
     fn a_wide_picture_is_centred_with_black_above_and_below() {
-        let boxed = letterbox(&Image { width: 40, height: 20, pixels: vec![1.0; 800] }, 20);
+        let boxed = letterbox(
+            &Image {
+                width: 40,
+                height: 20,
+                pixels: vec![1.0; 800],
+            },
+            20,
+        );
         let frame = letterbox_frame(40, 20, 20);
-        assert_eq!((frame.left, frame.top, frame.width, frame.height), (0, 5, 20, 10));
+        assert_eq!(
+            (frame.left, frame.top, frame.width, frame.height),
+            (0, 5, 20, 10)
+        );
         assert_eq!(boxed.at(10, 4), 0.0);
         assert!((boxed.at(10, 5) - 1.0).abs() < 1e-6);
         assert!((boxed.at(10, 14) - 1.0).abs() < 1e-6);
@@ -178,7 +216,15 @@ mod tests {
 
     #[test]
     fn planes_are_equal_and_normalised() {
-        let planes = preprocess(&Image { width: 4, height: 4, pixels: vec![1.0; 16] }, 4, &Norm::default());
+        let planes = preprocess(
+            &Image {
+                width: 4,
+                height: 4,
+                pixels: vec![1.0; 16],
+            },
+            4,
+            &Norm::default(),
+        );
         assert_eq!(planes.len(), 48);
         assert!((planes[0] - 1.0).abs() < 1e-6);
         assert_eq!(planes[..16], planes[32..]);

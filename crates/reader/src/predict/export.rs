@@ -23,20 +23,45 @@ const EXPLICIT_LITTLE_ENDIAN: &str = "1.2.840.10008.1.2.1";
 /// and of the weights. It names no patient: who keeps it adds the subject. `now` is in seconds
 /// since 1970.
 #[must_use]
-pub fn fhir_bundle(p: &Prediction, card: &ModelJson, decoded: &Decoded, heatmap_png: Option<&[u8]>, now: u64) -> Value {
+pub fn fhir_bundle(
+    p: &Prediction,
+    card: &ModelJson,
+    decoded: &Decoded,
+    heatmap_png: Option<&[u8]>,
+    now: u64,
+) -> Value {
     let at = instant(now);
-    let url = |what: &str| format!("urn:uuid:{}", uuid(&[what, &p.input_sha256, &p.model_sha256, &at]));
-    let (device, report, media, provenance) = (url("device"), url("report"), url("media"), url("provenance"));
+    let url = |what: &str| {
+        format!(
+            "urn:uuid:{}",
+            uuid(&[what, &p.input_sha256, &p.model_sha256, &at])
+        )
+    };
+    let (device, report, media, provenance) = (
+        url("device"),
+        url("report"),
+        url("media"),
+        url("provenance"),
+    );
     let mut observations = Vec::new();
     let mut references = Vec::new();
     for (class, probability) in &p.probabilities {
         let id = url(&format!("observation {class}"));
-        observations.push(entry(&id, observation(p, class, *probability, &device, &at)));
+        observations.push(entry(
+            &id,
+            observation(p, class, *probability, &device, &at),
+        ));
         references.push(json!({ "reference": id }));
     }
     let conclusion = match (&p.verdict, &p.abstained) {
-        (Some(v), _) => format!("{v}, calibrated probability {:.1} %. {CAUTION}", p.probability.unwrap_or(0.0) * 100.0),
-        (None, reason) => format!("No verdict: {}. {CAUTION}", reason.as_deref().unwrap_or("the model abstained")),
+        (Some(v), _) => format!(
+            "{v}, calibrated probability {:.1} %. {CAUTION}",
+            p.probability.unwrap_or(0.0) * 100.0
+        ),
+        (None, reason) => format!(
+            "No verdict: {}. {CAUTION}",
+            reason.as_deref().unwrap_or("the model abstained")
+        ),
     };
     // R4 lets no Device be a performer of a report: it stands in the observations and the provenance.
     let mut report_resource = json!({
@@ -52,13 +77,17 @@ pub fn fhir_bundle(p: &Prediction, card: &ModelJson, decoded: &Decoded, heatmap_
     targets.extend(references.iter().cloned());
     let mut entries = vec![entry(&device, device_resource(p, card))];
     if let Some(png) = heatmap_png {
-        report_resource["media"] = json!([{ "comment": "Where the model looked", "link": { "reference": media } }]);
+        report_resource["media"] =
+            json!([{ "comment": "Where the model looked", "link": { "reference": media } }]);
         targets.push(json!({ "reference": media }));
         entries.push(entry(&media, media_resource(png, &device, &at)));
     }
     entries.push(entry(&report, report_resource));
     entries.extend(observations);
-    entries.push(entry(&provenance, provenance_resource(p, decoded, &targets, &device, &at)));
+    entries.push(entry(
+        &provenance,
+        provenance_resource(p, decoded, &targets, &device, &at),
+    ));
     json!({ "resourceType": "Bundle", "type": "collection", "timestamp": at, "entry": entries })
 }
 
@@ -120,7 +149,13 @@ fn media_resource(png: &[u8], device: &str, at: &str) -> Value {
     })
 }
 
-fn provenance_resource(p: &Prediction, decoded: &Decoded, targets: &[Value], device: &str, at: &str) -> Value {
+fn provenance_resource(
+    p: &Prediction,
+    decoded: &Decoded,
+    targets: &[Value],
+    device: &str,
+    at: &str,
+) -> Value {
     json!({
         "resourceType": "Provenance",
         "target": targets,
@@ -154,7 +189,9 @@ pub fn secondary_capture(
     height: usize,
     now: u64,
 ) -> Result<Vec<u8>, Error> {
-    let failed = |e: &dyn std::fmt::Display| Error::Input(format!("the Secondary Capture cannot be composed: {e}"));
+    let failed = |e: &dyn std::fmt::Display| {
+        Error::Input(format!("the Secondary Capture cannot be composed: {e}"))
+    };
     let (Ok(columns), Ok(rows)) = (u16::try_from(width), u16::try_from(height)) else {
         return Err(failed(&"the picture is too large"));
     };
@@ -177,7 +214,12 @@ pub fn secondary_capture(
     put(0x0008, 0x0064, VR::CS, "WSD".into());
     put(0x0008, 0x0070, VR::LO, "Stele".into());
     put(0x0008, 0x0090, VR::PN, "".into());
-    put(0x0008, 0x103E, VR::LO, "Heatmap of a model, no diagnosis".into());
+    put(
+        0x0008,
+        0x103E,
+        VR::LO,
+        "Heatmap of a model, no diagnosis".into(),
+    );
     put(0x0008, 0x2111, VR::ST, derivation(p).as_str().into());
     put(0x0010, 0x0010, VR::PN, "".into());
     put(0x0010, 0x0020, VR::LO, "".into());
@@ -245,12 +287,18 @@ fn adopt_study(source: &[u8], object: &mut InMemDicomObject) -> Result<(), Error
 }
 
 fn derivation(p: &Prediction) -> String {
-    format!("Heatmap by {} (weights SHA-256 {}) over the image SHA-256 {}", p.model, p.model_sha256, p.input_sha256)
+    format!(
+        "Heatmap by {} (weights SHA-256 {}) over the image SHA-256 {}",
+        p.model, p.model_sha256, p.input_sha256
+    )
 }
 
 fn comment(p: &Prediction) -> String {
     match (&p.verdict, &p.abstained) {
-        (Some(v), _) => format!("{v}, {:.1} %. {CAUTION}", p.probability.unwrap_or(0.0) * 100.0),
+        (Some(v), _) => format!(
+            "{v}, {:.1} %. {CAUTION}",
+            p.probability.unwrap_or(0.0) * 100.0
+        ),
         (None, Some(reason)) => format!("No verdict: {reason}. {CAUTION}"),
         (None, None) => CAUTION.to_owned(),
     }
@@ -272,7 +320,14 @@ fn uuid(parts: &[&str]) -> String {
     b[6] = (b[6] & 0x0F) | 0x80;
     b[8] = (b[8] & 0x3F) | 0x80;
     let h = hex::encode(b);
-    format!("{}-{}-{}-{}-{}", &h[..8], &h[8..12], &h[12..16], &h[16..20], &h[20..])
+    format!(
+        "{}-{}-{}-{}-{}",
+        &h[..8],
+        &h[8..12],
+        &h[12..16],
+        &h[16..20],
+        &h[20..]
+    )
 }
 
 /// A UID under 2.25, the root for UUIDs (PS3.5 B.2).
@@ -291,8 +346,19 @@ fn civil(now: u64) -> [u64; 6] {
     let of_year = day - (365 * year + year / 4 - year / 100);
     let month = (5 * of_year + 2) / 153;
     let date = of_year - (153 * month + 2) / 5 + 1;
-    let (month, carry) = if month < 10 { (month + 3, 0) } else { (month - 9, 1) };
-    [era * 400 + year + carry, month, date, second / 3_600, second / 60 % 60, second % 60]
+    let (month, carry) = if month < 10 {
+        (month + 3, 0)
+    } else {
+        (month - 9, 1)
+    };
+    [
+        era * 400 + year + carry,
+        month,
+        date,
+        second / 3_600,
+        second / 60 % 60,
+        second % 60,
+    ]
 }
 
 fn instant(now: u64) -> String {
@@ -302,7 +368,10 @@ fn instant(now: u64) -> String {
 
 fn date_time(now: u64) -> (String, String) {
     let [y, m, d, h, min, s] = civil(now);
-    (format!("{y:04}{m:02}{d:02}"), format!("{h:02}{min:02}{s:02}"))
+    (
+        format!("{y:04}{m:02}{d:02}"),
+        format!("{h:02}{min:02}{s:02}"),
+    )
 }
 
 #[cfg(test)]
@@ -343,27 +412,49 @@ mod tests {
         let rgb: Vec<u8> = (0..5 * 3 * 3).map(|i| (i * 5) as u8).collect();
         let file = secondary_capture(b"", &prediction(), &rgb, 5, 3, 1_795_262_400).unwrap();
         let back = OpenFileOptions::new().from_reader(file.as_slice()).unwrap();
-        assert_eq!(back.get(Tag(0x7FE0, 0x0010)).unwrap().to_bytes().unwrap()[..45], rgb[..]);
-        assert!(back.get(Tag(0x0020, 0x4000)).unwrap().to_str().unwrap().starts_with("fractured, 83.0 %"));
+        assert_eq!(
+            back.get(Tag(0x7FE0, 0x0010)).unwrap().to_bytes().unwrap()[..45],
+            rgb[..]
+        );
+        assert!(
+            back.get(Tag(0x0020, 0x4000))
+                .unwrap()
+                .to_str()
+                .unwrap()
+                .starts_with("fractured, 83.0 %")
+        );
         let decoded = decode(&file, &Limits::default()).unwrap();
         assert_eq!((decoded.meta.columns, decoded.meta.rows), (5, 3));
     }
 
     #[test]
     fn the_digests_and_every_reference_of_a_bundle_resolve() {
-        let png = crate::predict::png_grey(&crate::input::Image::new(4, 4, vec![0.5; 16]).unwrap()).unwrap();
+        let png = crate::predict::png_grey(&crate::input::Image::new(4, 4, vec![0.5; 16]).unwrap())
+            .unwrap();
         let decoded = decode(&png, &Limits::default()).unwrap();
         let card: ModelJson = serde_json::from_value(crate::predict::tests::card_json()).unwrap();
         let bundle = fhir_bundle(&prediction(), &card, &decoded, Some(&png), 1_795_262_400);
         let entries = bundle["entry"].as_array().unwrap();
-        let urls: Vec<&str> = entries.iter().map(|e| e["fullUrl"].as_str().unwrap()).collect();
+        let urls: Vec<&str> = entries
+            .iter()
+            .map(|e| e["fullUrl"].as_str().unwrap())
+            .collect();
         let text = bundle.to_string();
         for part in text.split("\"reference\":\"").skip(1) {
             let to = &part[..part.find('"').unwrap()];
             assert!(urls.contains(&to), "{to}");
         }
-        let kinds: Vec<&str> = entries.iter().map(|e| e["resource"]["resourceType"].as_str().unwrap()).collect();
-        for kind in ["Device", "DiagnosticReport", "Observation", "Media", "Provenance"] {
+        let kinds: Vec<&str> = entries
+            .iter()
+            .map(|e| e["resource"]["resourceType"].as_str().unwrap())
+            .collect();
+        for kind in [
+            "Device",
+            "DiagnosticReport",
+            "Observation",
+            "Media",
+            "Provenance",
+        ] {
             assert!(kinds.contains(&kind), "{kind}");
         }
         assert!(text.contains(&"ab".repeat(32)) && text.contains(&"cd".repeat(32)));

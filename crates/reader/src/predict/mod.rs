@@ -28,7 +28,11 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { limits: Limits::default(), heatmap: true, threshold: None }
+        Self {
+            limits: Limits::default(),
+            heatmap: true,
+            threshold: None,
+        }
     }
 }
 
@@ -84,7 +88,12 @@ pub struct Outcome {
 /// # Errors
 /// When the bytes are no image that can be decoded, or the engine fails. An image that can be
 /// decoded but not judged is no error: the prediction abstains.
-pub fn predict(model: &LoadedModel, name: &str, bytes: &[u8], options: &Options) -> Result<Outcome, Error> {
+pub fn predict(
+    model: &LoadedModel,
+    name: &str,
+    bytes: &[u8],
+    options: &Options,
+) -> Result<Outcome, Error> {
     let start = Instant::now();
     let decoded = input::decode(bytes, &options.limits)?;
     let quality = input::quality(&decoded);
@@ -99,7 +108,9 @@ pub fn predict(model: &LoadedModel, name: &str, bytes: &[u8], options: &Options)
     }
     let class = decide(&card, &reading.probabilities);
     let doubt = in_doubt(&card, &reading.probabilities);
-    let abstained = refused.clone().or_else(|| doubt.then(|| doubt_words(&card, &reading.probabilities)));
+    let abstained = refused
+        .clone()
+        .or_else(|| doubt.then(|| doubt_words(&card, &reading.probabilities)));
     let shown = card.positive.unwrap_or(class);
     let ms = milliseconds(start);
     let (mut heatmap, mut heatmap_ms) = (None, None);
@@ -116,7 +127,12 @@ pub fn predict(model: &LoadedModel, name: &str, bytes: &[u8], options: &Options)
         task: card.task.clone(),
         verdict: abstained.is_none().then(|| card.classes[class].clone()),
         probability: refused.is_none().then(|| reading.probabilities[shown]),
-        probabilities: card.classes.iter().cloned().zip(reading.probabilities.iter().copied()).collect(),
+        probabilities: card
+            .classes
+            .iter()
+            .cloned()
+            .zip(reading.probabilities.iter().copied())
+            .collect(),
         threshold: card.positive.map(|_| card.threshold),
         abstained,
         warnings,
@@ -128,7 +144,11 @@ pub fn predict(model: &LoadedModel, name: &str, bytes: &[u8], options: &Options)
         heatmap_ms,
         heatmap: None,
     };
-    Ok(Outcome { prediction, decoded, heatmap })
+    Ok(Outcome {
+        prediction,
+        decoded,
+        heatmap,
+    })
 }
 
 /// Read one file. As [`predict`], and fails when the file cannot be read.
@@ -157,7 +177,9 @@ fn known_when_inverted(model: &LoadedModel, image: &Image) -> Result<bool, Error
 pub fn decide(card: &ModelJson, probabilities: &[f32]) -> usize {
     let likeliest = |skip: Option<usize>| {
         let others = (0..probabilities.len()).filter(|c| Some(*c) != skip);
-        others.max_by(|a, b| probabilities[*a].total_cmp(&probabilities[*b])).unwrap_or(0)
+        others
+            .max_by(|a, b| probabilities[*a].total_cmp(&probabilities[*b]))
+            .unwrap_or(0)
     };
     match card.positive {
         Some(positive) if probabilities[positive] >= card.threshold => positive,
@@ -203,7 +225,12 @@ fn doubt_words(card: &ModelJson, probabilities: &[f32]) -> String {
 
 /// Why an image is not one that the model can speak about; `None` when it is.
 #[must_use]
-pub fn refusal(card: &ModelJson, decoded: &Decoded, quality: &Quality, reading: &Reading) -> Option<String> {
+pub fn refusal(
+    card: &ModelJson,
+    decoded: &Decoded,
+    quality: &Quality,
+    reading: &Reading,
+) -> Option<String> {
     if let Some(finding) = quality.refusal() {
         return Some(finding.words().to_owned());
     }
@@ -222,20 +249,51 @@ pub fn refusal(card: &ModelJson, decoded: &Decoded, quality: &Quality, reading: 
 /// The file's own word that it is no projection radiograph (PS3.3 C.7.3.1.1.1).
 fn other_modality(decoded: &Decoded) -> Option<String> {
     let modality = decoded.meta.modality.as_deref()?;
-    let radiograph = matches!(modality, "CR" | "DX" | "RG" | "RF" | "XA" | "PX" | "IO" | "OT" | "SC");
-    (!radiograph).then(|| format!("the file says that it is of modality {modality}, not a radiograph"))
+    let radiograph = matches!(
+        modality,
+        "CR" | "DX" | "RG" | "RF" | "XA" | "PX" | "IO" | "OT" | "SC"
+    );
+    (!radiograph)
+        .then(|| format!("the file says that it is of modality {modality}, not a radiograph"))
 }
 
 /// The file's own word that it shows another part of the body.
 fn other_part(card: &ModelJson, decoded: &Decoded) -> Option<String> {
-    const TRUNK: [&str; 11] =
-        ["CHEST", "THORAX", "LUNG", "HEART", "ABDOMEN", "SKULL", "HEAD", "BRAIN", "BREAST", "SPINE", "KIDNEY"];
+    const TRUNK: [&str; 11] = [
+        "CHEST", "THORAX", "LUNG", "HEART", "ABDOMEN", "SKULL", "HEAD", "BRAIN", "BREAST", "SPINE",
+        "KIDNEY",
+    ];
     const LIMB: [&str; 24] = [
-        "HAND", "WRIST", "FINGER", "THUMB", "ARM", "FOREARM", "ELBOW", "HUMERUS", "RADIUS", "ULNA", "LEG", "KNEE",
-        "ANKLE", "FOOT", "TOE", "TIBIA", "FIBULA", "FEMUR", "HIP", "PELVIS", "CALCANEUS", "HEEL", "PATELLA", "THIGH",
+        "HAND",
+        "WRIST",
+        "FINGER",
+        "THUMB",
+        "ARM",
+        "FOREARM",
+        "ELBOW",
+        "HUMERUS",
+        "RADIUS",
+        "ULNA",
+        "LEG",
+        "KNEE",
+        "ANKLE",
+        "FOOT",
+        "TOE",
+        "TIBIA",
+        "FIBULA",
+        "FEMUR",
+        "HIP",
+        "PELVIS",
+        "CALCANEUS",
+        "HEEL",
+        "PATELLA",
+        "THIGH",
     ];
     let part = decoded.meta.body_part.as_deref()?.to_ascii_uppercase();
-    let is = |names: &[&str]| part.split(|c: char| !c.is_ascii_alphabetic()).any(|word| names.contains(&word));
+    let is = |names: &[&str]| {
+        part.split(|c: char| !c.is_ascii_alphabetic())
+            .any(|word| names.contains(&word))
+    };
     let wrong = match card.task.as_str() {
         "chest" => is(&LIMB) || (is(&TRUNK) && !is(&["CHEST", "THORAX", "LUNG", "HEART"])),
         "fracture" => is(&TRUNK) && !is(&LIMB),
@@ -282,7 +340,13 @@ pub(crate) mod tests {
     }
 
     fn reading(not_such: bool) -> Reading {
-        Reading { logits: vec![0.0, 1.0], probabilities: vec![0.3, 0.7], ood: 0.5, not_such, features: vec![] }
+        Reading {
+            logits: vec![0.0, 1.0],
+            probabilities: vec![0.3, 0.7],
+            ood: 0.5,
+            not_such,
+            features: vec![],
+        }
     }
 
     #[test]
@@ -314,7 +378,11 @@ pub(crate) mod tests {
         assert_eq!(words(&fracture, &good, false), None);
         assert!(words(&fracture, &good, true).unwrap().contains("limb"));
         assert!(words(&chest, &good, true).unwrap().contains("chest"));
-        assert!(words(&fracture, &picture(true), false).unwrap().contains("inverted"));
+        assert!(
+            words(&fracture, &picture(true), false)
+                .unwrap()
+                .contains("inverted")
+        );
         let mut hand = good.clone();
         hand.meta.body_part = Some("HAND".into());
         assert_eq!(words(&fracture, &hand, false), None);
@@ -335,11 +403,19 @@ pub(crate) mod tests {
             say(png_grey(&image).unwrap())
         };
         assert_eq!(grey(&|_| 0.4), Some(Finding::Blank));
-        assert_eq!(grey(&|i| 0.5 + 0.05 * (i % 200) as f32 / 200.0), Some(Finding::LowContrast));
+        assert_eq!(
+            grey(&|i| 0.5 + 0.05 * (i % 200) as f32 / 200.0),
+            Some(Finding::LowContrast)
+        );
         let mut rng = crate::rng::Rng::new(1);
         let noise: Vec<f32> = (0..40_000).map(|_| rng.unit()).collect();
         assert_eq!(grey(&|i| noise[i]), Some(Finding::Noise));
-        let rgb: Vec<u8> = (0..40_000u32).flat_map(|i| [(i % 200) as u8, 40, (i / 200) as u8]).collect();
-        assert_eq!(say(png_rgb(&rgb, 200, 200).unwrap()), Some(Finding::Photograph));
+        let rgb: Vec<u8> = (0..40_000u32)
+            .flat_map(|i| [(i % 200) as u8, 40, (i / 200) as u8])
+            .collect();
+        assert_eq!(
+            say(png_rgb(&rgb, 200, 200).unwrap()),
+            Some(Finding::Photograph)
+        );
     }
 }

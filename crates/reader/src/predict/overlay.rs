@@ -36,12 +36,17 @@ pub fn overlay(image: &Image, map: &Heatmap, long_side: usize) -> (Vec<u8>, usiz
     let base = crate::input::resized(image, w, h);
     let mut rgb = Vec::with_capacity(3 * w * h);
     for (i, grey) in base.pixels.iter().enumerate() {
-        let (x, y) = (((i % w) as f32 + 0.5) / w as f32, ((i / w) as f32 + 0.5) / h as f32);
+        let (x, y) = (
+            ((i % w) as f32 + 0.5) / w as f32,
+            ((i / w) as f32 + 0.5) / h as f32,
+        );
         let heat = map.at(x, y);
         // Below a quarter nothing is laid over; from there the colour comes up to 55 %.
         let alpha = ((heat - 0.25) / 0.75).clamp(0.0, 1.0) * 0.55;
         let over = colour(heat);
-        rgb.extend(over.map(|c| ((grey * (1.0 - alpha) + c * alpha).clamp(0.0, 1.0) * 255.0 + 0.5) as u8));
+        rgb.extend(
+            over.map(|c| ((grey * (1.0 - alpha) + c * alpha).clamp(0.0, 1.0) * 255.0 + 0.5) as u8),
+        );
     }
     (rgb, w, h)
 }
@@ -59,12 +64,22 @@ pub fn png_rgb(rgb: &[u8], width: usize, height: usize) -> Result<Vec<u8>, Error
 /// # Errors
 /// When the size and the pixels do not agree.
 pub fn png_grey(image: &Image) -> Result<Vec<u8>, Error> {
-    let bytes: Vec<u8> = image.pixels.iter().map(|v| (v.clamp(0.0, 1.0) * 255.0 + 0.5) as u8).collect();
+    let bytes: Vec<u8> = image
+        .pixels
+        .iter()
+        .map(|v| (v.clamp(0.0, 1.0) * 255.0 + 0.5) as u8)
+        .collect();
     encode(&bytes, image.width, image.height, png::ColorType::Grayscale)
 }
 
-fn encode(bytes: &[u8], width: usize, height: usize, colour: png::ColorType) -> Result<Vec<u8>, Error> {
-    let failed = |e: png::EncodingError| Error::Input(format!("the picture cannot be written as PNG: {e}"));
+fn encode(
+    bytes: &[u8],
+    width: usize,
+    height: usize,
+    colour: png::ColorType,
+) -> Result<Vec<u8>, Error> {
+    let failed =
+        |e: png::EncodingError| Error::Input(format!("the picture cannot be written as PNG: {e}"));
     let mut out = Vec::new();
     let mut encoder = png::Encoder::new(&mut out, width as u32, height as u32);
     encoder.set_color(colour);

@@ -21,7 +21,10 @@ pub struct Bounds {
 impl Default for Bounds {
     /// 256 uploads, 128 MiB.
     fn default() -> Self {
-        Self { jobs: 256, bytes: 128 << 20 }
+        Self {
+            jobs: 256,
+            bytes: 128 << 20,
+        }
     }
 }
 
@@ -49,7 +52,11 @@ impl Ticket {
     /// # Errors
     /// As [`predict`]; also when the queue was dropped before the upload's turn came.
     pub fn wait(self) -> Result<Outcome, Error> {
-        self.0.recv().unwrap_or_else(|_| Err(Error::Input("the reader stopped before this image's turn".into())))
+        self.0.recv().unwrap_or_else(|_| {
+            Err(Error::Input(
+                "the reader stopped before this image's turn".into(),
+            ))
+        })
     }
 }
 
@@ -70,8 +77,12 @@ struct Held {
 impl Held {
     fn take(bytes: usize, all: &Arc<AtomicUsize>, bound: usize) -> Option<Self> {
         let more = |held: usize| held.checked_add(bytes).filter(|sum| *sum <= bound);
-        all.fetch_update(Ordering::AcqRel, Ordering::Acquire, more).ok()?;
-        Some(Self { bytes, all: Arc::clone(all) })
+        all.fetch_update(Ordering::AcqRel, Ordering::Acquire, more)
+            .ok()?;
+        Some(Self {
+            bytes,
+            all: Arc::clone(all),
+        })
     }
 }
 
@@ -95,7 +106,9 @@ impl Queue {
     /// # Errors
     /// When the system gives no thread.
     pub fn new(model: Arc<LoadedModel>, bounds: Bounds) -> Result<Self, Error> {
-        Self::with(bounds, move |name, bytes, options| predict(&model, name, bytes, options))
+        Self::with(bounds, move |name, bytes, options| {
+            predict(&model, name, bytes, options)
+        })
     }
 
     fn with(
@@ -115,7 +128,12 @@ impl Queue {
             .name("reader".into())
             .spawn(work)
             .map_err(|e| Error::Input(format!("no thread for the reader: {e}")))?;
-        Ok(Self { sender: Some(sender), held: Arc::default(), bounds, worker: Mutex::new(Some(worker)) })
+        Ok(Self {
+            sender: Some(sender),
+            held: Arc::default(),
+            bounds,
+            worker: Mutex::new(Some(worker)),
+        })
     }
 
     /// Bytes that wait or are being read.
@@ -135,7 +153,13 @@ impl Queue {
         let sender = self.sender.as_ref().ok_or(Refused::Stopped)?;
         let held = Held::take(bytes.len(), &self.held, self.bounds.bytes).ok_or(Refused::Busy)?;
         let (answer, ticket) = sync_channel(1);
-        let job = Job { name: name.to_owned(), bytes, options, answer, held };
+        let job = Job {
+            name: name.to_owned(),
+            bytes,
+            options,
+            answer,
+            held,
+        };
         match sender.try_send(job) {
             Ok(()) => Ok(Ticket(ticket)),
             Err(TrySendError::Full(_)) => Err(Refused::Busy),
@@ -159,7 +183,10 @@ impl Drop for Queue {
 
 impl std::fmt::Debug for Queue {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Queue").field("held", &self.held()).field("bounds", &self.bounds).finish_non_exhaustive()
+        f.debug_struct("Queue")
+            .field("held", &self.held())
+            .field("bounds", &self.bounds)
+            .finish_non_exhaustive()
     }
 }
 
@@ -178,7 +205,10 @@ mod tests {
             gate.lock().ok().and_then(|g| g.recv().ok());
             Err(Error::Input("read".into()))
         };
-        let bounds = Bounds { jobs: 100, bytes: 120_000 };
+        let bounds = Bounds {
+            jobs: 100,
+            bytes: 120_000,
+        };
         let queue = Queue::with(bounds, read).unwrap();
         let (mut tickets, mut busy) = (Vec::new(), 0);
         for _ in 0..100 {
@@ -197,6 +227,11 @@ mod tests {
             assert_eq!(ticket.wait().unwrap_err().to_string(), "read");
         }
         assert_eq!(queue.held(), 0);
-        assert_eq!(queue.submit("x", vec![0; 120_001], Options::default()).unwrap_err(), Refused::TooLarge);
+        assert_eq!(
+            queue
+                .submit("x", vec![0; 120_001], Options::default())
+                .unwrap_err(),
+            Refused::TooLarge
+        );
     }
 }

@@ -15,7 +15,12 @@ const TRANSFER_SYNTAX: u32 = 0x0002_0010;
 
 /// Walk through the whole file and return its transfer syntax UID.
 pub(super) fn check(bytes: &[u8]) -> Result<String, Error> {
-    let mut walk = Walk { bytes, at: 132, explicit: true, big: false };
+    let mut walk = Walk {
+        bytes,
+        at: 132,
+        explicit: true,
+        big: false,
+    };
     let mut syntax = String::new();
     while walk.group() == Some(2) {
         let (tag, vr, length) = walk.header()?;
@@ -31,7 +36,9 @@ pub(super) fn check(bytes: &[u8]) -> Result<String, Error> {
         }
     }
     match syntax.as_str() {
-        "" => Err(Error::Input("the DICOM file does not say its transfer syntax: export it again".into())),
+        "" => Err(Error::Input(
+            "the DICOM file does not say its transfer syntax: export it again".into(),
+        )),
         // Deflated: inflating it could cost any amount of memory; refused by the caller.
         "1.2.840.10008.1.2.1.99" => Ok(syntax),
         uid => {
@@ -44,7 +51,9 @@ pub(super) fn check(bytes: &[u8]) -> Result<String, Error> {
 }
 
 fn damaged() -> Error {
-    Error::Input("the DICOM file is damaged: an element is longer than the file; export it again".into())
+    Error::Input(
+        "the DICOM file is damaged: an element is longer than the file; export it again".into(),
+    )
 }
 
 struct Walk<'a> {
@@ -72,7 +81,9 @@ impl Walk<'_> {
                 (PIXEL_DATA, UNDEFINED) => self.fragments()?,
                 (_, UNDEFINED) => {
                     if open.len() == MAX_DEPTH {
-                        return Err(Error::Input("the DICOM file nests its sequences too deeply".into()));
+                        return Err(Error::Input(
+                            "the DICOM file nests its sequences too deeply".into(),
+                        ));
                     }
                     open.push(self.explicit);
                     // An unknown element of undefined length holds implicit VRs (PS3.5 6.2.2).
@@ -102,7 +113,9 @@ impl Walk<'_> {
     }
 
     fn begins_with_item(&self) -> bool {
-        self.bytes.get(self.at..self.at + 4).is_some_and(|b| self.tag(b) == ITEM)
+        self.bytes
+            .get(self.at..self.at + 4)
+            .is_some_and(|b| self.tag(b) == ITEM)
     }
 
     /// Tag, VR and length of the element that begins here; the position moves behind its header.
@@ -116,14 +129,36 @@ impl Walk<'_> {
         let vr = [head[4], head[5]];
         let short = matches!(
             &vr,
-            b"AE" | b"AS" | b"AT" | b"CS" | b"DA" | b"DS" | b"DT" | b"FL" | b"FD" | b"IS" | b"LO" | b"LT"
-                | b"PN" | b"SH" | b"SL" | b"SS" | b"ST" | b"TM" | b"UI" | b"UL" | b"US"
+            b"AE"
+                | b"AS"
+                | b"AT"
+                | b"CS"
+                | b"DA"
+                | b"DS"
+                | b"DT"
+                | b"FL"
+                | b"FD"
+                | b"IS"
+                | b"LO"
+                | b"LT"
+                | b"PN"
+                | b"SH"
+                | b"SL"
+                | b"SS"
+                | b"ST"
+                | b"TM"
+                | b"UI"
+                | b"UL"
+                | b"US"
         );
         if short {
             self.at += 8;
             return Ok((tag, Some(vr), u32::from(self.short(&head[6..]))));
         }
-        let length = self.bytes.get(self.at + 8..self.at + 12).ok_or_else(damaged)?;
+        let length = self
+            .bytes
+            .get(self.at + 8..self.at + 12)
+            .ok_or_else(damaged)?;
         self.at += 12;
         Ok((tag, Some(vr), self.long(length)))
     }
@@ -141,12 +176,20 @@ impl Walk<'_> {
     }
 
     fn short(&self, b: &[u8]) -> u16 {
-        if self.big { u16::from_be_bytes([b[0], b[1]]) } else { u16::from_le_bytes([b[0], b[1]]) }
+        if self.big {
+            u16::from_be_bytes([b[0], b[1]])
+        } else {
+            u16::from_le_bytes([b[0], b[1]])
+        }
     }
 
     fn long(&self, b: &[u8]) -> u32 {
         let bytes = [b[0], b[1], b[2], b[3]];
-        if self.big { u32::from_be_bytes(bytes) } else { u32::from_le_bytes(bytes) }
+        if self.big {
+            u32::from_be_bytes(bytes)
+        } else {
+            u32::from_le_bytes(bytes)
+        }
     }
 
     fn tag(&self, b: &[u8]) -> u32 {
