@@ -254,13 +254,24 @@ fn manual(
     Arc<MemoryOutbox>,
     Arc<std::sync::atomic::AtomicU64>,
 ) {
+    manual_as(it, "relayer")
+}
+
+fn manual_as(
+    it: &Anvilled,
+    name: &str,
+) -> (
+    Relayer,
+    Arc<MemoryOutbox>,
+    Arc<std::sync::atomic::AtomicU64>,
+) {
     let store = Arc::new(MemoryOutbox::default());
     let time = Arc::new(std::sync::atomic::AtomicU64::new(1_000_000));
     let clock = time.clone();
     let relayer = Relayer::new(
         it.rpc.clone(),
         store.clone(),
-        Arc::new(key("relayer")),
+        Arc::new(key(name)),
         Arc::new(move || clock.load(std::sync::atomic::Ordering::SeqCst)),
         outbox::Settings {
             finality: Finality::Depth { blocks: 2 },
@@ -374,23 +385,21 @@ async fn a_transaction_that_fails_in_its_block_says_why() {
         .other("evm_setAutomine", json!([false]))
         .await
         .unwrap();
-    // Two relayers carry the same act; one of the two comes second in the block.
-    let (first, _, _) = manual(&it);
+    // Two relayers carry the same act in one block: neither knew of the other when it estimated.
+    let (first, _, _) = manual_as(&it, "relayer");
     fund(it.rpc.as_ref(), address(&key("second")))
         .await
         .unwrap();
-    let second = relayer(it.rpc.clone(), &it.net.chain, "second");
+    let (second, _, _) = manual_as(&it, "second");
     let call = it.net.set_institution(Status::Active, 0, &it.net.registrar);
-    // Estimated before the other is known.
-    first.submit("admit", call.clone()).await.unwrap();
-    let gas = first.work();
-    second.submit("admit", call).await.unwrap();
-    gas.await.unwrap();
+    for relayer in [&first, &second] {
+        relayer.submit("admit", call.clone()).await.unwrap();
+        relayer.work().await.unwrap();
+    }
     mine(it.rpc.as_ref(), 1).await.unwrap();
-    first.work().await.unwrap();
-    tokio::time::sleep(Duration::from_millis(200)).await;
-    mine(it.rpc.as_ref(), 1).await.unwrap();
-    first.work().await.unwrap();
+    for relayer in [&first, &second] {
+        relayer.work().await.unwrap();
+    }
     let outcomes = [
         first
             .settle("admit", Until::Included, Duration::from_secs(5))

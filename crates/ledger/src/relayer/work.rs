@@ -224,14 +224,18 @@ impl<'a> Round<'a> {
     }
 
     /// Why an included transaction was reverted: receipts do not say, so the call is made again
-    /// on the state before its block.
+    /// on the state before its block, and where it would have passed there, on the state after
+    /// it: an earlier transaction of the same block was then what it failed on.
     async fn why(&self, item: &Item, block: u64) -> Result<Refusal> {
-        let at = At::Number(block.saturating_sub(1));
-        match self.shared.endpoint.call(&self.request(item), at).await {
-            Err(Error::Refused(refusal)) => Ok(refusal),
-            Err(error @ Error::Unreachable { .. }) => Err(error),
-            _ => Ok(Refusal::decode(&[])),
+        let request = self.request(item);
+        for state in [block.saturating_sub(1), block] {
+            match self.shared.endpoint.call(&request, At::Number(state)).await {
+                Err(Error::Refused(refusal)) => return Ok(refusal),
+                Err(error @ Error::Unreachable { .. }) => return Err(error),
+                _ => {}
+            }
         }
+        Ok(Refusal::decode(&[]))
     }
 
     fn request(&self, item: &Item) -> Request {
