@@ -9,6 +9,7 @@ pub mod chain;
 pub mod client;
 pub mod config;
 pub mod db;
+mod extras;
 pub mod http;
 mod jobs;
 mod metrics;
@@ -18,6 +19,7 @@ mod server;
 mod session;
 
 pub use config::Config;
+pub use extras::Extras;
 pub use http::openapi_json;
 pub use server::{Node, NodeError, RebuildReport, init_logging, rebuild, run};
 

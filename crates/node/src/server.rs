@@ -24,6 +24,7 @@ use crate::api::NodeCard;
 use crate::chain::LedgerChain;
 use crate::config::{Config, VaultConfig};
 use crate::db::Database;
+use crate::extras::Extras;
 use crate::http::{App, Inner, router};
 use crate::metrics::Metrics;
 use crate::outbox::Outbox;
@@ -130,9 +131,9 @@ pub fn init_logging(filter: &str) {
 ///
 /// # Errors
 /// If it cannot start, or the server fails.
-pub async fn run(config: Config, keys: Arc<KeyRing>) -> Result<(), NodeError> {
+pub async fn run(config: Config, keys: Arc<KeyRing>, extras: Extras) -> Result<(), NodeError> {
     init_logging(&config.log);
-    let node = Node::start(config, keys).await?;
+    let node = Node::start_with(config, keys, extras).await?;
     tracing::info!(address = %node.address, "the node listens");
     stop_signal().await;
     tracing::info!("the node stops");
@@ -159,7 +160,19 @@ impl Node {
     ///
     /// # Errors
     /// If a part of it cannot be used.
-    pub async fn start(mut config: Config, keys: Arc<KeyRing>) -> Result<Self, NodeError> {
+    pub async fn start(config: Config, keys: Arc<KeyRing>) -> Result<Self, NodeError> {
+        Self::start_with(config, keys, Extras::default()).await
+    }
+
+    /// The same with parts that a node works without.
+    ///
+    /// # Errors
+    /// If a part of it cannot be used.
+    pub async fn start_with(
+        mut config: Config,
+        keys: Arc<KeyRing>,
+        extras: Extras,
+    ) -> Result<Self, NodeError> {
         let listener =
             TcpListener::bind(config.listen)
                 .await
@@ -211,7 +224,7 @@ impl Node {
         let stop = CancellationToken::new();
         let jobs = crate::jobs::start(&app, parts.relayer, &stop);
         let service: IntoMakeServiceWithConnectInfo<axum::Router, SocketAddr> =
-            router(app.clone(), gateway).into_make_service_with_connect_info();
+            router(app.clone(), gateway, extras).into_make_service_with_connect_info();
         let stopping = stop.clone();
         let server = tokio::spawn(async move {
             axum::serve(listener, service)

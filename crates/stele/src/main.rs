@@ -2,6 +2,8 @@
 
 mod cmd;
 #[cfg(feature = "hospital")]
+mod extras;
+#[cfg(feature = "hospital")]
 mod keystore;
 #[cfg(feature = "hospital")]
 mod random;

@@ -6,6 +6,7 @@ mod extract;
 mod gate;
 mod handlers;
 pub mod rules;
+pub mod web;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,6 +30,7 @@ use crate::Config;
 use crate::api::NodeCard;
 use crate::chain::LedgerChain;
 use crate::db::Database;
+use crate::extras::Extras;
 use crate::metrics::Metrics;
 use crate::session::Place;
 use error::ApiError;
@@ -185,7 +187,7 @@ pub fn openapi_json() -> Result<String, serde_json::Error> {
 }
 
 /// The whole router.
-pub(crate) fn router(app: App, gateway: Gateway) -> Router {
+pub(crate) fn router(app: App, gateway: Gateway, extras: Extras) -> Router {
     let limits = &app.config().limits;
     let usual = usize::try_from(limits.json_bytes).unwrap_or(usize::MAX);
     let upload = usize::try_from(limits.upload_bytes)
@@ -214,7 +216,7 @@ pub(crate) fn router(app: App, gateway: Gateway) -> Router {
         .route_layer(from_fn_with_state((app.clone(), usual), gate::gate))
         .with_state(app.clone())
         .merge(vault::gateway::router(gateway))
-        .fallback(nowhere)
+        .fallback_service(web::router(extras.web))
         .method_not_allowed_fallback(not_so)
         .layer(from_fn_with_state(times, gate::in_time))
         .layer(from_fn_with_state(limiter, gate::not_too_often))

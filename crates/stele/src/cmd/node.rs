@@ -68,6 +68,6 @@ fn is_tool_variable(name: &str) -> bool {
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
     let (config, keys) = args.node.load()?;
     crate::runtime()?
-        .block_on(node::run(config, keys))
+        .block_on(node::run(config, keys, crate::extras::all()))
         .map_err(Failure::work)
 }
