@@ -75,6 +75,8 @@ export interface SignatureAsk {
     | "Commit"
     | "Erase"
     | "Request"
+    | "Checkpoint"
+    | "EnrolPatient"
     | "Grant"
     | "Revoke"
     | "AuthorStatement"
