@@ -25,6 +25,7 @@ use crate::chain::LedgerChain;
 use crate::config::{Config, VaultConfig};
 use crate::db::Database;
 use crate::extras::Extras;
+use crate::fees::Fees;
 use crate::http::{App, Inner, router};
 use crate::metrics::Metrics;
 use crate::outbox::Outbox;
@@ -34,7 +35,9 @@ use crate::session::Place;
 /// How long a stopping node waits for requests under way.
 const GRACE: Duration = Duration::from_secs(3);
 /// How long it then waits for jobs to finish their step.
-const JOBS_GRACE: Duration = Duration::from_secs(1);
+const JOBS_GRACE: Duration = Duration::from_millis(700);
+/// How long closing the database may take.
+const CLOSE_GRACE: Duration = Duration::from_millis(500);
 /// How long to wait for a block store that another process is about to let go.
 const LOCK_PATIENCE: Duration = Duration::from_secs(5);
 /// Rest between two attempts at it.
@@ -211,7 +214,13 @@ impl Node {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             deployment: *parts.chain.deployment(),
         };
+        let fees = Fees::open(
+            config.fees.clone(),
+            card.deployment.chain_id,
+            config.data_dir.join("fees"),
+        );
         let app = App::new(Inner {
+            fees,
             hospital: parts.hospital,
             database: parts.database,
             chain: parts.chain,
@@ -281,7 +290,8 @@ impl Node {
         let jobs = async { while self.jobs.join_next().await.is_some() {} };
         let _ = tokio::time::timeout(JOBS_GRACE, jobs).await;
         self.jobs.abort_all();
-        self.app.database().close().await;
+        // Requests that were cut off may hold connections still; the file is safe without them.
+        let _ = tokio::time::timeout(CLOSE_GRACE, self.app.database().close()).await;
         match served {
             Ok(Ok(Err(error))) => Err(NodeError::Server(error)),
             _ => Ok(()),
