@@ -71,6 +71,9 @@ pub enum Error {
     /// An image file that would cost more than the decoding limits allow.
     #[error("too large: {0}; export it smaller")]
     TooLarge(String),
+    /// An upload that was not taken in: nothing is known about the image.
+    #[error(transparent)]
+    Refused(#[from] crate::predict::queue::Refused),
     /// JSON that does not parse or does not say what it must.
     #[error("{path}: {source}", path = path.display())]
     Json {

@@ -7,6 +7,9 @@ pub mod input;
 pub mod model;
 pub mod predict;
 pub mod rng;
+pub mod shipped;
 pub mod train;
 
 pub use error::Error;
+pub use predict::queue::Refused;
+pub use shipped::{About, Ask, Opinion, Shipped};

@@ -158,16 +158,19 @@ fn gradients_agree_with_differences_and_with_burn() {
     let (mut checked, mut off) = (0, 0);
     for i in (0..parameters.len()).step_by(7) {
         let kept = parameters[i];
-        let step = 2e-3;
-        parameters[i] = kept + step;
-        let up = total(&mut parameters);
-        parameters[i] = kept - step;
-        let down = total(&mut parameters);
-        parameters[i] = kept;
-        let slope = ((up - down) / f64::from(2.0 * step)) as f32;
+        let mut slope = |step: f32| {
+            parameters[i] = kept + step;
+            let up = total(&mut parameters);
+            parameters[i] = kept - step;
+            let down = total(&mut parameters);
+            parameters[i] = kept;
+            ((up - down) / f64::from(2.0 * step)) as f32
+        };
+        // A step across the corner of an activation is off by nature, and a shorter one then is not;
+        // with both, corners must stay rare.
+        let agrees = |slope: f32| (slope - gradients[i]).abs() < 2e-3 + 0.05 * slope.abs();
         checked += 1;
-        // A step across the corner of an activation is off by nature; that must stay rare.
-        off += usize::from((slope - gradients[i]).abs() > 2e-3 + 0.05 * slope.abs());
+        off += usize::from(!agrees(slope(2e-3)) && !agrees(slope(4e-4)));
     }
     println!("{checked} gradients checked, {off} at corners");
     assert!(checked > 60 && off * 20 <= checked, "{off} of {checked}");

@@ -190,17 +190,25 @@ fn fit(
     (fit.current().to_vec(), fit.history().to_vec(), losses)
 }
 
+/// What a training that works does here: halves its loss, and knows images that it never saw.
+fn has_learnt(losses: &[f32], history: &[Validation]) -> bool {
+    let mean = |l: &[f32]| l.iter().sum::<f32>() / l.len() as f32;
+    let (early, late) = (mean(&losses[..10]), mean(&losses[losses.len() - 10..]));
+    let last = history.last().unwrap();
+    println!(
+        "loss {early} to {late}, on other images {}, AUROC {}",
+        last.val_loss, last.val_auroc
+    );
+    late < 0.5 * early && last.val_auroc > 0.95 && last.val_loss < 0.3
+}
+
 #[test]
 fn it_learns_resumes_exactly_and_repeats_to_the_bit() {
     let dir = tempfile::tempdir().unwrap();
     data_set(&dir.path().join("data"), 1);
     let manifest = Manifest::open(&dir.path().join("data")).unwrap();
     let (weights, history, losses) = fit(&manifest, &dir.path().join("a"), false, usize::MAX);
-    let mean = |l: &[f32]| l.iter().sum::<f32>() / l.len() as f32;
-    let (early, late) = (mean(&losses[..10]), mean(&losses[losses.len() - 10..]));
-    let auroc = history.last().unwrap().val_auroc;
-    println!("loss {early} to {late}, AUROC {auroc}");
-    assert!(late < 0.5 * early && auroc > 0.95);
+    assert!(has_learnt(&losses, &history));
 
     // The same seed gives the same weights, bit for bit.
     let (again, ..) = fit(&manifest, &dir.path().join("b"), false, usize::MAX);
@@ -211,16 +219,19 @@ fn it_learns_resumes_exactly_and_repeats_to_the_bit() {
             .all(|(a, b)| a.to_bits() == b.to_bits())
     );
 
-    // Stopped in the middle of an epoch and gone on with: the same weights too.
-    fit(&manifest, &dir.path().join("c"), false, 37);
-    let (resumed, history_resumed, _) = fit(&manifest, &dir.path().join("c"), true, usize::MAX);
-    assert!(
-        weights
-            .iter()
-            .zip(&resumed)
-            .all(|(a, b)| a.to_bits() == b.to_bits())
-    );
-    assert_eq!(history.len(), history_resumed.len());
+    // Stopped in the middle of the first or of a later epoch and gone on with: the same weights too.
+    for stop_at in [4, 37] {
+        let folder = dir.path().join(format!("stopped at {stop_at}"));
+        fit(&manifest, &folder, false, stop_at);
+        let (resumed, history_resumed, _) = fit(&manifest, &folder, true, usize::MAX);
+        assert!(
+            weights
+                .iter()
+                .zip(&resumed)
+                .all(|(a, b)| a.to_bits() == b.to_bits())
+        );
+        assert_eq!(history.len(), history_resumed.len());
+    }
 }
 
 #[test]
@@ -235,16 +246,10 @@ fn shuffled_labels_teach_nothing() {
             s.label = label;
         }
     }
-    let (_, history, _) = fit(&manifest, &dir.path().join("run"), false, usize::MAX);
-    let last = history.last().unwrap();
-    println!(
-        "with shuffled labels: AUROC {}, loss {}",
-        last.val_auroc, last.val_loss
-    );
-    assert!(
-        last.val_loss > 0.6,
-        "a network cannot know what nobody told it"
-    );
+    let (_, history, losses) = fit(&manifest, &dir.path().join("run"), false, usize::MAX);
+    assert!(!has_learnt(&losses, &history));
+    // Images of both kinds bear both labels now: nobody can be surer than a coin.
+    assert!(history.last().unwrap().val_loss > 0.6);
 }
 
 #[test]
@@ -385,21 +390,22 @@ fn near_duplicates_are_found_and_others_are_not() {
         .into_iter()
         .filter(|i| i.pixels.iter().any(|p| *p != i.pixels[0]))
         .collect();
-    let copy: Vec<f32> = images[2]
+    // Discs over a gradient: a picture with large structure, as radiographs have.
+    let copy: Vec<f32> = images[3]
         .pixels
         .iter()
         .map(|v| (v * 0.97 + 0.004 * rng.normal()).clamp(0.0, 1.0))
         .collect();
     images.push(Image {
         pixels: copy,
-        ..images[2].clone()
+        ..images[3].clone()
     });
     let prints: Vec<_> = images.iter().map(fingerprint).collect();
     let found = near_duplicates(&prints);
     assert!(
         found
             .iter()
-            .any(|d| d.first == 2 && d.second == images.len() - 1),
+            .any(|d| d.first == 3 && d.second == images.len() - 1),
         "{found:?}"
     );
     assert!(found.len() <= 2, "{found:?}");

@@ -103,6 +103,7 @@ impl Plot {
     /// # Errors
     /// When the plot cannot be drawn.
     pub fn svg(&self) -> Result<Vec<u8>, Error> {
+        fonts()?;
         let mut text = String::new();
         {
             let area = SVGBackend::with_string(&mut text, SIZE).into_drawing_area();
@@ -157,7 +158,7 @@ fn failed(e: impl std::fmt::Display) -> Error {
     Error::Input(format!("the plot cannot be drawn: {e}"))
 }
 
-/// Make the font known to the raster backend; doing so again does no harm.
+/// Make the font known: the SVG backend measures text with it too. Doing so again does no harm.
 pub(super) fn fonts() -> Result<(), Error> {
     register_font(FAMILY, FontStyle::Normal, FONT).map_err(|_| failed("the font is damaged"))
 }

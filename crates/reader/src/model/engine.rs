@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::burn_net::{self, BurnNet, Weight};
 use super::graph::Graph;
-use super::native::{Answer, Mode, Native, Workspace};
-use super::weights::Weights;
+use super::native::{Answer, Mode, Native, Until, Workspace};
+use super::weights::{Arrays, Weights};
 use crate::error::Error;
 
 /// Which engine to use.
@@ -107,7 +107,30 @@ pub trait Engine: Send + Sync {
     /// # Errors
     /// When the input does not fit or the engine fails.
     fn run(&self, pixels: &[f32], n: usize, size: usize) -> Result<Answer, Error>;
+
+    /// The last features of one grey square and the gradient of a class's logit with respect to
+    /// them, where the engine can tell; `None` leaves that to the native engine.
+    ///
+    /// # Errors
+    /// As [`Engine::run`].
+    fn explain(
+        &self,
+        _pixels: &[f32],
+        _size: usize,
+        _class: usize,
+    ) -> Result<Option<Explanation>, Error> {
+        Ok(None)
+    }
+
+    /// Whether [`Engine::explain`] can tell.
+    fn explains(&self) -> bool {
+        false
+    }
 }
+
+/// The last features `[h, w, c]` with h, w and c, and the gradient of a class's logit with respect
+/// to them.
+pub type Explanation = ((Vec<f32>, usize, usize, usize), Vec<f32>);
 
 /// Makes an engine for a folded one-channel network.
 ///
@@ -116,14 +139,14 @@ pub trait Engine: Send + Sync {
 pub fn make(
     choice: EngineChoice,
     graph: &Graph,
-    weights: &Weights,
+    weights: &dyn Arrays,
     size: usize,
 ) -> Result<Box<dyn Engine>, Error> {
     // Two copies of a very large network (VGG-16) would not fit the memory promised.
     let large = graph.parameters() > 100_000_000;
     match choice {
         EngineChoice::Auto if !large && ort_engine::find().is_ok() => {
-            match ort_engine::Ort::new(graph, weights, size) {
+            match ort_engine::Ort::new(graph, weights.load()?.as_ref(), size) {
                 Ok(engine) => Ok(Box::new(engine)),
                 // A library that is too old for us must not stop a reading.
                 Err(_) => Ok(Box::new(NativeEngine::new(graph, weights)?)),
@@ -132,8 +155,11 @@ pub fn make(
         EngineChoice::Auto | EngineChoice::Native => {
             Ok(Box::new(NativeEngine::new(graph, weights)?))
         }
-        EngineChoice::Burn => Ok(Box::new(BurnEngine::new(graph, weights)?)),
-        EngineChoice::OnnxRuntime => Ok(Box::new(ort_engine::Ort::new(graph, weights, size)?)),
+        EngineChoice::Burn => Ok(Box::new(BurnEngine::new(graph, weights.load()?.as_ref())?)),
+        EngineChoice::OnnxRuntime => {
+            let weights = weights.load()?;
+            Ok(Box::new(ort_engine::Ort::new(graph, &weights, size)?))
+        }
     }
 }
 
@@ -148,7 +174,7 @@ impl NativeEngine {
     ///
     /// # Errors
     /// When the weights do not fit.
-    pub fn new(graph: &Graph, weights: &Weights) -> Result<Self, Error> {
+    pub fn new(graph: &Graph, weights: &dyn Arrays) -> Result<Self, Error> {
         Ok(Self {
             network: Native::new(graph, weights)?,
             workspaces: Mutex::new(Vec::new()),
@@ -180,6 +206,31 @@ impl Engine for NativeEngine {
             ..Mode::INFER
         };
         self.with(|network, ws| network.forward(&network.parameters, pixels, n, size, mode, ws))
+    }
+
+    fn explain(
+        &self,
+        pixels: &[f32],
+        size: usize,
+        class: usize,
+    ) -> Result<Option<Explanation>, Error> {
+        let mode = Mode {
+            parallel: true,
+            keep: true,
+            until: Until::Features,
+            ..Mode::INFER
+        };
+        self.with(|network, ws| {
+            let answer = network.forward(&network.parameters, pixels, 1, size, mode, ws)?;
+            let mut wanted = vec![0.0; answer.logits.len()];
+            wanted[class] = 1.0;
+            let gradient = network.feature_gradient(&network.parameters, &wanted, ws);
+            Ok(Some((answer.features, gradient)))
+        })
+    }
+
+    fn explains(&self) -> bool {
+        true
     }
 }
 

@@ -9,9 +9,9 @@
 //! training here is fine-tuning with fixed statistics. All weights lie in one vector, gradients in
 //! another of the same layout.
 
-use super::graph::{Graph, Op, Padding};
+use super::graph::{Graph, Op, Padding, not_finite};
 use super::kernels::{self, Activation, Matrix, Window};
-use super::weights::{Array, Weights};
+use super::weights::{Array, Arrays, Weights};
 use crate::error::Error;
 use crate::rng::Rng;
 
@@ -197,11 +197,11 @@ impl Native {
     ///
     /// # Errors
     /// When a weight is missing or misshapen, or the network still has batch normalisations.
-    pub fn new(graph: &Graph, weights: &Weights) -> Result<Self, Error> {
-        graph.check(weights)?;
+    pub fn new(graph: &Graph, weights: &dyn Arrays) -> Result<Self, Error> {
+        graph.check_shapes(weights)?;
         let mut steps: Vec<Step> = Vec::new();
         let mut segments = Vec::new();
-        let mut parameters = Vec::new();
+        let mut parameters = Vec::with_capacity(graph.parameters());
         let mut map = vec![0; graph.nodes.len()];
         let mut readers = vec![0; graph.nodes.len()];
         for node in &graph.nodes {
@@ -294,7 +294,7 @@ impl Native {
                 };
                 for (name, shape, trained) in single.tensors() {
                     let offset = parameters.len();
-                    parameters.extend(to_native(weights.get(&name)?));
+                    lay_out(weights, &name, &shape, &mut parameters)?;
                     let decays = shape.len() > 1;
                     segments.push(Segment {
                         name,
@@ -367,7 +367,7 @@ impl Native {
                     s.name, array.shape, s.shape
                 )));
             }
-            out.extend(to_native(array));
+            lay_out(weights, &s.name, &s.shape, &mut out)?;
         }
         Ok(out)
     }
@@ -1123,17 +1123,36 @@ fn flatten(x: &Value, n: usize, ws: &mut Workspace) -> Value {
 
 /// Kernels `[out, in, k, k]` to `[k, k, in, out]`, matrices `[out, in]` to `[in, out]`; for a
 /// depthwise kernel (`in` = 1) that is `[k, k, channels]`.
-fn to_native(array: &Array) -> Vec<f32> {
-    let (outer, inner, area) = dims(&array.shape);
-    let mut out = vec![0.0; array.data.len()];
-    for o in 0..outer {
-        for i in 0..inner {
-            for k in 0..area {
-                out[(k * inner + i) * outer + o] = array.data[(o * inner + i) * area + k];
+fn lay_out(
+    weights: &dyn Arrays,
+    name: &str,
+    shape: &[usize],
+    parameters: &mut Vec<f32>,
+) -> Result<(), Error> {
+    let (outer, inner, area) = dims(shape);
+    let start = parameters.len();
+    parameters.resize(start + outer * inner * area, 0.0);
+    let out = &mut parameters[start..];
+    let mut finite = true;
+    weights.read(name, &mut |first, values| {
+        let (mut o, mut i, mut k) = (first / (inner * area), first / area % inner, first % area);
+        for value in values {
+            finite &= value.is_finite();
+            out[(k * inner + i) * outer + o] = *value;
+            k += 1;
+            if k == area {
+                (k, i) = (0, i + 1);
+            }
+            if i == inner {
+                (i, o) = (0, o + 1);
             }
         }
+    })?;
+    if finite {
+        Ok(())
+    } else {
+        Err(not_finite(name))
     }
-    out
 }
 
 fn from_native(data: &[f32], shape: &[usize]) -> Array {

@@ -129,6 +129,16 @@ impl OodStats {
         })
     }
 
+    /// Whether the parts fit each other; a model file comes from outside.
+    pub(super) fn check(&self) -> Result<(), String> {
+        let factor = (self.dims <= 4_096).then(|| self.dims * (self.dims + 1) / 2);
+        let means = self.means.iter().all(|m| m.len() == self.dims);
+        if factor != Some(self.whiten.len()) || self.means.is_empty() || !means {
+            return Err("the statistics that refuse other images do not fit each other".into());
+        }
+        Ok(())
+    }
+
     /// Distance of one image's pooled features.
     pub fn distance(&self, features: &[f32]) -> Distance {
         let x = Self::project(self.seed, self.dims, features);

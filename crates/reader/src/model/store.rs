@@ -11,7 +11,7 @@ use super::graph::Graph;
 use super::heatmap::{Heatmap, grad_cam_plus_plus};
 use super::native::{Answer, Mode, Native, Until, Workspace};
 use super::ood::OodStats;
-use super::weights::{Precision, Weights, write_whole};
+use super::weights::{Arrays, Precision, StoredWeights, Weights, write_whole};
 use crate::error::Error;
 use crate::input::{Image, Norm, letterbox};
 use crate::train::loss::softmax;
@@ -104,9 +104,21 @@ impl ModelJson {
             return Err(Error::model(folder, "model.json is too large to be one"));
         }
         let bytes = std::fs::read(&path).map_err(|e| Error::file(&path, e))?;
-        let json: Self = serde_json::from_slice(&bytes).map_err(|e| Error::json(&path, e))?;
-        json.check()
-            .map_err(|reason| Error::model(folder, reason))?;
+        Self::from_bytes(&bytes).map_err(|e| match e {
+            Error::Json { source, .. } => Error::json(&path, source),
+            Error::Model { reason, .. } => Error::model(folder, reason),
+            other => other,
+        })
+    }
+
+    /// Reads the bytes of a `model.json` and checks that they make sense.
+    ///
+    /// # Errors
+    /// As [`ModelJson::open`].
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
+        let name = Path::new("model.json");
+        let json: Self = serde_json::from_slice(bytes).map_err(|e| Error::json(name, e))?;
+        json.check().map_err(|reason| Error::model(name, reason))?;
         Ok(json)
     }
 
@@ -131,6 +143,9 @@ impl ModelJson {
         let above_zero = |v: f32| v.is_finite() && v > 0.0;
         if !above_zero(self.temperature) || !above_zero(self.norm.std) {
             return Err("temperature and norm.std must be above 0".into());
+        }
+        if let Some(ood) = &self.ood {
+            ood.check()?;
         }
         if self.weights.file.contains(['/', '\\']) || self.weights.file.starts_with('.') {
             return Err("the weights must lie in the model folder".into());
@@ -203,6 +218,8 @@ pub struct LoadedModel {
 enum Cam {
     /// The network's own evidence map.
     Evidence,
+    /// Gradients that the engine itself gives.
+    Engine,
     /// Gradients of the part behind the features that the engine gives.
     Head(Box<Native>),
 }
@@ -223,12 +240,13 @@ impl LoadedModel {
     /// When a file is missing, damaged or something else, or the engine cannot be used.
     pub fn open(folder: &Path, choice: EngineChoice) -> Result<Self, Error> {
         let card = ModelJson::open(folder)?;
-        let weights = read_weights(folder, &card)?;
+        let weights = weights_file(folder, &card)?;
         let graph = card.graph()?;
-        graph.check(&weights)?;
         let engine = engine::make(choice, &graph, &weights, card.size)?;
         let cam = if graph.evidence.is_some() {
             Cam::Evidence
+        } else if engine.explains() {
+            Cam::Engine
         } else {
             Cam::Head(Box::new(Native::new(&graph.head()?, &weights)?))
         };
@@ -355,6 +373,27 @@ impl LoadedModel {
         }
     }
 
+    /// The sigmoid of the evidence map, its height and its width.
+    fn evidence(
+        &self,
+        square: Vec<f32>,
+        size: usize,
+        class: usize,
+    ) -> Result<(Vec<f32>, usize, usize), Error> {
+        let (map, h, w) = self
+            .run(&[square], size)?
+            .evidence
+            .ok_or_else(|| Error::Network("the network has no evidence map".into()))?;
+        // Evidence is for the positive class; what speaks against it speaks for the others.
+        let sign = if self.card.positive.is_none_or(|p| p == class) {
+            1.0
+        } else {
+            -1.0
+        };
+        let sigmoid = |z: &f32| 1.0 / (1.0 + (-sign * z).exp());
+        Ok((map.iter().map(sigmoid).collect(), h, w))
+    }
+
     /// Where the model looked for a class.
     ///
     /// # Errors
@@ -364,25 +403,17 @@ impl LoadedModel {
             return Err(Error::Network(format!("there is no class {class}")));
         }
         let size = self.heatmap_size();
-        let answer = self.run(&[self.square(image, size)], size)?;
-        let (values, h, w) = match (&self.cam, answer.evidence) {
-            (Cam::Evidence, Some((map, h, w))) => {
-                // Evidence is for the positive class; what speaks against it speaks for the others.
-                let sign = if self.card.positive.is_none_or(|p| p == class) {
-                    1.0
-                } else {
-                    -1.0
-                };
-                (
-                    map.iter()
-                        .map(|z| 1.0 / (1.0 + (-sign * z).exp()))
-                        .collect(),
-                    h,
-                    w,
-                )
-            }
-            (Cam::Head(head), _) => {
-                let (features, h, w, c) = answer.features;
+        let square = self.square(image, size);
+        let (values, h, w) = match &self.cam {
+            Cam::Evidence => self.evidence(square, size, class)?,
+            Cam::Engine => match self.engine.explain(&square, size, class)? {
+                Some(((features, h, w, c), gradient)) => {
+                    (grad_cam_plus_plus(&features, &gradient, c), h, w)
+                }
+                None => return Err(Error::Network("the engine cannot explain itself".into())),
+            },
+            Cam::Head(head) => {
+                let (features, h, w, c) = self.engine.run(&square, 1, size)?.features;
                 let mut ws = Workspace::default();
                 let mode = Mode {
                     keep: true,
@@ -395,7 +426,6 @@ impl LoadedModel {
                 let gradient = head.feature_gradient(&head.parameters, &wanted, &mut ws);
                 (grad_cam_plus_plus(&features, &gradient, c), h, w)
             }
-            _ => return Err(Error::Network("the network has no evidence map".into())),
         };
         Ok(Heatmap::new(
             w,
@@ -407,28 +437,17 @@ impl LoadedModel {
     }
 }
 
-/// Reads a model's weights and checks their digest.
+/// Opens a model's weights file and checks its digest.
+fn weights_file(folder: &Path, card: &ModelJson) -> Result<StoredWeights, Error> {
+    StoredWeights::open(&folder.join(&card.weights.file), &card.weights.sha256)
+}
+
+/// Reads a model's weights into memory and checks their digest.
 ///
 /// # Errors
 /// When the file is missing, is not what the description names, or is no weights file.
 pub fn read_weights(folder: &Path, card: &ModelJson) -> Result<Weights, Error> {
-    let path = folder.join(&card.weights.file);
-    let size = std::fs::metadata(&path)
-        .map_err(|e| Error::file(&path, e))?
-        .len();
-    if size > super::weights::MAX_FILE {
-        return Err(Error::model(folder, "the weights file is too large"));
-    }
-    let bytes = std::fs::read(&path).map_err(|e| Error::file(&path, e))?;
-    let found = digest(&bytes);
-    if found != card.weights.sha256 {
-        return Err(Error::Digest {
-            path,
-            expected: card.weights.sha256.clone(),
-            found,
-        });
-    }
-    Weights::from_bytes(&bytes)
+    Ok(weights_file(folder, card)?.load()?.into_owned())
 }
 
 /// The folder of a shipped model (in `STELE_MODELS`, `./models`, or `models` beside or above the

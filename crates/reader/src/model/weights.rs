@@ -1,10 +1,14 @@
 //! Named arrays: in memory, in safetensors files, and out of PyTorch's files.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
 
 use half::f16;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use sha2::{Digest, Sha256};
 
 use crate::error::Error;
 
@@ -28,6 +32,27 @@ impl Array {
     }
 }
 
+/// Named arrays, in memory or still in a file.
+pub trait Arrays {
+    /// The shape of an array.
+    ///
+    /// # Errors
+    /// When there is none of this name.
+    fn shape(&self, name: &str) -> Result<&[usize], Error>;
+
+    /// Hands an array's values over in pieces, in their order, each with the place of its first.
+    ///
+    /// # Errors
+    /// When there is none of this name or it cannot be read.
+    fn read(&self, name: &str, piece: &mut dyn FnMut(usize, &[f32])) -> Result<(), Error>;
+
+    /// All arrays, in memory.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    fn load(&self) -> Result<Cow<'_, Weights>, Error>;
+}
+
 /// A network's weights by name.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Weights {
@@ -49,11 +74,7 @@ impl Weights {
     /// # Errors
     /// When there is none.
     pub fn get(&self, name: &str) -> Result<&Array, Error> {
-        self.map.get(name).ok_or_else(|| {
-            Error::Weights(format!(
-                "{name} is missing: these weights belong to another network"
-            ))
-        })
+        self.map.get(name).ok_or_else(|| missing(name))
     }
 
     /// Whether there is an array of this name.
@@ -215,6 +236,176 @@ impl Weights {
     pub fn save(&self, path: &Path, precision: Precision) -> Result<(), Error> {
         write_whole(path, &self.to_bytes(precision)?)
     }
+}
+
+impl Arrays for Weights {
+    fn shape(&self, name: &str) -> Result<&[usize], Error> {
+        Ok(&self.get(name)?.shape)
+    }
+
+    fn read(&self, name: &str, piece: &mut dyn FnMut(usize, &[f32])) -> Result<(), Error> {
+        piece(0, &self.get(name)?.data);
+        Ok(())
+    }
+
+    fn load(&self) -> Result<Cow<'_, Weights>, Error> {
+        Ok(Cow::Borrowed(self))
+    }
+}
+
+/// Bytes of a weights file that are in memory at a time.
+const PIECE: usize = 1 << 20;
+/// Largest header of a safetensors file.
+const MAX_HEADER: u64 = 16 << 20;
+
+/// A safetensors file whose arrays are read as they are asked for, so that a network of half a
+/// gigabyte is in memory once, in the layout of its engine, and not three times.
+#[derive(Debug)]
+pub struct StoredWeights {
+    path: PathBuf,
+    file: File,
+    start: u64,
+    entries: BTreeMap<String, Entry>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    shape: Vec<usize>,
+    half: bool,
+    from: u64,
+    to: u64,
+}
+
+impl StoredWeights {
+    /// Opens a safetensors file whose SHA-256 must be `expected`, and reads where its arrays lie.
+    ///
+    /// # Errors
+    /// When the file cannot be read, is too large, has another digest, or is something else.
+    pub fn open(path: &Path, expected: &str) -> Result<Self, Error> {
+        let failed = |e| Error::file(path, e);
+        let bad = |e: &dyn std::fmt::Display| {
+            Error::Weights(format!("{}: not a safetensors file: {e}", path.display()))
+        };
+        let mut file = File::open(path).map_err(failed)?;
+        let size = file.metadata().map_err(failed)?.len();
+        if size > MAX_FILE {
+            return Err(bad(&format!("it is larger than {MAX_FILE} bytes")));
+        }
+        let found = digest(&mut file).map_err(failed)?;
+        if found != expected {
+            return Err(Error::Digest {
+                path: path.to_owned(),
+                expected: expected.to_owned(),
+                found,
+            });
+        }
+        file.rewind().map_err(failed)?;
+        let mut first = [0; 8];
+        file.read_exact(&mut first)
+            .map_err(|_| bad(&"it is too short"))?;
+        let length = u64::from_le_bytes(first);
+        if length > MAX_HEADER || length > size - 8 {
+            return Err(bad(&"its header is longer than the file or absurd"));
+        }
+        let mut header = first.to_vec();
+        header.resize(8 + length as usize, 0);
+        file.read_exact(&mut header[8..]).map_err(failed)?;
+        let (_, metadata) = SafeTensors::read_metadata(&header).map_err(|e| bad(&e))?;
+        let start = 8 + length;
+        let mut entries = BTreeMap::new();
+        for (name, info) in metadata.tensors() {
+            let half = match info.dtype {
+                Dtype::F32 => false,
+                Dtype::F16 => true,
+                other => return Err(bad(&format!("{name} is of type {other:?}, not a float"))),
+            };
+            let (from, to) = (info.data_offsets.0 as u64, info.data_offsets.1 as u64);
+            if start + to > size {
+                return Err(bad(&format!("{name} lies behind the end: it was cut")));
+            }
+            let shape = info.shape.clone();
+            entries.insert(
+                name,
+                Entry {
+                    shape,
+                    half,
+                    from,
+                    to,
+                },
+            );
+        }
+        Ok(Self {
+            path: path.to_owned(),
+            file,
+            start,
+            entries,
+        })
+    }
+
+    fn entry(&self, name: &str) -> Result<&Entry, Error> {
+        self.entries.get(name).ok_or_else(|| missing(name))
+    }
+}
+
+impl Arrays for StoredWeights {
+    fn shape(&self, name: &str) -> Result<&[usize], Error> {
+        Ok(&self.entry(name)?.shape)
+    }
+
+    fn read(&self, name: &str, piece: &mut dyn FnMut(usize, &[f32])) -> Result<(), Error> {
+        let entry = self.entry(name)?;
+        let failed = |e| Error::file(&self.path, e);
+        let mut file = &self.file;
+        file.seek(SeekFrom::Start(self.start + entry.from))
+            .map_err(failed)?;
+        let mut left = (entry.to - entry.from) as usize;
+        let mut bytes = vec![0; left.min(PIECE)];
+        let (mut values, mut at) = (Vec::new(), 0);
+        while left > 0 {
+            let bytes = &mut bytes[..left.min(PIECE)];
+            file.read_exact(bytes).map_err(failed)?;
+            values.clear();
+            if entry.half {
+                let pairs = bytes.as_chunks::<2>().0;
+                values.extend(pairs.iter().map(|b| f16::from_le_bytes(*b).to_f32()));
+            } else {
+                let fours = bytes.as_chunks::<4>().0;
+                values.extend(fours.iter().map(|b| f32::from_le_bytes(*b)));
+            }
+            piece(at, &values);
+            at += values.len();
+            left -= bytes.len();
+        }
+        Ok(())
+    }
+
+    fn load(&self) -> Result<Cow<'_, Weights>, Error> {
+        let mut weights = Weights::default();
+        for (name, entry) in &self.entries {
+            let mut data = Vec::with_capacity(entry.shape.iter().product());
+            self.read(name, &mut |_, values| data.extend_from_slice(values))?;
+            weights.insert(name, Array::new(entry.shape.clone(), data));
+        }
+        Ok(Cow::Owned(weights))
+    }
+}
+
+/// SHA-256 of a file from where it stands to its end.
+fn digest(file: &mut File) -> std::io::Result<String> {
+    let mut hasher = Sha256::new();
+    let mut piece = vec![0; PIECE];
+    loop {
+        match file.read(&mut piece)? {
+            0 => return Ok(hex::encode(hasher.finalize())),
+            n => hasher.update(&piece[..n]),
+        }
+    }
+}
+
+fn missing(name: &str) -> Error {
+    Error::Weights(format!(
+        "{name} is missing: these weights belong to another network"
+    ))
 }
 
 /// Writes a file through a temporary one beside it and a rename.

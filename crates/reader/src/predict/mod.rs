@@ -94,61 +94,125 @@ pub fn predict(
     bytes: &[u8],
     options: &Options,
 ) -> Result<Outcome, Error> {
+    first_that_knows(std::iter::once(model), name, bytes, options).map(|(outcome, _)| outcome)
+}
+
+/// Read one file's bytes with several models, one after the other: the first that knows the image
+/// answers; where none does, the first model's refusal stands. The file is decoded once.
+///
+/// # Errors
+/// As [`predict`], and when there is no model.
+pub fn first_that_knows<'a>(
+    models: impl IntoIterator<Item = &'a LoadedModel>,
+    name: &str,
+    bytes: &[u8],
+    options: &Options,
+) -> Result<(Outcome, &'a LoadedModel), Error> {
     let start = Instant::now();
     let decoded = input::decode(bytes, &options.limits)?;
     let quality = input::quality(&decoded);
-    let reading = model.read(&decoded.image)?;
-    let mut card = std::borrow::Cow::Borrowed(&model.card);
-    if let Some(threshold) = options.threshold {
-        card.to_mut().threshold = threshold;
+    let mut refused = None;
+    for model in models {
+        let judged = judge(model, &decoded, &quality, options)?;
+        let knows = judged.refused.is_none();
+        if knows || refused.is_none() {
+            refused = Some((judged, model));
+        }
+        if knows {
+            break;
+        }
     }
-    let mut refused = refusal(&card, &decoded, &quality, &reading);
+    let (judged, model) = refused.ok_or_else(|| Error::Data("no model was given".into()))?;
+    let ms = milliseconds(start);
+    let (mut heatmap, mut heatmap_ms) = (None, None);
+    if options.heatmap && judged.refused.is_none() {
+        let start = Instant::now();
+        heatmap = Some(model.heatmap(&decoded.image, judged.shown)?);
+        heatmap_ms = Some(milliseconds(start));
+    }
+    let prediction = Prediction {
+        ms,
+        heatmap_ms,
+        ..judged.prediction(model, name, &decoded, &quality)
+    };
+    let outcome = Outcome {
+        prediction,
+        decoded,
+        heatmap,
+    };
+    Ok((outcome, model))
+}
+
+/// What one model makes of one picture.
+struct Judged {
+    card: ModelJson,
+    reading: Reading,
+    /// The class that a verdict would name, and the class whose probability and heatmap are shown.
+    class: usize,
+    shown: usize,
+    refused: Option<String>,
+}
+
+fn judge(
+    model: &LoadedModel,
+    decoded: &Decoded,
+    quality: &Quality,
+    options: &Options,
+) -> Result<Judged, Error> {
+    let reading = model.read(&decoded.image)?;
+    let mut card = model.card.clone();
+    card.threshold = options.threshold.unwrap_or(card.threshold);
+    let mut refused = refusal(&card, decoded, quality, &reading);
     if refused.is_some() && reading.not_such && known_when_inverted(model, &decoded.image)? {
         refused = Some(Finding::Inverted.words().to_owned());
     }
     let class = decide(&card, &reading.probabilities);
-    let doubt = in_doubt(&card, &reading.probabilities);
-    let abstained = refused
-        .clone()
-        .or_else(|| doubt.then(|| doubt_words(&card, &reading.probabilities)));
-    let shown = card.positive.unwrap_or(class);
-    let ms = milliseconds(start);
-    let (mut heatmap, mut heatmap_ms) = (None, None);
-    if options.heatmap && refused.is_none() {
-        let start = Instant::now();
-        heatmap = Some(model.heatmap(&decoded.image, shown)?);
-        heatmap_ms = Some(milliseconds(start));
-    }
-    let mut warnings = decoded.warnings.clone();
-    let mild = quality.findings.iter().filter(|f| !f.forbids_reading());
-    warnings.extend(mild.map(|f| f.words().to_owned()));
-    let prediction = Prediction {
-        file: name.to_owned(),
-        task: card.task.clone(),
-        verdict: abstained.is_none().then(|| card.classes[class].clone()),
-        probability: refused.is_none().then(|| reading.probabilities[shown]),
-        probabilities: card
-            .classes
-            .iter()
-            .cloned()
-            .zip(reading.probabilities.iter().copied())
-            .collect(),
-        threshold: card.positive.map(|_| card.threshold),
-        abstained,
-        warnings,
-        model: format!("{} {}", card.name, card.version),
-        model_sha256: model.sha256().to_owned(),
-        input_sha256: decoded.sha256.clone(),
-        engine: model.engine(),
-        ms,
-        heatmap_ms,
-        heatmap: None,
-    };
-    Ok(Outcome {
-        prediction,
-        decoded,
-        heatmap,
+    Ok(Judged {
+        shown: card.positive.unwrap_or(class),
+        card,
+        reading,
+        class,
+        refused,
     })
+}
+
+impl Judged {
+    fn prediction(
+        self,
+        model: &LoadedModel,
+        name: &str,
+        decoded: &Decoded,
+        quality: &Quality,
+    ) -> Prediction {
+        let (card, probabilities) = (self.card, self.reading.probabilities);
+        let probability = self.refused.is_none().then(|| probabilities[self.shown]);
+        let doubt = in_doubt(&card, &probabilities);
+        let abstained = self
+            .refused
+            .or_else(|| doubt.then(|| doubt_words(&card, &probabilities)));
+        let mut warnings = decoded.warnings.clone();
+        let mild = quality.findings.iter().filter(|f| !f.forbids_reading());
+        warnings.extend(mild.map(|f| f.words().to_owned()));
+        Prediction {
+            file: name.to_owned(),
+            verdict: abstained
+                .is_none()
+                .then(|| card.classes[self.class].clone()),
+            probability,
+            threshold: card.positive.map(|_| card.threshold),
+            probabilities: card.classes.into_iter().zip(probabilities).collect(),
+            task: card.task,
+            abstained,
+            warnings,
+            model: format!("{} {}", card.name, card.version),
+            model_sha256: model.sha256().to_owned(),
+            input_sha256: decoded.sha256.clone(),
+            engine: model.engine(),
+            ms: 0.0,
+            heatmap_ms: None,
+            heatmap: None,
+        }
+    }
 }
 
 /// Read one file. As [`predict`], and fails when the file cannot be read.
@@ -332,7 +396,7 @@ pub(crate) mod tests {
     fn picture(invert: bool) -> Decoded {
         let grey = |i: usize| {
             let x = (i % 256) as f32 / 256.0;
-            let v = (1.0 - ((x - 0.5) * 5.0).powi(2)).max(0.02);
+            let v = (0.75 - ((x - 0.5) * 5.0).powi(2)).max(0.02);
             if invert { 1.0 - v } else { v }
         };
         let image = Image::new(256, 300, (0..256 * 300).map(grey).collect()).unwrap();

@@ -1,11 +1,11 @@
-//! Many uploads, one model: a queue that holds a bounded number of bytes.
+//! Many uploads, one copy of the models: a queue that holds a bounded number of bytes.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
-use super::{Options, Outcome, predict};
+use super::{Options, Outcome, first_that_knows};
 use crate::Error;
 use crate::model::LoadedModel;
 
@@ -50,7 +50,7 @@ impl Ticket {
     /// Wait for the reading (blocks: call it where blocking is allowed).
     ///
     /// # Errors
-    /// As [`predict`]; also when the queue was dropped before the upload's turn came.
+    /// As [`predict`](super::predict); also when the queue was dropped before the upload's turn came.
     pub fn wait(self) -> Result<Outcome, Error> {
         self.0.recv().unwrap_or_else(|_| {
             Err(Error::Input(
@@ -92,7 +92,7 @@ impl Drop for Held {
     }
 }
 
-/// One worker thread that owns the turn-taking for one model; the network itself uses all cores.
+/// One worker thread that owns the turn-taking for the models; the network itself uses all cores.
 pub struct Queue {
     sender: Option<SyncSender<Job>>,
     held: Arc<AtomicUsize>,
@@ -101,13 +101,14 @@ pub struct Queue {
 }
 
 impl Queue {
-    /// Start the worker. It shares the model with whoever else holds it.
+    /// Start the worker. It shares the models with whoever else holds them; the first that knows an
+    /// image answers.
     ///
     /// # Errors
     /// When the system gives no thread.
-    pub fn new(model: Arc<LoadedModel>, bounds: Bounds) -> Result<Self, Error> {
+    pub fn new(models: Arc<[LoadedModel]>, bounds: Bounds) -> Result<Self, Error> {
         Self::with(bounds, move |name, bytes, options| {
-            predict(&model, name, bytes, options)
+            first_that_knows(models.iter(), name, bytes, options).map(|(outcome, _)| outcome)
         })
     }
 

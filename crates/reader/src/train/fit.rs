@@ -166,7 +166,8 @@ struct State {
     epoch_loss: f64,
     epoch_right: usize,
     epoch_seen: usize,
-    best_score: f32,
+    /// `None` before the first validation (JSON has no infinity).
+    best_score: Option<f32>,
     since_best: usize,
     history: Vec<Validation>,
     config: TrainConfig,
@@ -202,7 +203,7 @@ impl<'a, L: Learner> Fit<'a, L> {
             epoch_loss: 0.0,
             epoch_right: 0,
             epoch_seen: 0,
-            best_score: f32::NEG_INFINITY,
+            best_score: None,
             since_best: 0,
             history: Vec::new(),
             config: config.clone(),
@@ -211,6 +212,13 @@ impl<'a, L: Learner> Fit<'a, L> {
         let mut by_class = vec![Vec::new(); train.classes.len()];
         for i in 0..train.samples.len() {
             by_class[train.label(i)?].push(i);
+        }
+        let first = val.label(0)?;
+        if (0..val.samples.len()).all(|i| val.label(i).is_ok_and(|l| l == first)) {
+            return Err(Error::Training(format!(
+                "every validation image is {:?}: a model cannot be judged on one class; put images of each class into the validation split",
+                val.classes[first]
+            )));
         }
         Ok(Self {
             by_class,
@@ -512,8 +520,8 @@ impl<'a, L: Learner> Fit<'a, L> {
         figures.train_accuracy = train.1;
         figures.seconds = start.elapsed().as_secs_f32();
         let score = figures.val_auroc + 0.1 * figures.val_peak_in_box.unwrap_or(0.0);
-        if score > self.state.best_score {
-            (self.state.best_score, self.state.since_best) = (score, 0);
+        if self.state.best_score.is_none_or(|best| score > best) {
+            (self.state.best_score, self.state.since_best) = (Some(score), 0);
             self.best = current;
         } else {
             self.state.since_best += 1;

@@ -260,7 +260,7 @@ fn is_folded(weights: &Weights, graph: &Graph) -> bool {
         .all(|(name, shape, _)| weights.get(name).is_ok_and(|a| a.shape == *shape))
 }
 
-/// Runs the loop and keeps `metrics.jsonl` and `metrics.csv`; returns whether it came to its end.
+/// Runs the loop and keeps `metrics.jsonl` and `metrics.csv`; tells whether it came to its end.
 fn watch<L: Learner>(
     fit: &mut Fit<'_, L>,
     resume: bool,
@@ -274,6 +274,8 @@ fn watch<L: Learner>(
         ));
     }
     let mut stopped = false;
+    let mut history = fit.history().to_vec();
+    let mut unwritten = None;
     let shared = std::cell::RefCell::new(&mut *observer);
     fit.run(
         |p| {
@@ -281,10 +283,14 @@ fn watch<L: Learner>(
             stopped |= !go_on;
             go_on
         },
-        |v| shared.borrow_mut().epoch(v),
+        |v| {
+            shared.borrow_mut().epoch(v);
+            history.push(v.clone());
+            // After every epoch, so that a run that is killed leaves what it knew.
+            unwritten = write_metrics(folder, &history).err();
+        },
     )?;
-    write_metrics(folder, fit.history())?;
-    Ok(!stopped)
+    unwritten.map_or(Ok(!stopped), Err)
 }
 
 fn write_metrics(folder: &Path, history: &[Validation]) -> Result<(), Error> {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use reader::input::{self, Limits};
 use reader::model::LoadedModel;
-use reader::predict::{self, Options, Outcome, export};
+use reader::predict::{self, Options, export};
 use serde_json::json;
 
 use super::super::Failure;
@@ -119,20 +119,7 @@ fn one(
     };
     let bytes = input::read(file, &options.limits)?;
     let name = file.display().to_string();
-    let mut outcome: Option<(Outcome, &LoadedModel)> = None;
-    for model in models {
-        let next = predict::predict(model, &name, &bytes, &options)?;
-        let knows = next.prediction.probability.is_some();
-        if knows || outcome.is_none() {
-            outcome = Some((next, model));
-        }
-        if knows {
-            break;
-        }
-    }
-    let Some((mut outcome, model)) = outcome else {
-        return Err(reader::Error::Data("no model was given".into()));
-    };
+    let (mut outcome, model) = predict::first_that_knows(models, &name, &bytes, &options)?;
     let stem = format!(
         "{}-{}",
         file.file_stem()
