@@ -43,6 +43,35 @@ impl LedgerChain {
         self.fresh().await
     }
 
+    /// What a unit of gas costs at this moment.
+    ///
+    /// # Errors
+    /// If the endpoint does not answer, or has no block.
+    pub(crate) async fn price(&self) -> ledger::Result<crate::fees::Price> {
+        let endpoint = self.chain.endpoint();
+        let head = self.chain.head().await?;
+        let tip = endpoint.tip().await?;
+        let fits = |wei: u128| u64::try_from(wei).unwrap_or(u64::MAX);
+        Ok(crate::fees::Price {
+            at: crate::now(),
+            block: head.number,
+            base_fee_wei: fits(head.base_fee_per_gas.unwrap_or_default()),
+            priority_fee_wei: fits(tip),
+        })
+    }
+
+    /// Ask the endpoint something that changes nothing.
+    ///
+    /// # Errors
+    /// If it does not answer, or refuses.
+    pub(crate) async fn read(
+        &self,
+        method: &str,
+        params: serde_json::Value,
+    ) -> ledger::Result<serde_json::Value> {
+        self.chain.endpoint().other(method, params).await
+    }
+
     async fn fresh(&self) -> Result<(), ChainError> {
         if self.stale_after == 0 {
             return Ok(());

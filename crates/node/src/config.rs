@@ -85,6 +85,23 @@ pub struct Limits {
     pub stale_block_s: u64,
 }
 
+/// What is known and told of the chain's fees.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FeesConfig {
+    /// Keep a history of fees and forecast the next days.
+    pub forecast: bool,
+    /// Days of history to begin with.
+    pub history_days: u32,
+    /// Seconds between two looks for new blocks.
+    pub refresh_s: u64,
+    /// The currency in which costs are shown beside ether, for example `EUR`.
+    pub currency: String,
+    /// Units of that currency for one ether; 0: costs are shown in ether alone. Nobody is asked for
+    /// it: whoever runs the node keeps it as current as they like.
+    pub ether_price: u64,
+}
+
 /// The configuration of a node.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -127,6 +144,8 @@ pub struct Config {
     pub session_ttl_s: u64,
     /// Blocks after which a transaction counts as final where the endpoint knows no `finalized` tag.
     pub final_blocks: u64,
+    /// What is known and told of the chain's fees.
+    pub fees: FeesConfig,
     /// What is accepted from outside.
     pub limits: Limits,
     /// What to log: a `tracing` filter.
@@ -142,6 +161,18 @@ impl Default for Limits {
             request_s: 30,
             rpc_s: 10,
             stale_block_s: 0,
+        }
+    }
+}
+
+impl Default for FeesConfig {
+    fn default() -> Self {
+        Self {
+            forecast: true,
+            history_days: 150,
+            refresh_s: 1800,
+            currency: "EUR".to_owned(),
+            ether_price: 0,
         }
     }
 }
@@ -167,6 +198,7 @@ impl Default for Config {
             draft_ttl_s: 86_400,
             session_ttl_s: 1800,
             final_blocks: 12,
+            fees: FeesConfig::default(),
             limits: Limits::default(),
             log: "info".to_owned(),
         }
@@ -226,6 +258,13 @@ impl Config {
                 self.quorum, self.replicas
             )));
         }
+        let least = forecast::features::LOOKBACK + 2;
+        let days = usize::try_from(self.fees.history_days).unwrap_or(usize::MAX);
+        if self.fees.forecast && days < least {
+            return Err(wrong(format!(
+                "fees.history_days is {days}: a forecast needs at least {least}"
+            )));
+        }
         if self.replicas > self.peers.len() + 1 {
             return Err(wrong(format!(
                 "replicas is {} but there are {} nodes: add peers or lower replicas",
@@ -278,7 +317,7 @@ fn from_environment(environment: impl IntoIterator<Item = (String, String)>) -> 
     table
 }
 
-const SETTINGS: [&str; 20] = [
+const SETTINGS: [&str; 21] = [
     "name",
     "listen",
     "public_url",
@@ -297,6 +336,7 @@ const SETTINGS: [&str; 20] = [
     "draft_ttl_s",
     "session_ttl_s",
     "final_blocks",
+    "fees",
     "limits",
     "log",
 ];

@@ -37,6 +37,7 @@ pub(crate) fn start(app: &App, relayer: Relayer, stop: &CancellationToken) -> Jo
     jobs.spawn(until(stop.clone(), errands(app.clone())));
     jobs.spawn(every(stop.clone(), DELIVERY, app.clone(), deliver));
     jobs.spawn(every(stop.clone(), TIDY, app.clone(), tidy));
+    jobs.spawn(crate::fees::keep_current(app.clone(), stop.clone()));
     let anchor = app.config().anchor_every_s;
     if anchor > 0 {
         jobs.spawn(every(

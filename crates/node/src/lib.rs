@@ -10,11 +10,13 @@ pub mod client;
 pub mod config;
 pub mod db;
 mod extras;
+pub mod fees;
 pub mod http;
 mod jobs;
 mod metrics;
 mod outbox;
 mod peers;
+pub mod proxy;
 mod server;
 mod session;
 

@@ -31,6 +31,7 @@ use crate::api::NodeCard;
 use crate::chain::LedgerChain;
 use crate::db::Database;
 use crate::extras::Extras;
+use crate::fees::Fees;
 use crate::metrics::Metrics;
 use crate::session::Place;
 use error::ApiError;
@@ -53,6 +54,7 @@ pub(crate) struct Inner {
     pub(crate) card: NodeCard,
     pub(crate) guard: Arc<Guard>,
     pub(crate) metrics: Metrics,
+    pub(crate) fees: Fees,
 }
 
 impl App {
@@ -92,6 +94,10 @@ impl App {
         &self.0.guard
     }
 
+    pub(crate) fn fees(&self) -> &Fees {
+        &self.0.fees
+    }
+
     pub(crate) fn metrics(&self) -> &Metrics {
         &self.0.metrics
     }
@@ -118,13 +124,16 @@ impl App {
 struct Description;
 
 fn described() -> OpenApiRouter<App> {
-    use handlers::{consent, log, node, peers, records, registry, session};
+    use handlers::{chain, consent, fees, log, node, peers, records, registry, session};
     OpenApiRouter::with_openapi(Description::openapi())
         .routes(routes!(node::healthz))
         .routes(routes!(node::readyz))
         .routes(routes!(node::metrics))
         .routes(routes!(node::card))
         .routes(routes!(node::act))
+        .routes(routes!(chain::ask))
+        .routes(routes!(fees::forecast))
+        .routes(routes!(fees::costs))
         .routes(routes!(session::challenge))
         .routes(routes!(session::who, session::sign_in, session::sign_out))
         .routes(routes!(registry::directory))

@@ -54,5 +54,6 @@ fn the_table_of_routes_in_docs_is_the_one_that_is_enforced() {
     for (method, path, rule) in RULES {
         table.push_str(&format!("| {method} | `{path}` | {} |\n", rule.who()));
     }
+    table.push_str("\nEverything else is the web app: a GET of one of its files, or of a page by a browser, is answered for everybody.\n");
     check_document("routes.md", &table);
 }

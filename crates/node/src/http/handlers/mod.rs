@@ -1,6 +1,8 @@
 //! One function per route: read the request, call the use case, shape the answer.
 
+pub(crate) mod chain;
 pub(crate) mod consent;
+pub(crate) mod fees;
 pub(crate) mod log;
 pub(crate) mod node;
 pub(crate) mod peers;

@@ -1,0 +1,441 @@
+//! What writing to the chain costs now, and what it will cost in the next days.
+//!
+//! The price of this moment is asked of the chain when somebody wants to know; the days ahead come
+//! from a history of fees that a job keeps current ([`history`]) and from the model that ships with
+//! the program. What was good stays good until something better is known: if the endpoint is silent
+//! the last forecast is shown, with its age.
+
+mod gas;
+mod history;
+
+use std::path::PathBuf;
+use std::sync::{PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use forecast::HORIZON;
+use forecast::advice;
+use forecast::outlook::{Outlook, age_days};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::chain::LedgerChain;
+use crate::config::FeesConfig;
+
+pub use gas::Gas;
+pub(crate) use history::keep_current;
+
+/// Chain ids of developers' chains (Anvil and Hardhat, Ganache): their ether is play money.
+const PLAY_MONEY: [u64; 2] = [31_337, 1_337];
+/// How long the price of this moment is good: a slot of the main network.
+const LIVE: Duration = Duration::from_secs(12);
+/// A history that ends more days ago than this is no longer current. The day under way is not over.
+const CURRENT_DAYS: i32 = 2;
+
+/// What a unit of gas costs at this moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Price {
+    /// When the chain was asked, unix seconds.
+    pub at: u64,
+    /// The newest block then.
+    pub block: u64,
+    /// Burnt for each unit of gas, wei.
+    pub base_fee_wei: u64,
+    /// What has lately been enough for whoever makes the block, wei per unit of gas.
+    pub priority_fee_wei: u64,
+}
+
+/// How it stands with the forecast.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ForecastState {
+    /// There is a forecast, and it is up to date.
+    Current,
+    /// There is a forecast, but what it was made from could not be brought up to date since.
+    Stale,
+    /// There is no forecast yet: the history is too short, or is still being read.
+    Learning,
+    /// Fees do not move: there is nothing to wait for.
+    Flat,
+    /// This node does not forecast.
+    Off,
+}
+
+/// What to do with an act that can wait a week.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Do {
+    /// Send it now: no day of the next week is forecast to be cheaper.
+    SendNow,
+    /// Wait, and ask again tomorrow.
+    Wait,
+    /// It makes no difference.
+    Flat,
+}
+
+/// Advice, and what following it is forecast to save.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct AdviceView {
+    /// What to do.
+    #[serde(rename = "do")]
+    pub what: Do,
+    /// For `wait`: days from the last day of the history to the cheapest one.
+    pub days: Option<usize>,
+    /// For `wait`: the share of the fee that waiting is forecast to save, 0 to 1.
+    pub saves: Option<f64>,
+}
+
+/// One of the next days. Prices in wei per unit of gas.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct DayView {
+    /// The day, for example `2025-03-01`, UTC.
+    pub date: String,
+    /// Days after the last one of the history, from 1.
+    pub horizon: usize,
+    /// The forecast of the day's mean.
+    pub price_wei: f64,
+    /// Lower end of the interval that should hold four of five outcomes.
+    pub low_wei: Option<f64>,
+    /// Its upper end.
+    pub high_wei: Option<f64>,
+}
+
+/// Fees now and in the next seven days.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ForecastView {
+    /// The chain.
+    pub chain_id: u64,
+    /// This moment's price; nothing if the endpoint does not answer.
+    pub now: Option<Price>,
+    /// How it stands with the forecast.
+    pub state: ForecastState,
+    /// Whether there is no use in waiting, because fees do not move.
+    pub flat: bool,
+    /// The state in words.
+    pub reason: String,
+    /// The last day of the history that the forecast was made from.
+    pub as_of: Option<String>,
+    /// That day's mean price, wei per unit of gas.
+    pub as_of_wei: Option<f64>,
+    /// When the forecast was made, unix seconds.
+    pub made_at: Option<u64>,
+    /// How long ago that was, seconds.
+    pub age_s: Option<u64>,
+    /// The next seven days; empty without a forecast.
+    pub days: Vec<DayView>,
+    /// What to do with an act that can wait a week.
+    pub advice: Option<AdviceView>,
+    /// The model.
+    pub model: Option<String>,
+    /// The last day that it was trained on.
+    pub trained_to: Option<String>,
+    /// What a reader should know besides: missing days, an old model, an old history.
+    pub notes: Vec<String>,
+}
+
+/// What one unit of ether is worth, as this hospital's configuration says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Fiat {
+    /// The currency's code, for example `EUR`.
+    pub currency: String,
+    /// Units of it for one ether.
+    pub per_ether: u64,
+}
+
+/// What acts cost.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct CostsView {
+    /// Gas that acts use, as measured on a real chain.
+    pub gas: Gas,
+    /// Burnt for each unit of gas now, wei.
+    pub base_fee_wei: u64,
+    /// On top for whoever makes the block, wei.
+    pub priority_fee_wei: u64,
+    /// What an ether is worth; nothing if the configuration does not say.
+    pub fiat: Option<Fiat>,
+}
+
+/// What is known of the history and of the days ahead.
+#[derive(Clone, Debug, Default)]
+struct Known {
+    outlook: Option<Outlook>,
+    /// Full days in the history.
+    days: usize,
+    /// Blocks read of all that are to be read, while a first history is being built.
+    reading: Option<(u64, u64)>,
+    /// What kept the history from being brought up to date, for people.
+    problem: Option<&'static str>,
+}
+
+/// The fees of the chain of one node.
+pub(crate) struct Fees {
+    config: FeesConfig,
+    chain_id: u64,
+    folder: PathBuf,
+    known: RwLock<Known>,
+    live: tokio::sync::Mutex<Option<(Instant, Price)>>,
+}
+
+impl Fees {
+    /// With what was kept in `folder` by an earlier run.
+    pub(crate) fn open(config: FeesConfig, chain_id: u64, folder: PathBuf) -> Self {
+        let known = Known {
+            outlook: history::kept(&folder),
+            ..Known::default()
+        };
+        Self {
+            config,
+            chain_id,
+            folder,
+            known: RwLock::new(known),
+            live: tokio::sync::Mutex::new(None),
+        }
+    }
+
+    fn is_play_money(&self) -> bool {
+        PLAY_MONEY.contains(&self.chain_id)
+    }
+
+    /// Whether there is anything to forecast here.
+    fn forecasts(&self) -> bool {
+        self.config.forecast && !self.is_play_money()
+    }
+
+    fn known(&self) -> Known {
+        self.known
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    fn learn(&self, change: impl FnOnce(&mut Known)) {
+        change(&mut self.known.write().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// This moment's price, asked at most once in twelve seconds however many want to know.
+    ///
+    /// # Errors
+    /// If the endpoint does not answer.
+    pub(crate) async fn now(&self, chain: &LedgerChain) -> ledger::Result<Price> {
+        let mut live = self.live.lock().await;
+        if let Some((_, price)) = live.filter(|(asked, _)| asked.elapsed() < LIVE) {
+            return Ok(price);
+        }
+        let price = chain.price().await?;
+        *live = Some((Instant::now(), price));
+        Ok(price)
+    }
+
+    /// What acts cost now.
+    ///
+    /// # Errors
+    /// If the endpoint does not answer.
+    pub(crate) async fn costs(&self, chain: &LedgerChain) -> ledger::Result<CostsView> {
+        let price = self.now(chain).await?;
+        let config = &self.config;
+        let fiat = (config.ether_price > 0).then(|| Fiat {
+            currency: config.currency.clone(),
+            per_ether: config.ether_price,
+        });
+        Ok(CostsView {
+            gas: *gas::measured(),
+            base_fee_wei: price.base_fee_wei,
+            priority_fee_wei: price.priority_fee_wei,
+            fiat,
+        })
+    }
+
+    /// Fees now and in the next days, as far as they are known.
+    pub(crate) async fn view(&self, chain: &LedgerChain) -> ForecastView {
+        let now = self.now(chain).await.ok();
+        self.told(now, self.known(), crate::now())
+    }
+
+    fn told(&self, now: Option<Price>, known: Known, at: u64) -> ForecastView {
+        let outlook = known.outlook.as_ref().filter(|_| self.forecasts());
+        let (state, reason) = self.state(&known, outlook, at);
+        let flat = state == ForecastState::Flat;
+        let advice = outlook.map(|outlook| advice_view(outlook.advice));
+        let pointless = AdviceView {
+            what: Do::Flat,
+            days: None,
+            saves: None,
+        };
+        ForecastView {
+            chain_id: self.chain_id,
+            now,
+            state,
+            flat,
+            reason,
+            as_of: outlook.map(|outlook| outlook.as_of.to_string()),
+            as_of_wei: outlook.map(|outlook| outlook.now_wei),
+            made_at: outlook.map(|outlook| outlook.made_at),
+            age_s: outlook.map(|outlook| at.saturating_sub(outlook.made_at)),
+            days: outlook.map(days).unwrap_or_default(),
+            advice: if flat { Some(pointless) } else { advice },
+            model: outlook.map(|outlook| outlook.model.clone()),
+            trained_to: outlook.map(|outlook| outlook.trained_to.to_string()),
+            notes: outlook.map(|o| o.notes.clone()).unwrap_or_default(),
+        }
+    }
+
+    fn state(&self, known: &Known, outlook: Option<&Outlook>, at: u64) -> (ForecastState, String) {
+        if self.is_play_money() {
+            let reason = "this is a developers' chain: its ether is play money, and its fees follow \
+                 nobody's demand; send when you like";
+            return (ForecastState::Flat, reason.to_owned());
+        }
+        if !self.config.forecast {
+            let reason = "this node does not forecast fees (fees.forecast in its configuration)";
+            return (ForecastState::Off, reason.to_owned());
+        }
+        let Some(outlook) = outlook else {
+            return (ForecastState::Learning, learning(known));
+        };
+        let old = age_days(outlook.as_of, at).is_some_and(|days| days > CURRENT_DAYS);
+        if let Some(problem) = known.problem.or(old.then_some("the history is old")) {
+            let reason = format!("{problem}; this is the last good forecast");
+            return (ForecastState::Stale, reason);
+        }
+        if outlook.flat {
+            let reason = "fees have not moved for four weeks; send when you like";
+            return (ForecastState::Flat, reason.to_owned());
+        }
+        let reason = format!("made from the fees up to {}", outlook.as_of);
+        (ForecastState::Current, reason)
+    }
+}
+
+fn learning(known: &Known) -> String {
+    let need = forecast::features::LOOKBACK + 1;
+    match (known.problem, known.reading) {
+        (Some(problem), _) => format!("there is no forecast yet: {problem}"),
+        (None, Some((done, of))) if of > 0 => {
+            format!("the history of fees is being read: {} %", done * 100 / of)
+        }
+        _ => format!(
+            "a forecast needs {need} days of fees, and {} are known",
+            known.days
+        ),
+    }
+}
+
+fn advice_view(advice: advice::Advice) -> AdviceView {
+    let (what, days, saves) = match advice {
+        advice::Advice::SendNow => (Do::SendNow, None, None),
+        advice::Advice::Wait { days, saves } => (Do::Wait, Some(days), Some(saves)),
+        advice::Advice::Flat => (Do::Flat, None, None),
+    };
+    AdviceView { what, days, saves }
+}
+
+fn days(outlook: &Outlook) -> Vec<DayView> {
+    let ahead = outlook.days.iter().take(HORIZON);
+    ahead
+        .map(|day| DayView {
+            date: day.date.to_string(),
+            horizon: day.horizon,
+            price_wei: day.price_wei,
+            low_wei: day.low_wei,
+            high_wei: day.high_wei,
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fees(chain_id: u64, forecast: bool) -> Fees {
+        let config = FeesConfig {
+            forecast,
+            ..FeesConfig::default()
+        };
+        Fees::open(config, chain_id, PathBuf::from("/nowhere"))
+    }
+
+    fn outlook(flat: bool) -> Outlook {
+        let day = |horizon: usize| {
+            format!(
+                r#"{{"date":"2025-03-0{}","horizon":{horizon},"price_wei":1e9,"low_wei":5e8,"high_wei":2e9}}"#,
+                horizon + 1
+            )
+        };
+        let days: Vec<String> = (1..=7).map(day).collect();
+        let text = format!(
+            r#"{{"made_at":1740873600,"as_of":"2025-03-01","now_wei":2e9,"days":[{}],
+            "advice":{{"do":"wait","days":2,"saves":0.5}},"flat":{flat},"model":"quantile-blend",
+            "trained_to":"2025-01-01","notes":[]}}"#,
+            days.join(",")
+        );
+        serde_json::from_str(&text).unwrap()
+    }
+
+    /// 2 March 2025, a little after midnight.
+    const NOW: u64 = 1_740_873_660;
+
+    fn told(fees: &Fees, known: Known, at: u64) -> ForecastView {
+        fees.told(None, known, at)
+    }
+
+    #[test]
+    fn a_forecast_is_told_with_its_advice_and_its_age() {
+        let known = Known {
+            outlook: Some(outlook(false)),
+            ..Known::default()
+        };
+        let view = told(&fees(1, true), known, NOW);
+        assert_eq!(view.state, ForecastState::Current);
+        assert_eq!((view.days.len(), view.age_s), (7, Some(60)));
+        let advice = view.advice.unwrap();
+        assert_eq!((advice.what, advice.days), (Do::Wait, Some(2)));
+    }
+
+    #[test]
+    fn what_is_old_or_could_not_be_renewed_says_so() {
+        let known = Known {
+            outlook: Some(outlook(false)),
+            problem: Some("the Ethereum endpoint does not answer"),
+            ..Known::default()
+        };
+        let view = told(&fees(1, true), known, NOW);
+        assert_eq!((view.state, view.days.len()), (ForecastState::Stale, 7));
+        assert!(view.reason.contains("does not answer"));
+        let known = Known {
+            outlook: Some(outlook(false)),
+            ..Known::default()
+        };
+        let view = told(&fees(1, true), known, NOW + 4 * 86_400);
+        assert_eq!(view.state, ForecastState::Stale);
+    }
+
+    #[test]
+    fn flat_fees_and_play_money_say_that_waiting_is_pointless() {
+        let known = || Known {
+            outlook: Some(outlook(true)),
+            ..Known::default()
+        };
+        let view = told(&fees(1, true), known(), NOW);
+        assert!(view.flat && view.advice.unwrap().what == Do::Flat);
+        let view = told(&fees(31_337, true), known(), NOW);
+        assert!(view.flat && view.days.is_empty());
+        assert!(view.reason.contains("play money"));
+    }
+
+    #[test]
+    fn without_a_forecast_there_is_a_reason() {
+        let off = told(&fees(1, false), Known::default(), NOW);
+        assert_eq!(off.state, ForecastState::Off);
+        let known = Known {
+            reading: Some((50, 200)),
+            ..Known::default()
+        };
+        let view = told(&fees(1, true), known, NOW);
+        assert_eq!(view.state, ForecastState::Learning);
+        assert!(view.reason.contains("25 %"));
+        let known = Known {
+            days: 7,
+            ..Known::default()
+        };
+        assert!(told(&fees(1, true), known, NOW).reason.contains("7 are"));
+    }
+}
