@@ -1,4 +1,5 @@
 //! The fetch against a real node.
+#![allow(clippy::unwrap_used, reason = "a test")]
 #![cfg(feature = "http")]
 
 use std::net::TcpListener;

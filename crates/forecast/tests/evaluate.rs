@@ -1,4 +1,5 @@
 //! The evaluation on a table that has nothing but dates and prices, and what others read of it.
+#![allow(clippy::unwrap_used, reason = "a test")]
 
 use forecast::evaluate::{Span, evaluate};
 use forecast::history::History;

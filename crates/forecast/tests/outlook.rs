@@ -1,4 +1,5 @@
 //! Training, the model file, the outlook and its advice, on histories made up from a formula.
+#![allow(clippy::unwrap_used, reason = "a test")]
 
 use forecast::advice::Advice;
 use forecast::history::{Day, History};

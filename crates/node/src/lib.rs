@@ -17,6 +17,7 @@ mod metrics;
 mod outbox;
 mod peers;
 pub mod proxy;
+pub mod reading;
 mod server;
 mod session;
 

@@ -30,6 +30,7 @@ use crate::http::{App, Inner, router};
 use crate::metrics::Metrics;
 use crate::outbox::Outbox;
 use crate::peers::HttpPeers;
+use crate::reading::Readings;
 use crate::session::Place;
 
 /// How long a stopping node waits for requests under way.
@@ -221,6 +222,7 @@ impl Node {
         );
         let app = App::new(Inner {
             fees,
+            readings: Readings::new(extras.reader),
             hospital: parts.hospital,
             database: parts.database,
             chain: parts.chain,
@@ -233,7 +235,7 @@ impl Node {
         let stop = CancellationToken::new();
         let jobs = crate::jobs::start(&app, parts.relayer, &stop);
         let service: IntoMakeServiceWithConnectInfo<axum::Router, SocketAddr> =
-            router(app.clone(), gateway, extras).into_make_service_with_connect_info();
+            router(app.clone(), gateway, extras.web).into_make_service_with_connect_info();
         let stopping = stop.clone();
         let server = tokio::spawn(async move {
             axum::serve(listener, service)

@@ -23,6 +23,13 @@ use super::rules::{Rule, rule_of};
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Addresses that are remembered before old ones are forgotten.
 const REMEMBERED: usize = 50_000;
+/// Routes whose POST carries files. Each has its own limit on them.
+const FILES: [&str; 4] = [
+    "/api/v1/applications",
+    "/api/v1/readings",
+    "/api/v1/uploads",
+    "/api/v1/uploads/sealed",
+];
 /// The cookie that browsers may use instead of the header.
 const COOKIE: &str = "stele_session=";
 
@@ -83,7 +90,7 @@ pub(crate) struct Times {
 /// Answer in time, or say that it was not possible.
 pub(crate) async fn in_time(State(times): State<Times>, request: Request, next: Next) -> Response {
     let path = request.uri().path();
-    let carries_files = path.starts_with("/api/v1/uploads")
+    let carries_files = FILES.iter().any(|files| path.starts_with(files))
         || path.starts_with("/vault/")
         || path.starts_with("/ipfs/")
         || path.contains("/sealed/");
@@ -175,9 +182,9 @@ async fn admit(
     let Some(rule) = rule_of(request.method(), route) else {
         return Err(ApiError::forbidden("nobody"));
     };
-    // Only the upload form may be larger than other bodies.
-    let is_upload = route == "/api/v1/uploads" && request.method() == Method::POST;
-    if !is_upload {
+    // Only what carries files may be larger than other bodies.
+    let carries_files = FILES.contains(&route) && request.method() == Method::POST;
+    if !carries_files {
         check_length(request.headers(), usual)?;
         let body = std::mem::replace(request.body_mut(), Body::empty());
         *request.body_mut() = Body::new(http_body_util::Limited::new(body, usual));

@@ -30,9 +30,9 @@ use crate::Config;
 use crate::api::NodeCard;
 use crate::chain::LedgerChain;
 use crate::db::Database;
-use crate::extras::Extras;
 use crate::fees::Fees;
 use crate::metrics::Metrics;
+use crate::reading::Readings;
 use crate::session::Place;
 use error::ApiError;
 
@@ -55,6 +55,7 @@ pub(crate) struct Inner {
     pub(crate) guard: Arc<Guard>,
     pub(crate) metrics: Metrics,
     pub(crate) fees: Fees,
+    pub(crate) readings: Readings,
 }
 
 impl App {
@@ -94,6 +95,10 @@ impl App {
         &self.0.guard
     }
 
+    pub(crate) fn readings(&self) -> &Readings {
+        &self.0.readings
+    }
+
     pub(crate) fn fees(&self) -> &Fees {
         &self.0.fees
     }
@@ -124,7 +129,7 @@ impl App {
 struct Description;
 
 fn described() -> OpenApiRouter<App> {
-    use handlers::{chain, consent, fees, log, node, peers, records, registry, session};
+    use handlers::{chain, consent, fees, log, node, peers, readings, records, registry, session};
     OpenApiRouter::with_openapi(Description::openapi())
         .routes(routes!(node::healthz))
         .routes(routes!(node::readyz))
@@ -134,6 +139,7 @@ fn described() -> OpenApiRouter<App> {
         .routes(routes!(chain::ask))
         .routes(routes!(fees::forecast))
         .routes(routes!(fees::costs))
+        .routes(routes!(readings::read))
         .routes(routes!(session::challenge))
         .routes(routes!(session::who, session::sign_in, session::sign_out))
         .routes(routes!(registry::directory))
@@ -196,7 +202,7 @@ pub fn openapi_json() -> Result<String, serde_json::Error> {
 }
 
 /// The whole router.
-pub(crate) fn router(app: App, gateway: Gateway, extras: Extras) -> Router {
+pub(crate) fn router(app: App, gateway: Gateway, assets: Option<Arc<dyn web::Assets>>) -> Router {
     let limits = &app.config().limits;
     let usual = usize::try_from(limits.json_bytes).unwrap_or(usize::MAX);
     let upload = usize::try_from(limits.upload_bytes)
@@ -225,7 +231,7 @@ pub(crate) fn router(app: App, gateway: Gateway, extras: Extras) -> Router {
         .route_layer(from_fn_with_state((app.clone(), usual), gate::gate))
         .with_state(app.clone())
         .merge(vault::gateway::router(gateway))
-        .fallback_service(web::router(extras.web))
+        .fallback_service(web::router(assets))
         .method_not_allowed_fallback(not_so)
         .layer(from_fn_with_state(times, gate::in_time))
         .layer(from_fn_with_state(limiter, gate::not_too_often))

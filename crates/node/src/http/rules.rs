@@ -84,6 +84,7 @@ pub const RULES: &[(Method, &str, Rule)] = &[
     ),
     (GET, "/api/v1/authored", Rule::Staff(AUTHORS)),
     (GET, "/api/v1/pending", Rule::Patient),
+    (POST, "/api/v1/readings", Rule::Staff(AUTHORS)),
     (POST, "/api/v1/pending/{record}/approve", Rule::Patient),
     (POST, "/api/v1/pending/{record}/refuse", Rule::Patient),
     (GET, "/api/v1/records", Rule::Patient),

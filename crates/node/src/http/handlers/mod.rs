@@ -6,6 +6,7 @@ pub(crate) mod fees;
 pub(crate) mod log;
 pub(crate) mod node;
 pub(crate) mod peers;
+pub(crate) mod readings;
 pub(crate) mod records;
 pub(crate) mod registry;
 pub(crate) mod session;
