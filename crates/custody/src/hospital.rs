@@ -505,7 +505,7 @@ impl Hospital {
             let held = self.store.all::<Draft>(query.clone()).await?;
             let Some(last) = held.last() else { break };
             query = query.after(hex_id(last.document.record));
-            known.extend(held.iter().flat_map(|h| h.document.parts.iter().copied()));
+            known.extend(held.iter().flat_map(|h| h.document.blobs()));
         }
         known.extend(self.kept_blobs().await?);
         known.extend(crate::holding::roots(self.store.as_ref()).await?);

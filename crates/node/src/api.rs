@@ -265,6 +265,23 @@ pub struct UploadForm {
     file: Vec<u8>,
 }
 
+/// The fields of a sealed upload's form, in their order, for the OpenAPI document.
+#[derive(ToSchema)]
+#[allow(
+    dead_code,
+    reason = "describes a form; the handler reads it field by field"
+)]
+pub struct SealedForm {
+    /// What it is for, as JSON.
+    draft: custody::upload::sealed::SealedDraft,
+    /// The sealed manifest.
+    #[schema(value_type = String, format = Binary)]
+    manifest: Vec<u8>,
+    /// The sealed parts, in the manifest's order: one field of this name for each.
+    #[schema(value_type = Vec<String>, format = Binary)]
+    part: Vec<Vec<u8>>,
+}
+
 /// A patient's sealed index.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct IndexView {

@@ -19,6 +19,7 @@ use custody::keys::{KeyRing, personal_digest};
 use custody::open::{self, OpenedGrant, Served};
 use custody::request::{Request, RequestMessage};
 use custody::revoke::RevokeMessage;
+use custody::upload::sealed::{self, Corrected, PlainPart, SealedUpload, UploadKeys};
 use custody::upload::{self, DraftView, NewUpload};
 use record::grant::{NewGrant, NewRequest};
 use record::{PatientDemographics, PatientIndex, ProofBundle, Recipient, Role, SealedIndex};
@@ -595,6 +596,61 @@ impl Session {
         self.client.read(request.multipart(form)).await
     }
 
+    /// Seal and sign a record for a patient of this hospital, on this machine.
+    ///
+    /// # Errors
+    /// If the patient is not known, a key statement does not hold or a part is not allowed.
+    pub async fn seal_upload(
+        &self,
+        patient: B256,
+        corrects: Option<&VersionView>,
+        parts: &[PlainPart],
+    ) -> Result<SealedUpload> {
+        let path = format!("/api/v1/patients/{patient}/keys");
+        let to: UploadKeys = self.get(&path).await?;
+        if to.institution.wallet != self.card.institution {
+            let reason = "the node named another institution than its own";
+            return Err(custody::Error::invalid("institution", reason).into());
+        }
+        let corrects = corrects.map(|v| Corrected {
+            record: v.record,
+            version: v.version,
+            commitment: v.commitment,
+        });
+        let (keys, at) = (&self.keys, self.at());
+        Ok(sealed::seal_upload(
+            keys,
+            at,
+            &to,
+            patient,
+            corrects,
+            parts,
+            now(),
+        )?)
+    }
+
+    /// Send a sealed upload; what comes back has to be signed with [`Session::sign_upload`], which
+    /// gives the same signature again. The same key may be used again to go on after a failure.
+    ///
+    /// # Errors
+    /// If the node finds that something does not hold.
+    pub async fn upload_sealed(&self, upload: &SealedUpload, key: &str) -> Result<DraftView> {
+        let draft = serde_json::to_string(&upload.draft)
+            .map_err(|e| custody::Error::Internal(e.to_string()))?;
+        let file =
+            |bytes: &Vec<u8>| reqwest::multipart::Part::bytes(bytes.clone()).file_name("sealed");
+        let mut form = reqwest::multipart::Form::new()
+            .text("draft", draft)
+            .part("manifest", file(&upload.manifest));
+        for part in &upload.parts {
+            form = form.part("part", file(part));
+        }
+        let request = self
+            .request(Method::POST, "/api/v1/uploads/sealed")
+            .header("idempotency-key", key);
+        self.client.read(request.multipart(form)).await
+    }
+
     /// Sign an upload. Returns when it is acknowledged: a quorum of institutions holds it.
     ///
     /// # Errors
@@ -606,6 +662,14 @@ impl Session {
             &Signature { signature },
         )
         .await
+    }
+
+    /// The caller's uploads that wait for the caller's signature.
+    ///
+    /// # Errors
+    /// If the node does not answer.
+    pub async fn drafts(&self) -> Result<Vec<DraftView>> {
+        self.get("/api/v1/uploads").await
     }
 
     /// The versions that the caller made, with the reasons of refusals.

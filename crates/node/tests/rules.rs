@@ -51,6 +51,7 @@ fn address_of(path: &str) -> String {
         .replace("{*path}", "0/000")
         .replace("{id}", &format!("0x{}", "11".repeat(32)))
         .replace("{record}", &format!("0x{}", "11".repeat(32)))
+        .replace("{patient}", &format!("0x{}", "11".repeat(32)))
         .replace("{draft}", &format!("0x{}", "11".repeat(32)))
         .replace("{grant}", &format!("0x{}", "11".repeat(32)))
 }

@@ -41,6 +41,7 @@ use crate::store::{Batch, Document, Documents, Held, Kind, Query, Store as _, St
 use crate::touch::{Deed, Entry};
 
 pub mod content;
+pub mod sealed;
 
 pub use content::{NewUpload, UploadFile};
 
@@ -86,6 +87,8 @@ impl Stage {
 /// sealing key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Version {
+    /// What was uploaded, as the draft had it: the same key may not stand for something else later.
+    pub fingerprint: B256,
     /// Its id at this hospital.
     pub record: B256,
     /// The id of the record's first version.
@@ -167,8 +170,24 @@ pub struct Draft {
     pub sealed: Bytes,
     /// The sealed parts.
     pub parts: Vec<Cid>,
+    /// What the author's client has sealed itself; nothing if this node seals.
+    #[serde(default)]
+    pub closed: Option<sealed::Closed>,
     /// When it is deleted, unix seconds.
     pub expires_at: u64,
+}
+
+impl Draft {
+    /// Whether all of it has arrived.
+    fn complete(&self) -> bool {
+        self.closed.as_ref().is_none_or(|c| c.complete)
+    }
+
+    /// Every blob of it.
+    pub(crate) fn blobs(&self) -> Vec<Cid> {
+        let manifest = self.closed.as_ref().map(|c| c.manifest);
+        self.parts.iter().copied().chain(manifest).collect()
+    }
 }
 
 impl Document for Draft {
@@ -247,11 +266,7 @@ impl Hospital {
     /// If the file cannot be taken, is another patient's, or something is not available; nothing
     /// is left behind then.
     pub async fn draft(&self, author: &Caller, key: &str, new: NewUpload) -> Result<DraftView> {
-        if key.is_empty() || key.len() > IDEMPOTENCY_KEY_BYTES {
-            let reason = format!("1 to {IDEMPOTENCY_KEY_BYTES} characters");
-            return Err(Error::invalid("idempotency-key", reason));
-        }
-        let record = record_id(self.address(), author.wallet, key);
+        let record = self.record_under(author.wallet, key)?;
         let fingerprint = new.fingerprint(&self.fingerprint_key());
         if let Some(known) = self.store.load::<Draft>(&hex_id(record)).await? {
             if known.document.fingerprint != fingerprint {
@@ -259,13 +274,7 @@ impl Hospital {
             }
             return self.draft_view(&known.document);
         }
-        if let Some(known) = self.store.load::<Version>(&hex_id(record)).await? {
-            let state = known.document.stage.name().to_owned();
-            return Err(Error::State {
-                what: "upload",
-                state,
-            });
-        }
+        self.not_signed_yet(record, fingerprint).await?;
         let patient = self.patient(new.patient).await?;
         let place = self.place(&patient, record, new.corrects).await?;
         let contents = content::contents(&patient, author, self, &new).await?;
@@ -276,6 +285,28 @@ impl Hospital {
         batch.create(&draft)?;
         self.store.write(&batch).await?;
         self.draft_view(&draft)
+    }
+
+    fn record_under(&self, author: Address, key: &str) -> Result<B256> {
+        if key.is_empty() || key.len() > IDEMPOTENCY_KEY_BYTES {
+            let reason = format!("1 to {IDEMPOTENCY_KEY_BYTES} characters");
+            return Err(Error::invalid("idempotency-key", reason));
+        }
+        Ok(record_id(self.address(), author, key))
+    }
+
+    async fn not_signed_yet(&self, record: B256, fingerprint: B256) -> Result<()> {
+        let known = self.store.load::<Version>(&hex_id(record)).await?;
+        known.map_or(Ok(()), |held| {
+            if held.document.fingerprint != fingerprint {
+                return Err(Error::KeyReused);
+            }
+            let state = held.document.stage.name().to_owned();
+            Err(Error::State {
+                what: "upload",
+                state,
+            })
+        })
     }
 
     fn fingerprint_key(&self) -> Zeroizing<[u8; 32]> {
@@ -351,6 +382,7 @@ impl Hospital {
             fingerprint,
             sealed: self.close_draft(record, &key, &manifest)?,
             parts: cids,
+            closed: None,
             expires_at: self.now() + self.settings.draft_ttl,
         })
     }
@@ -423,12 +455,16 @@ impl Hospital {
     pub async fn drafts_of(&self, author: Address) -> Result<Vec<DraftView>> {
         let query = Query::of(Kind::Draft).owner(hex::encode(author));
         let held = self.store.all::<Draft>(query).await?;
-        held.iter().map(|h| self.draft_view(&h.document)).collect()
+        let complete = held.iter().filter(|h| h.document.complete());
+        complete.map(|h| self.draft_view(&h.document)).collect()
     }
 
     async fn held_draft(&self, author: Address, record: B256) -> Result<Held<Draft>> {
         let held = self.store.load::<Draft>(&hex_id(record)).await?;
-        held.filter(|h| h.document.author == author && h.document.expires_at > self.now())
+        let serves = |draft: &Draft| {
+            draft.author == author && draft.expires_at > self.now() && draft.complete()
+        };
+        held.filter(|h| serves(&h.document))
             .ok_or(Error::NotFound("draft"))
     }
 
@@ -464,9 +500,23 @@ impl Hospital {
         let (key, manifest) = self.open_draft(&draft)?;
         let digest = manifest.digest(&self.deployment().records());
         check_signature(self.chain.as_ref(), "record", author, digest, &signature).await?;
-        let document = self
-            .close_version(&draft, &key, manifest.signed(signature))
-            .await?;
+        let document = match &draft.closed {
+            Some(closed) => {
+                // The sealed manifest has a signature in it already: the record has that one.
+                if manifest.author_signature != signature {
+                    let signer = author;
+                    return Err(Error::WrongSignature {
+                        what: "sealed manifest",
+                        signer,
+                    });
+                }
+                self.version_from(&draft, &manifest, closed.clone()).await?
+            }
+            None => {
+                self.close_version(&draft, &key, manifest.signed(signature))
+                    .await?
+            }
+        };
         let mut batch = Batch::new();
         batch.create(&document)?;
         batch.delete::<Draft>(hex_id(record));
@@ -496,7 +546,24 @@ impl Hospital {
         let to_patient = secrets.seal_to(&patient.sealing_public(at)?, &bound, &mut rng())?;
         let bound = Bound::to_owner(at, commitment, self.address());
         let to_institution = secrets.seal_to(&self.keys.sealing_public(), &bound, &mut rng())?;
+        let closed = sealed::Closed {
+            commitment,
+            manifest: cid,
+            to_patient,
+            to_institution,
+            complete: true,
+        };
+        self.version_from(draft, &manifest, closed).await
+    }
+
+    async fn version_from(
+        &self,
+        draft: &Draft,
+        manifest: &Manifest,
+        closed: sealed::Closed,
+    ) -> Result<Version> {
         let mut version = Version {
+            fingerprint: draft.fingerprint,
             record: draft.record,
             series: draft.series,
             patient: draft.patient,
@@ -505,12 +572,12 @@ impl Hospital {
             version: manifest.header.version,
             previous: manifest.header.previous,
             created_at: manifest.header.created_at,
-            commitment,
-            manifest: cid,
+            commitment: closed.commitment,
+            manifest: closed.manifest,
             parts: draft.parts.clone(),
             package: None,
-            to_patient,
-            to_institution,
+            to_patient: closed.to_patient,
+            to_institution: closed.to_institution,
             stage: Stage::Signed,
             controller: None,
             errand: None,
@@ -566,16 +633,24 @@ impl Hospital {
     /// # Errors
     /// If the database or the vault does not answer.
     pub async fn expire_drafts(&self) -> Result<usize> {
+        self.expire_drafts_by(self.now()).await
+    }
+
+    /// The same for drafts that expire until `time`.
+    ///
+    /// # Errors
+    /// As [`Hospital::expire_drafts`].
+    pub async fn expire_drafts_by(&self, time: u64) -> Result<usize> {
         let due = self
             .store
-            .all::<Draft>(Query::of(Kind::Draft).due_by(self.now()))
+            .all::<Draft>(Query::of(Kind::Draft).due_by(time))
             .await?;
         let expired = due.len();
         for held in due {
             let mut batch = Batch::new();
             batch.delete::<Draft>(held.document.id());
             self.store.write(&batch).await?;
-            for cid in &held.document.parts {
+            for cid in &held.document.blobs() {
                 blobs::forget(self.vault.as_ref(), cid).await?;
             }
         }

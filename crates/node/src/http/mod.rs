@@ -150,6 +150,8 @@ fn described() -> OpenApiRouter<App> {
         .routes(routes!(registry::state_key))
         .routes(routes!(registry::patients, registry::enrol))
         .routes(routes!(records::drafts, records::upload))
+        .routes(routes!(records::upload_keys))
+        .routes(routes!(records::upload_sealed))
         .routes(routes!(records::draft))
         .routes(routes!(records::sign))
         .routes(routes!(records::authored))

@@ -26,6 +26,15 @@ pub(crate) struct Cipher {
     header: Header,
 }
 
+impl Header {
+    /// Whether the file says that it is sealed under `key`: its key commitment is compared, in
+    /// constant time, and nothing is opened.
+    #[must_use]
+    pub fn is_under(&self, key: &PartKey) -> bool {
+        commitment(key, self).ct_eq(self.commitment()).into()
+    }
+}
+
 impl Cipher {
     /// A cipher for a new file, with a fresh nonce prefix.
     pub(crate) fn for_sealing<R: CryptoRng + ?Sized>(
@@ -42,7 +51,7 @@ impl Cipher {
 
     /// A cipher for an existing file; the key is checked against the commitment in constant time.
     pub(crate) fn for_opening(key: &PartKey, header: Header) -> Result<Self> {
-        if !bool::from(commitment(key, &header).ct_eq(header.commitment())) {
+        if !header.is_under(key) {
             return Err(Error::WrongKey);
         }
         Self::new(key, header)

@@ -1,7 +1,7 @@
 //! Making, approving, keeping and erasing records.
 
 use alloy_primitives::B256;
-use axum::extract::multipart::MultipartRejection;
+use axum::extract::multipart::{MultipartError, MultipartRejection};
 use axum::extract::{Multipart, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
@@ -11,10 +11,11 @@ use custody::approve::{Approval, RefusalNote, VersionView};
 use custody::caller::Caller;
 use custody::erase::{EraseOrder, Erasure};
 use custody::export::Evidence;
+use custody::upload::sealed::{SEALED_MANIFEST, SealedDraft, UploadKeys};
 use custody::upload::{DraftView, NewUpload, Stage, UploadFile, Version};
 
 use super::{Answer, sealed as stream};
-use crate::api::{IndexView, Signature, UploadForm};
+use crate::api::{IndexView, SealedForm, Signature, UploadForm};
 use crate::http::App;
 use crate::http::error::{ApiError, ErrorBody};
 use crate::http::extract::{At, Json as Body};
@@ -45,11 +46,94 @@ pub(crate) async fn upload(
     headers: HeaderMap,
     form: Result<Multipart, MultipartRejection>,
 ) -> Answer<DraftView> {
-    let key = headers.get("idempotency-key").and_then(|v| v.to_str().ok());
-    let key = key.ok_or_else(|| ApiError::unreadable("the Idempotency-Key header is missing"))?;
+    let key = idempotency_key(&headers)?;
     let form = form.map_err(|e| ApiError::unreadable(e.body_text()))?;
     let new = read_form(form, app.config().limits.upload_bytes).await?;
     Ok(Json(app.hospital().draft(&caller, key, new).await?))
+}
+
+fn idempotency_key(headers: &HeaderMap) -> Result<&str, ApiError> {
+    let key = headers.get("idempotency-key").and_then(|v| v.to_str().ok());
+    key.ok_or_else(|| ApiError::unreadable("the Idempotency-Key header is missing"))
+}
+
+/// To whom the caller's client seals a record for this patient: the patient and the institution.
+#[utoipa::path(get, path = "/api/v1/patients/{patient}/keys", tag = "records", params(("patient" = String, Path)), responses(
+    (status = 200, body = UploadKeys), (status = 404, body = ErrorBody)
+), security(("session" = [])))]
+pub(crate) async fn upload_keys(
+    State(app): State<App>,
+    At(patient): At<B256>,
+) -> Answer<UploadKeys> {
+    Ok(Json(app.hospital().upload_keys(patient).await?))
+}
+
+/// Upload a record that the caller's client has sealed and signed; the node sees no plaintext. The
+/// fields come in this order: `draft`, `manifest`, and one `part` for each part of the manifest, in
+/// its order. Sent again under the same `Idempotency-Key`, a cut-off upload goes on. The signature
+/// is sent to `/api/v1/uploads/{draft}/signature`, as for other uploads.
+#[utoipa::path(post, path = "/api/v1/uploads/sealed", tag = "records", params(("idempotency-key" = String, Header)), request_body(content = SealedForm, content_type = "multipart/form-data"), responses(
+    (status = 200, body = DraftView),
+    (status = 409, body = ErrorBody, description = "The key was used for something else"),
+    (status = 413, body = ErrorBody), (status = 422, body = ErrorBody, description = "Manifest, envelopes, parts and signature do not agree"),
+    (status = 507, body = ErrorBody, description = "No room left")
+), security(("session" = [])))]
+pub(crate) async fn upload_sealed(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    headers: HeaderMap,
+    form: Result<Multipart, MultipartRejection>,
+) -> Answer<DraftView> {
+    let key = idempotency_key(&headers)?;
+    let mut form = form.map_err(|e| ApiError::unreadable(e.body_text()))?;
+    let taken = take_sealed(&app, &caller, key, &mut form).await;
+    if taken.is_err() {
+        // Who is still sending does not read the answer before everything is sent.
+        while let Ok(Some(_)) = form.next_field().await {}
+    }
+    taken.map(Json)
+}
+
+async fn take_sealed(
+    app: &App,
+    caller: &Caller,
+    key: &str,
+    form: &mut Multipart,
+) -> Result<DraftView, ApiError> {
+    let draft = next_field(form, "draft", TEXT).await?;
+    let draft: SealedDraft = serde_json::from_slice(&draft)
+        .map_err(|e| ApiError::unreadable(format!("draft cannot be read: {e}")))?;
+    let manifest = next_field(form, "manifest", SEALED_MANIFEST).await?;
+    let hospital = app.hospital();
+    let mut reception = hospital
+        .receive(caller, key, draft, manifest.into())
+        .await?;
+    let limit = usize::try_from(app.config().limits.upload_bytes).unwrap_or(usize::MAX);
+    while let Some(field) = form.next_field().await.map_err(cut_short)? {
+        if field.name() != Some("part") {
+            return Err(ApiError::unreadable("after the manifest come parts alone"));
+        }
+        let sealed = read_field(field, limit, "a part").await?;
+        hospital.receive_part(&mut reception, sealed).await?;
+    }
+    Ok(hospital.received(reception).await?)
+}
+
+async fn next_field(
+    form: &mut Multipart,
+    name: &'static str,
+    limit: usize,
+) -> Result<Bytes, ApiError> {
+    let field = form.next_field().await.map_err(cut_short)?;
+    let field = field.filter(|f| f.name() == Some(name));
+    let field =
+        field.ok_or_else(|| ApiError::unreadable(format!("the field {name} comes here")))?;
+    read_field(field, limit, name).await
+}
+
+fn cut_short(error: MultipartError) -> ApiError {
+    let hint = "send the upload again with the same Idempotency-Key";
+    ApiError::new(error.status(), "upload_cut_short", error.body_text(), hint)
 }
 
 #[derive(Default)]
@@ -66,11 +150,7 @@ struct Form {
 async fn read_form(mut form: Multipart, limit: u64) -> Result<NewUpload, ApiError> {
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let mut read = Form::default();
-    let cut = |e: axum::extract::multipart::MultipartError| {
-        let hint = "send the upload again with the same Idempotency-Key";
-        ApiError::new(e.status(), "upload_cut_short", e.body_text(), hint)
-    };
-    while let Some(field) = form.next_field().await.map_err(cut)? {
+    while let Some(field) = form.next_field().await.map_err(cut_short)? {
         let name = field.name().unwrap_or_default().to_owned();
         if name == "file" {
             read.file = Some(read_field(field, limit, "the file").await?);
@@ -99,10 +179,7 @@ async fn read_field(
 ) -> Result<Bytes, ApiError> {
     let mut bytes = BytesMut::new();
     loop {
-        let chunk = field.chunk().await.map_err(|e| {
-            let hint = "send the upload again with the same Idempotency-Key";
-            ApiError::new(e.status(), "upload_cut_short", e.body_text(), hint)
-        })?;
+        let chunk = field.chunk().await.map_err(cut_short)?;
         let Some(chunk) = chunk else {
             return Ok(bytes.freeze());
         };

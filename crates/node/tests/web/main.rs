@@ -1,0 +1,6 @@
+//! What the web app's clients do beyond records and consent, on real nodes and a real chain.
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+#[path = "../common/mod.rs"]
+mod common;
+mod sealed;
