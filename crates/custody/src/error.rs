@@ -323,12 +323,13 @@ impl Error {
 
 fn is_full(reason: &str) -> bool {
     // SQLite says "database or disk is full", PostgreSQL and the system "No space left on device".
-    reason.contains("disk is full") || reason.contains("No space left")
+    let reason = reason.to_ascii_lowercase();
+    reason.contains("disk is full") || reason.contains("no space left")
 }
 
 fn vault_fault(error: &vault::Error) -> Fault {
-    let reason = error.to_string();
-    if is_full(&reason) {
+    // Engines that are services of their own say it in words only.
+    if matches!(error, vault::Error::Full { .. }) || is_full(&error.to_string()) {
         Fault::Full
     } else {
         Fault::Unavailable

@@ -651,6 +651,26 @@ impl Session {
         self.client.read(request.multipart(form)).await
     }
 
+    /// Upload and sign in one go; returns when a quorum of institutions holds the record. Going on
+    /// after a failure, of whatever kind, is to call it again with the same key.
+    ///
+    /// # Errors
+    /// If the file is not taken, the key stands for another upload, or no quorum could be reached.
+    pub async fn send(&self, new: &NewUpload, key: &str) -> Result<VersionView> {
+        match self.upload(new, key).await {
+            Ok(draft) => self.sign_upload(&draft, new.patient).await,
+            Err(error) if error.code() == Some("wrong_state") => {
+                // Signed before: only the acknowledgement may be missing.
+                let card = self.card();
+                let record = upload::record_id(card.institution, self.keys.address(), key);
+                let path = format!("/api/v1/uploads/{record}/signature");
+                let signature = Bytes::new();
+                self.post(&path, &Signature { signature }).await
+            }
+            Err(error) => Err(error),
+        }
+    }
+
     /// Sign an upload. Returns when it is acknowledged: a quorum of institutions holds it.
     ///
     /// # Errors

@@ -41,7 +41,10 @@ async fn from_an_x_ray_to_a_proof_that_anyone_can_check() {
         ..new.clone()
     };
     let reused = author.upload(&other, "first").await.unwrap_err();
-    assert_eq!(reused.status(), Some(409));
+    assert_eq!(reused.code(), Some("idempotency_key_reused"));
+    // A client that never heard the answer goes on with the same key.
+    let again = author.send(&new, "first").await.unwrap();
+    assert_eq!(again.commitment, made.commitment);
 
     // Every part is held by other hospitals too, sealed.
     for cid in made.parts.iter().chain([&made.manifest]) {

@@ -69,7 +69,8 @@ impl Story {
         hash.update(self.seed.to_be_bytes());
         hash.update(round.to_be_bytes());
         let bytes = hash.finalize();
-        f64::from(u32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])) / f64::from(u32::MAX)
+        f64::from(u32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]))
+            / f64::from(u32::MAX)
     }
 
     /// Upload, sign, take into the record: the whole way, resumable at every step.
@@ -96,7 +97,12 @@ impl Story {
             .args(["--key", self.scene.key_file("doctor").to_str().unwrap()])
             .args(["--patient", &self.commitment.to_string()])
             .args(["--title", title, "--idempotency-key", title])
-            .args(["--report", &format!("Report of {title}."), "--modality", "CR"])
+            .args([
+                "--report",
+                &format!("Report of {title}."),
+                "--modality",
+                "CR",
+            ])
             .arg(&self.scene.xray)
             .env("STELE_PASSPHRASE", PASSPHRASE)
             .stdout(Stdio::null())
@@ -165,7 +171,11 @@ async fn whoever_is_killed_at_any_moment_of_an_upload_loses_and_doubles_nothing(
             3 => client_killed(&story, &title, delay).await,
             node => node_killed(&mut story, node, &title, delay).await,
         };
-        if survived { through += 1 } else { cut += 1 }
+        if survived {
+            through += 1
+        } else {
+            cut += 1
+        }
         story.nothing_half_is_seen().await;
         story.upload(&title).await.unwrap_or_else(|error| {
             panic!("round {round}, victim {victim}, after {delay:?}: {error}")
@@ -274,4 +284,82 @@ async fn a_node_ends_soon_after_sigterm_and_loses_nothing() {
     let records = patient.records().await.unwrap();
     let labels: Vec<&str> = records.iter().map(|line| line.label.as_str()).collect();
     assert_eq!(labels.len(), 2, "{labels:?}");
+}
+
+/// A small disk of its own; gone when dropped.
+struct SmallDisk(std::path::PathBuf);
+
+impl SmallDisk {
+    /// Mount one, or say why that cannot be done here.
+    fn mount(at: &std::path::Path) -> Result<Self, String> {
+        std::fs::create_dir_all(at).unwrap();
+        let run = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", "size=32m", "tmpfs"])
+            .arg(at)
+            .output()
+            .map_err(|error| error.to_string())?;
+        if !run.status.success() {
+            return Err(String::from_utf8_lossy(&run.stderr).trim().to_owned());
+        }
+        Ok(Self(at.to_owned()))
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_is_told_and_loses_nothing() {
+    let test = "a_full_disk";
+    let Some(mut story) = Story::begin(test).await else {
+        return;
+    };
+    story.upload("before").await.unwrap();
+    let home = &mut story.scene.nodes[0];
+    let disk = home.folder.join("small");
+    let _small = match SmallDisk::mount(&disk) {
+        Ok(small) => small,
+        Err(reason) => {
+            eprintln!("SKIPPED {test}: no disk of its own can be mounted here: {reason}");
+            return;
+        }
+    };
+    home.kill();
+    let copied = Command::new("cp")
+        .arg("-a")
+        .arg(home.folder.join("data"))
+        .arg(&disk)
+        .status();
+    assert!(copied.unwrap().success());
+    let config = home.folder.join("stele.toml");
+    let text = std::fs::read_to_string(&config).unwrap();
+    let (was, is) = (home.folder.join("data"), disk.join("data"));
+    let moved = text.replace(was.to_str().unwrap(), is.to_str().unwrap());
+    assert_ne!(moved, text);
+    std::fs::write(&config, moved).unwrap();
+    home.start().await;
+
+    // Something else takes the space, all but a little.
+    let filler = disk.join("filler");
+    let mut size = 32 << 20;
+    while size > 0 && std::fs::write(&filler, vec![1; size]).is_err() {
+        size -= 128 << 10;
+    }
+    let file = std::fs::OpenOptions::new().write(true).open(&filler);
+    file.unwrap().set_len((size as u64).saturating_sub(64 << 10)).unwrap();
+    let error = story.upload("too much").await.unwrap_err();
+    assert_eq!(error.code(), Some("disk_full"), "{error}");
+    assert_eq!(error.status(), Some(507), "{error}");
+
+    std::fs::remove_file(&filler).unwrap();
+    story.upload("too much").await.unwrap();
+    let patient = story.scene.nodes[0].session(&story.patient).await;
+    let records = patient.records().await.unwrap();
+    assert_eq!(records.len(), 2);
+    for line in &records {
+        story.whole(&patient, line.controller).await;
+    }
 }

@@ -306,11 +306,7 @@ async fn uploaded(json: bool, upload: Upload) -> Result<(), Failure> {
         file: client::file(&upload.modality, &upload.body_part, bytes),
         corrects: upload.corrects,
     };
-    let draft = session.upload(&new, &key).await.map_err(refused)?;
-    let view = session
-        .sign_upload(&draft, upload.patient)
-        .await
-        .map_err(refused)?;
+    let view = session.send(&new, &key).await.map_err(refused)?;
     super::print(json, &view, |view| {
         format!("sealed, stored and sent to the patient\n{}", told(view))
     })

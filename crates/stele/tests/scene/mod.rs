@@ -48,7 +48,7 @@ pub(crate) fn xray(test: &str) -> Option<PathBuf> {
         || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../build/dicom"),
         PathBuf::from,
     );
-    let path = folder.join("RG1_UNCR.dcm");
+    let path = folder.join("RG3_J2KI.dcm");
     if let Err(error) = ledger::anvil::find(None) {
         eprintln!("SKIPPED {test}: {error}");
         return None;
@@ -99,7 +99,8 @@ impl Scene {
 
     /// A person's keys.
     pub(crate) fn keys(&self, who: &str) -> Arc<KeyRing> {
-        let (_, secrets) = keystore::open(&self.key_file(who), &PASSPHRASE.to_owned().into()).unwrap();
+        let (_, secrets) =
+            keystore::open(&self.key_file(who), &PASSPHRASE.to_owned().into()).unwrap();
         Arc::new(KeyRing::from_bytes(&secrets).unwrap())
     }
 
@@ -217,6 +218,9 @@ fn signal(pid: u32, signal: Signal) {
 /// Whether a process runs; one that ended and was not waited for yet does not.
 fn alive(pid: u32) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    let state = stat.rsplit(')').next().and_then(|rest| rest.trim().chars().next());
+    let state = stat
+        .rsplit(')')
+        .next()
+        .and_then(|rest| rest.trim().chars().next());
     !matches!(state, None | Some('Z' | 'X'))
 }
