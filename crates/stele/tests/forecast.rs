@@ -33,26 +33,6 @@ fn table() -> String {
     text
 }
 
-/// Help texts are part of the interface. Set `STELE_BLESS` to take a change over.
-#[test]
-fn help_stays_as_it_is() {
-    for command in ["fetch", "import", "train", "predict", "advise", "evaluate"] {
-        let help = text(&stele(Path::new("."), &[command, "--help"]).stdout);
-        let path = format!(
-            "{}/tests/snapshots/forecast-{command}.txt",
-            env!("CARGO_MANIFEST_DIR")
-        );
-        if std::env::var_os("STELE_BLESS").is_some() {
-            std::fs::write(&path, &help).unwrap();
-        }
-        let kept = std::fs::read_to_string(&path).unwrap();
-        assert_eq!(
-            help, kept,
-            "{command}: run again with STELE_BLESS=1 if this is meant"
-        );
-    }
-}
-
 #[test]
 fn forecasts_are_shown_kept_and_shown_again_when_the_data_are_gone() {
     let folder = tempfile::tempdir().unwrap();

@@ -1,5 +1,5 @@
 //! The help of every command, as a user reads it: a change shows in review.
-//! `UPDATE_SNAPSHOTS=1 cargo test -p stele --test help` writes it anew.
+//! `STELE_BLESS=1 cargo test -p stele --test help` writes it anew.
 
 use std::path::Path;
 use std::process::Command;
@@ -51,7 +51,7 @@ fn the_help_is_as_it_was_read_last() {
     let mut all = Vec::new();
     collect(&mut Vec::new(), &mut all);
     assert!(all.len() > 20, "only {} commands were found", all.len());
-    let update = std::env::var_os("UPDATE_SNAPSHOTS").is_some();
+    let update = std::env::var_os("STELE_BLESS").is_some();
     if update {
         std::fs::create_dir_all(&folder).unwrap();
     }
@@ -65,7 +65,7 @@ fn the_help_is_as_it_was_read_last() {
         assert_eq!(
             *text,
             known,
-            "{} differs; UPDATE_SNAPSHOTS=1 writes it anew if that is meant",
+            "{} differs; STELE_BLESS=1 writes it anew if that is meant",
             path.display()
         );
     }
