@@ -6,3 +6,7 @@
 export * from "./errors";
 export * from "./surface";
 export * from "./types";
+export { accounts } from "./keys/accounts";
+export type { ConnectedWallet } from "./keys/outside";
+export { openLink, signIn } from "./session";
+export { node, verifyProofFile, verifyReport } from "./verify";

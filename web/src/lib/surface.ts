@@ -1,9 +1,10 @@
 /** What a signed-in person can do, by role. `Session` gives them. */
 
+import type { ConnectedWallet } from "./keys/outside";
 import type {
-  Account, ActView, AuditReport, BeforeSign, Demographics, DirectoryLine, Draft, EntryCheck, Erasure, GrantLine,
-  Hex, Invitation, LinkLine, NewGrant, NewPart, NewRequest, NewUpload, NodeCard, OnProgress, OpenedGrant,
-  OpenedRecord, PatientCardText, PatientLine, Purpose, RecordLine, RequestLine, Role, SignedReport, TrailEntry,
+  Account, ActView, AuditReport, BeforeSign, Demographics, DirectoryLine, Draft, EntryCheck, Erasure,
+  ExternalWallet, GrantLine, GuestLink,  Hex, Invitation, LinkLine, NewGrant, NewPart, NewRequest, NewUpload, NodeCard, OnProgress, OpenedGrant,
+  OpenedRecord, PatientCardText, PatientLine, Protection, Purpose, RecordLine, RecoveryKit, RequestLine, Role, SignedReport, TrailEntry,
   VersionView, Who,
 } from "./types";
 
@@ -106,10 +107,60 @@ export interface GuestFlows {
   /** Have a code sent to the e-mail that the patient named. Never tells whether it was. */
   sendCode(): Promise<void>;
   /** Sign in with the link's key and confirm with the code. */
-  confirm(code: string): Promise<void>;
+  confirm(code: string): Promise<GuestLink>;
   open(onProgress?: OnProgress): Promise<OpenedGrant>;
   /** Wipe the keys. */
   close(): void;
+}
+
+/** What a letter is bound to. */
+export interface LetterBound {
+  readonly thread: Hex;
+  readonly id: Hex;
+}
+
+/** An account whose keys are open in memory. Pages hold it between unlocking and signing in. */
+export interface Unlocked {
+  readonly account: Account;
+  /** Wipe the keys. Signing out does it too. */
+  lock(): void;
+}
+
+/** The accounts in this browser, and the wallets beside it. */
+export interface Accounts {
+  list(): Promise<readonly Account[]>;
+  /** Whether passkeys can protect keys here (asked of the browser; an authenticator may still not). */
+  passkeysPossible(): Promise<boolean>;
+  /** New keys, encrypted here. The kit is shown once. With `wallet`, the wallet key stays outside and
+   * only sealing key and root secret are made. */
+  create(fresh: {
+    readonly name: string;
+    readonly protection: Protection;
+    readonly wallet?: ConnectedWallet;
+  }): Promise<{ readonly unlocked: Unlocked; readonly kit: RecoveryKit }>;
+  /** `wallet` is needed for accounts whose wallet is outside. */
+  unlock(id: string, protection: Protection, wallet?: ConnectedWallet): Promise<Unlocked>;
+  /** From a recovery kit's QR code or typed groups. */
+  importKit(
+    text: string,
+    fresh: { readonly name: string; readonly protection: Protection; readonly wallet?: ConnectedWallet },
+  ): Promise<Unlocked>;
+  /** What a kit's text is for, before anything is imported; throws what is wrong with it. */
+  readKit(text: string): { readonly wallet: Account["wallet"]; readonly address: Hex };
+  /** From a key file of the program `stele`. */
+  importKeyFile(file: string, passphrase: string, protection: Protection): Promise<Unlocked>;
+  /** Whose key file it is, without the passphrase; throws if it is none. */
+  readKeyFile(file: string): { readonly name: string; readonly address: Hex };
+  /** A key file for the program `stele`. For accounts whose wallet is in the app. */
+  keyFile(unlocked: Unlocked, passphrase: string): Promise<Blob>;
+  /** Show the kit again; asks for nothing more than an account that is unlocked. */
+  kit(unlocked: Unlocked): RecoveryKit;
+  /** Forget an account here. Without its kit its keys are lost. */
+  remove(id: string): Promise<void>;
+  /** Watch the wallets that announce themselves (EIP-6963). Returns how to stop. */
+  discover(onChange: (wallets: readonly ExternalWallet[]) => void): () => void;
+  /** Ask a wallet for its account. */
+  connect(wallet: ExternalWallet): Promise<ConnectedWallet>;
 }
 
 /** Somebody who has signed in to a node. Ends when signed out here or in another tab. */
@@ -119,6 +170,10 @@ export interface Session {
   readonly card: NodeCard;
   readonly who: Who;
   readonly expiresAt: number;
+  /** Whether the directory has this account's sealing key: `stated`; not yet, as before the first
+   * sign-in could state it: `missing`; or another one, made on another device: `other`. What is
+   * sealed to the other one opens only with the recovery kit of that device. */
+  readonly keyState: "stated" | "missing" | "other";
   readonly patient: PatientFlows;
   readonly staff: StaffFlows;
   readonly registrar: RegistrarFlows;
@@ -134,9 +189,11 @@ export interface Session {
   json<T>(method: "GET" | "POST" | "PUT" | "DELETE", path: string, body?: unknown, signal?: AbortSignal): Promise<T>;
   /** Any other route that takes or gives bytes. */
   bytes(method: "GET" | "POST", path: string, body?: Blob, onProgress?: OnProgress): Promise<Blob>;
-  /** Seal a text to somebody whose key the directory has, and to oneself (letters, reasons). */
-  sealLetter(to: Hex, text: string): Promise<{ readonly sealed: Hex; readonly sealedOwn: Hex }>;
-  openLetter(letter: { readonly from: Hex; readonly to: Hex; readonly sealed: Hex; readonly sealedOwn?: Hex }): Promise<string>;
+  /** Seal a text to somebody whose key the directory has, and a copy to oneself. `thread` and `id` are
+   * those of the letter, or of the slot and the appointment. */
+  sealLetter(to: Hex, text: string, bound: LetterBound): Promise<{ readonly sealed: Hex; readonly sealedOwn: Hex }>;
+  /** Open the caller's own envelope of a letter. */
+  openLetter(letter: LetterBound & { readonly sealed: Hex }): Promise<string>;
   onBeforeSign(ask: BeforeSign | null): void;
   /** Called once when the session ends here, in another tab, or because the node forgot it. */
   onEnd(listener: (reason: "signed_out" | "other_tab" | "expired") => void): () => void;

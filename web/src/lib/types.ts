@@ -32,6 +32,8 @@ export interface NodeCard {
   readonly url: string;
   readonly version: string;
   readonly deployment: Deployment;
+  /** The block in which the contracts were deployed; 0 where the node does not say. */
+  readonly firstBlock: number;
 }
 
 export const ROLES = ["doctor", "technician", "nurse", "pharmacist", "insurer", "researcher", "auditor"] as const;
@@ -290,7 +292,7 @@ export interface OpenedGrant {
 
 /** A guest's link as its patient sees it. */
 export interface LinkLine {
-  readonly id: string;
+  readonly id: Hex;
   readonly grant: Hex;
   readonly guest: Hex;
   readonly email: string;
@@ -299,6 +301,14 @@ export interface LinkLine {
   readonly lastView: number | null;
   readonly expiresAt: number;
   readonly revoked: boolean;
+}
+
+/** What a guest is told once the code was right. */
+export interface GuestLink {
+  readonly hospital: string;
+  readonly home: Hex;
+  readonly viewsLeft: number;
+  readonly expiresAt: number;
 }
 
 // ---- the trail ----
@@ -338,8 +348,8 @@ export interface EntryCheck {
   readonly state: "proven" | "signed" | "waiting" | "wrong";
   readonly size: number;
   readonly root: Hex;
-  /** The anchored checkpoint that covers it. */
-  readonly anchor: { readonly size: number; readonly block: number; readonly tx: Hex } | null;
+  /** The newest checkpoint on chain, which covers it. */
+  readonly anchor: { readonly size: number } | null;
   readonly reason: string | null;
 }
 
@@ -433,8 +443,9 @@ export interface CheckpointCheck {
   readonly block: number;
   readonly at: number;
   readonly tx: Hex;
-  /** Whether the log that the node serves contains it: its tiles hash to this root. */
-  readonly holds: boolean;
+  /** Whether the log that the node serves hashes to this root at this size; null where it serves
+   * another institution's log, and the chain alone could be checked. */
+  readonly holds: boolean | null;
 }
 
 export interface AuditReport {
@@ -462,4 +473,31 @@ export interface SignedReport {
   readonly signer: Hex;
   /** `personal_sign` of the text. */
   readonly signature: Hex;
+}
+
+// ---- proof files ----
+
+/** One fact that only the chain can confirm. */
+export interface ChainFact {
+  readonly kind: "committed" | "institution" | "staff" | "enrolled" | "grant" | "checkpoint" | "transaction";
+  /** The wallet, grant, transaction or commitment that it is about. */
+  readonly about: Hex;
+  readonly holds: boolean;
+  /** What the chain says besides. */
+  readonly note: "erased_since" | "corrected_since" | "revoked_since" | null;
+}
+
+/** What a proof file proves. */
+export interface ProofVerdict {
+  readonly holds: boolean;
+  readonly author: Hex;
+  readonly institution: Hex;
+  readonly createdAt: number;
+  readonly version: number;
+  readonly commitment: Hex;
+  readonly parts: readonly string[];
+  readonly hidden: number;
+  /** Log entries whose inclusion is proven. */
+  readonly logEntries: number;
+  readonly facts: readonly ChainFact[];
 }

@@ -96,8 +96,9 @@ export class Frontier {
     return this.#size;
   }
 
-  push(leaf: Hex): void {
-    let top = { hash: leaf, size: 1 };
+  /** Add a leaf hash, or the hash of a whole subtree of `size` leaves that stands at its place. */
+  push(leaf: Hex, size = 1): void {
+    let top = { hash: leaf, size };
     let before = this.#stack.at(-1);
     while (before?.size === top.size) {
       top = { hash: nodeHash(before.hash, top.hash), size: top.size * 2 };
@@ -105,7 +106,7 @@ export class Frontier {
       before = this.#stack.at(-1);
     }
     this.#stack.push(top);
-    this.#size += 1;
+    this.#size += size;
   }
 
   root(): Hex {
