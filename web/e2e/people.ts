@@ -1,0 +1,124 @@
+/** People who use the app as people do: a browser profile each, keys brought by their key file. */
+import { AxeBuilder } from "@axe-core/playwright";
+import { type Browser, type BrowserContext, expect, type Page, test as base } from "@playwright/test";
+import { existsSync, readFileSync } from "node:fs";
+import { extname, join } from "node:path";
+
+import { nodeAt, ROOT, scene } from "./scene";
+
+export const PASSPHRASE = "a sentence that is long enough";
+const DEMO = "demo";
+
+/** What must never happen on any page; every test ends by asking for it. */
+export class Watch {
+  readonly violations: string[] = [];
+  readonly foreign: string[] = [];
+  readonly faults: string[] = [];
+  /** Everything that went over the wire, as text, for the search for plaintext. */
+  readonly wire: { url: string; method: string; sent: Buffer | null; got: Buffer | null }[] = [];
+  record = false;
+
+  async on(context: BrowserContext): Promise<void> {
+    const own = new Set(scene().nodes.map((node) => new URL(node.url).host));
+    await context.exposeBinding("steleViolation", (_, text: string) => void this.violations.push(text));
+    await context.addInitScript(() => {
+      document.addEventListener("securitypolicyviolation", (event) => {
+        const report = (globalThis as unknown as { steleViolation: (text: string) => void }).steleViolation;
+        report(`${event.violatedDirective}: ${event.blockedURI} ${event.sourceFile}:${String(event.lineNumber)}`);
+      });
+    });
+    context.on("request", (request) => {
+      const url = new URL(request.url());
+      if (/^https?:$/.test(url.protocol) && !own.has(url.host)) this.foreign.push(request.url());
+    });
+    context.on("weberror", (error) => this.faults.push(error.error().message));
+    context.on("requestfinished", (request) => {
+      if (!this.record) return;
+      const line = { url: request.url(), method: request.method(), sent: request.postDataBuffer(), got: null as Buffer | null };
+      this.wire.push(line);
+      request.response().then(async (answer) => {
+        line.got = (await answer?.body()) ?? null;
+      }, () => undefined);
+    });
+  }
+
+  clean(): void {
+    expect(this.violations, "violations of the content security policy").toEqual([]);
+    expect(this.foreign, "requests to third parties").toEqual([]);
+    expect(this.faults, "uncaught errors of the page").toEqual([]);
+  }
+}
+
+const TYPES: Record<string, string> = { ".html": "text/html; charset=utf-8", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".wasm": "application/wasm", ".json": "application/json" };
+const POLICY =
+  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; font-src 'self'; worker-src 'self'; manifest-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'";
+
+/** For work on the pages with a program that was built before them: WEB_FROM_DISK=1 serves web/dist. */
+async function fromDisk(context: BrowserContext): Promise<void> {
+  if (!process.env["WEB_FROM_DISK"]) return;
+  const dist = join(ROOT, "web/dist");
+  const own = scene().nodes.map((node) => new URL(node.url).host);
+  await context.route(
+    (url) => own.includes(url.host) && !/^\/(api|peer|ipfs|vault|healthz|readyz|metrics)(\/|$)/.test(url.pathname),
+    async (route) => {
+      const path = new URL(route.request().url()).pathname;
+      const file = join(dist, path);
+      const found = path !== "/" && existsSync(file) ? file : join(dist, "index.html");
+      await route.fulfill({ body: readFileSync(found), headers: { "content-type": TYPES[extname(found)] ?? "application/octet-stream", "content-security-policy": POLICY } });
+    },
+  );
+}
+
+export interface Someone {
+  context: BrowserContext;
+  page: Page;
+  watch: Watch;
+}
+
+/** A fresh browser profile at a hospital's page. */
+export async function visitor(browser: Browser, node = 0, options: Parameters<Browser["newContext"]>[0] = {}): Promise<Someone> {
+  const context = await browser.newContext({ baseURL: nodeAt(node).url, locale: "en-GB", reducedMotion: "reduce", acceptDownloads: true, ...options });
+  const watch = new Watch();
+  await watch.on(context);
+  await fromDisk(context);
+  return { context, page: await context.newPage(), watch };
+}
+
+export function keyFile(name: string): string {
+  const person = scene().people[name];
+  if (person) return person;
+  const hospital = scene().nodes.find((node) => node.name === name);
+  if (!hospital) throw new Error(`nobody is called ${name}`);
+  return join(hospital.folder.startsWith("/") ? hospital.folder : join(ROOT, hospital.folder), "hospital.key");
+}
+
+/** Bring a key file and sign in, by the pages alone. */
+export async function signIn(page: Page, name: string): Promise<void> {
+  await page.goto("/");
+  await page.getByRole("button", { name: "Bring a key" }).click();
+  await page.getByLabel("Key file").check();
+  await page.locator("input[type=file]").setInputFiles({ name: `${name}.key`, mimeType: "application/json", buffer: readFileSync(keyFile(name)) });
+  await page.getByLabel("Passphrase of the file").fill(DEMO);
+  await page.getByLabel("A new passphrase").fill(PASSPHRASE);
+  await page.getByRole("button", { name: "Use this key" }).click();
+  await expect(page.getByRole("navigation", { name: "Main" })).toBeVisible({ timeout: 90_000 });
+}
+
+export async function person(browser: Browser, name: string, node = 0, options: Parameters<Browser["newContext"]>[0] = {}): Promise<Someone> {
+  const someone = await visitor(browser, node, options);
+  await signIn(someone.page, name);
+  return someone;
+}
+
+export async function axe(page: Page, what: string): Promise<void> {
+  const { violations } = await new AxeBuilder({ page }).analyze();
+  const found = violations.map((one) => `${one.id}: ${one.help}: ${one.nodes.map((node) => node.html).join(" | ").slice(0, 400)}`);
+  expect(found, `axe on ${what}`).toEqual([]);
+}
+
+export async function go(page: Page, label: string): Promise<void> {
+  await page.getByRole("navigation", { name: "Main" }).getByRole("link", { name: label }).click();
+}
+
+export const test = base;
+export { expect };

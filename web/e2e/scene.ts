@@ -1,0 +1,89 @@
+/** The real scene of `stele demo --scene`: a chain, three hospitals, and people with their key files. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+
+export interface Scene {
+  rpc: string;
+  nodes: { name: string; url: string; institution: string; folder: string }[];
+  people: Record<string, string>;
+  pids: Record<string, number>;
+  dir: string;
+  bin: string;
+}
+
+export const ROOT = resolve(import.meta.dirname, "../..");
+const STARTS_WITHIN_MS = 240_000;
+const FILE = join(tmpdir(), `stele-e2e-${String(process.ppid)}.json`);
+
+export function program(): string {
+  const bin = process.env["STELE_BIN"] ?? join(ROOT, "target/debug/stele");
+  if (!existsSync(bin)) throw new Error(`${bin} is missing: run \`make build\`, or name the program in STELE_BIN`);
+  return bin;
+}
+
+export function radiograph(): string {
+  return join(process.env["STELE_DICOM_DIR"] ?? join(ROOT, "build/dicom"), "RG1_UNCR.dcm");
+}
+
+export async function start(): Promise<{ scene: Scene; stop: () => Promise<void> }> {
+  const dir = mkdtempSync(join(tmpdir(), "stele-e2e-"));
+  const bin = program();
+  const child = spawn(bin, ["demo", "--scene", "--json", "--dir", join(dir, "demo")], { cwd: ROOT, stdio: ["ignore", "pipe", "pipe"] });
+  const report = await announced(child);
+  const scene = { ...(report as Omit<Scene, "dir" | "bin">), dir, bin };
+  const people = Object.fromEntries(Object.entries(scene.people).map(([name, path]) => [name, resolve(ROOT, path)]));
+  const made = { ...scene, people };
+  writeFileSync(FILE, JSON.stringify(made));
+  process.env["STELE_SCENE"] = FILE;
+  const stop = async () => {
+    child.kill("SIGTERM");
+    await new Promise((done) => child.once("exit", done));
+    rmSync(dir, { recursive: true, force: true });
+    rmSync(FILE, { force: true });
+  };
+  return { scene: made, stop };
+}
+
+/** The scene prints one JSON document when everything is up. */
+function announced(child: ChildProcess): Promise<unknown> {
+  return new Promise((done, fail) => {
+    let out = "";
+    let err = "";
+    const timer = setTimeout(() => fail(new Error(`the scene is not up: ${err.slice(-2000)}`)), STARTS_WITHIN_MS);
+    child.stdout?.on("data", (bytes: Buffer) => {
+      out += bytes.toString();
+      try {
+        const report: unknown = JSON.parse(out);
+        clearTimeout(timer);
+        done(report);
+      } catch {
+        // Not all of it has been printed yet.
+      }
+    });
+    child.stderr?.on("data", (bytes: Buffer) => {
+      err += bytes.toString();
+    });
+    child.once("exit", (code) => {
+      clearTimeout(timer);
+      fail(new Error(`the scene ended with ${String(code)}: ${err.slice(-2000)}${out.slice(-2000)}`));
+    });
+  });
+}
+
+export function scene(): Scene {
+  const file = process.env["STELE_SCENE"];
+  if (!file) throw new Error("no scene: the global set-up did not run");
+  return JSON.parse(readFileSync(file, "utf8")) as Scene;
+}
+
+export function home(): string {
+  return nodeAt(0).url;
+}
+
+export function nodeAt(index: number): Scene["nodes"][number] {
+  const node = scene().nodes[index];
+  if (!node) throw new Error(`the scene has no hospital ${String(index)}`);
+  return node;
+}

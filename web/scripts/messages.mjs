@@ -1,0 +1,33 @@
+// Lists the messages that the pages use, and says which are missing from a language's file.
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+
+const root = new URL("../src/ui/", import.meta.url).pathname;
+
+function* files(folder) {
+  for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) yield* files(path);
+    else if (/\.tsx?$/.test(entry.name)) yield path;
+  }
+}
+
+/** Every string literal that is handed to t(…) or say(…). */
+export function used() {
+  const found = new Set();
+  for (const path of files(root)) {
+    const source = readFileSync(path, "utf8");
+    for (const [, , text] of source.matchAll(/\b(t|say)\(\s*"((?:[^"\\]|\\.)*)"/g)) found.add(JSON.parse(`"${text}"`));
+  }
+  return [...found].sort();
+}
+
+export function missing(language) {
+  const known = JSON.parse(readFileSync(join(root, "i18n", `${language}.json`), "utf8"));
+  return used().filter((key) => !(key in known) && !(`${key}_other` in known));
+}
+
+if (process.argv[1] === new URL(import.meta.url).pathname) {
+  const language = process.argv[2];
+  console.log((language ? missing(language) : used()).join("\n"));
+}

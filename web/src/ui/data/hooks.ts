@@ -1,0 +1,146 @@
+/** What pages read, cached and kept fresh. */
+import { type QueryClient, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useCallback } from "react";
+
+import type { ActView, Hex, OpenedRecord, VersionView } from "../../lib";
+import { toast, type ToastState } from "../components/toasts";
+import { shortHex } from "../format";
+import { say, useT } from "../i18n";
+import { useSession } from "./session";
+
+/** How often lists are asked for again while a page is looked at. */
+export const FRESH_MS = 4_000;
+
+export function useInbox(enabled = true) {
+  const session = useSession();
+  return useQuery({ queryKey: ["inbox"], queryFn: () => session.patient.inbox(), refetchInterval: FRESH_MS, enabled });
+}
+
+export function useRecords() {
+  const session = useSession();
+  return useQuery({ queryKey: ["records"], queryFn: () => session.patient.records(), refetchInterval: FRESH_MS });
+}
+
+export function usePatientRequests(enabled = true) {
+  const session = useSession();
+  return useQuery({ queryKey: ["requests", "patient"], queryFn: () => session.patient.requests(), refetchInterval: FRESH_MS, enabled });
+}
+
+export function usePatientGrants() {
+  const session = useSession();
+  return useQuery({ queryKey: ["grants", "patient"], queryFn: () => session.patient.grants(), refetchInterval: FRESH_MS });
+}
+
+export function useStaffGrants() {
+  const session = useSession();
+  return useQuery({ queryKey: ["grants", "staff"], queryFn: () => session.staff.grants(), refetchInterval: FRESH_MS });
+}
+
+export function useStaffRequests() {
+  const session = useSession();
+  return useQuery({ queryKey: ["requests", "staff"], queryFn: () => session.staff.requests(), refetchInterval: FRESH_MS });
+}
+
+export function useAuthored() {
+  const session = useSession();
+  return useQuery({ queryKey: ["authored"], queryFn: () => session.staff.authored(), refetchInterval: FRESH_MS });
+}
+
+export function usePatients() {
+  const session = useSession();
+  return useQuery({ queryKey: ["patients"], queryFn: () => session.staff.patients(), refetchInterval: FRESH_MS });
+}
+
+/** A version, opened and checked once. */
+export function useOpened(view: VersionView | null | undefined) {
+  const session = useSession();
+  return useQuery({
+    queryKey: ["opened", view?.record, view?.version],
+    queryFn: async (): Promise<OpenedRecord> => {
+      if (!view) throw new Error("nothing to open");
+      return session.patient.open(view);
+    },
+    enabled: view != null,
+    staleTime: Infinity,
+    gcTime: 10 * 60_000,
+    retry: 1,
+  });
+}
+
+/** The words of whatever was opened. */
+export function useDocument(key: readonly unknown[], opened: Pick<OpenedRecord, "document"> | undefined) {
+  return useQuery({
+    queryKey: ["document", ...key],
+    queryFn: async () => {
+      if (!opened) throw new Error("nothing to read");
+      return opened.document();
+    },
+    enabled: opened !== undefined,
+    staleTime: Infinity,
+  });
+}
+
+/** The name behind a wallet, or a short form of its address. */
+export function useName(wallet: Hex | null | undefined): string {
+  const session = useSession();
+  const t = useT();
+  const { data } = useQuery({
+    queryKey: ["directory", wallet],
+    queryFn: () => (wallet ? session.directory(wallet) : null),
+    enabled: wallet != null,
+    staleTime: 60_000,
+  });
+  if (!wallet) return "";
+  if (wallet === session.address) return t("you");
+  if (wallet === session.card.institution) return session.card.name;
+  if (data?.name) return data.name;
+  return data?.activeInstitution ? t("another hospital ({{id}})", { id: shortHex(wallet) }) : shortHex(wallet);
+}
+
+const STATES: Record<ActView["progress"], ToastState> = { waiting: "going", pending: "going", included: "done", final: "done", failed: "failed" };
+
+export function actWords(act: Pick<ActView, "progress" | "error">): string {
+  switch (act.progress) {
+    case "waiting":
+      return say("Waiting to be sent");
+    case "pending":
+      return say("On its way to the chain");
+    case "included":
+      return say("Written, waiting to be final");
+    case "final":
+      return say("Final");
+    case "failed":
+      return act.error ?? say("The chain refused it");
+  }
+}
+
+function refreshAll(client: QueryClient): void {
+  const stay = new Set(["opened", "document", "features", "directory"]);
+  void client.invalidateQueries({ predicate: (query) => !stay.has(String(query.queryKey[0])) });
+}
+
+/** Follow an act in a toast and refresh the lists when it moves. */
+export function useFollow(): (act: Hex | null | undefined, title: string) => void {
+  const session = useSession();
+  const client = useQueryClient();
+  return useCallback(
+    (act, title) => {
+      refreshAll(client);
+      if (!act) return;
+      const show = (view: ActView) => {
+        toast(act, STATES[view.progress], title, actWords(view));
+        refreshAll(client);
+      };
+      toast(act, "going", title, say("Waiting to be sent"));
+      session.follow(act, show).catch((error: unknown) => {
+        toast(act, "failed", title, error instanceof Error ? error.message : String(error));
+      });
+    },
+    [client, session],
+  );
+}
+
+export function useRefresh(): () => void {
+  const client = useQueryClient();
+  return useCallback(() => refreshAll(client), [client]);
+}

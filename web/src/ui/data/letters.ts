@@ -1,0 +1,57 @@
+/** Sealed messages between two people. The node sees who, to whom, what kind and when. */
+import { useQuery } from "@tanstack/react-query";
+
+import type { Hex, Session } from "../../lib";
+import { useOffers } from "./features";
+import { FRESH_MS } from "./hooks";
+import { useSession } from "./session";
+
+export type LetterKind = "consultation" | "answer" | "question" | "invitation" | "advice" | "prescription";
+
+export interface Letter {
+  readonly id: Hex;
+  readonly thread: Hex;
+  readonly from: Hex;
+  readonly to: Hex;
+  readonly kind: LetterKind;
+  readonly at: number;
+  /** The envelope of whoever asks. */
+  readonly sealed: Hex;
+  readonly grants: readonly Hex[];
+  readonly seen_at: number | null;
+}
+
+export function randomId(): Hex {
+  const bytes = crypto.getRandomValues(new Uint8Array(32));
+  return `0x${Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("")}`;
+}
+
+export function useLetters() {
+  const session = useSession();
+  const offered = useOffers("/api/v1/letters");
+  return useQuery({
+    queryKey: ["letters"],
+    queryFn: () => session.json<readonly Letter[]>("GET", "/api/v1/letters"),
+    enabled: offered === true,
+    refetchInterval: FRESH_MS,
+  });
+}
+
+export function letterQuery(session: Session, letter: Letter) {
+  return {
+    queryKey: ["opened", "letter", letter.id],
+    queryFn: () => session.openLetter({ thread: letter.thread, id: letter.id, sealed: letter.sealed }),
+    staleTime: Infinity,
+    retry: false,
+  } as const;
+}
+
+export function useLetterText(letter: Letter) {
+  return useQuery(letterQuery(useSession(), letter));
+}
+
+export async function sendLetter(session: Session, to: Hex, kind: LetterKind, text: string, thread: Hex | null, grants: readonly Hex[] = []): Promise<void> {
+  const bound = { thread: thread ?? randomId(), id: randomId() };
+  const { sealed, sealedOwn } = await session.sealLetter(to, text, bound);
+  await session.json("POST", "/api/v1/letters", { ...bound, to, kind, sealed, sealed_own: sealedOwn, grants });
+}

@@ -1,0 +1,65 @@
+/** What happened since one last looked, by a long poll, so that pages change without a reload. */
+import { useQuery } from "@tanstack/react-query";
+import { useEffect, useRef } from "react";
+
+import { useOffers } from "./features";
+import { useRefresh } from "./hooks";
+import { useSession } from "./session";
+
+export interface NewsItem {
+  /** Ids sort by time. */
+  readonly id: string;
+  readonly at: number;
+  readonly kind: string;
+  readonly params: Readonly<Record<string, unknown>>;
+  readonly link: string | null;
+  readonly seen: boolean;
+}
+
+const PATH = "/api/v1/notifications";
+const WAIT_S = 25;
+const PAUSE_MS = 5_000;
+
+export function useNews() {
+  const session = useSession();
+  const offered = useOffers(PATH);
+  return useQuery({ queryKey: ["news"], queryFn: () => session.json<readonly NewsItem[]>("GET", PATH), enabled: offered === true });
+}
+
+/** Counts what is new; keeps a long poll open meanwhile. */
+export function useUnread(on: boolean): number {
+  const session = useSession();
+  const refresh = useRefresh();
+  const { data } = useNews();
+  const newest = useRef<string | null>(null);
+  const known = data?.at(-1)?.id ?? null;
+  useEffect(() => {
+    if (known !== null && (newest.current === null || known > newest.current)) newest.current = known;
+  }, [known]);
+  const loaded = data !== undefined;
+  useEffect(() => {
+    if (!on || !loaded) return;
+    const stop = new AbortController();
+    const poll = async () => {
+      while (!stop.signal.aborted) {
+        const before = Date.now();
+        try {
+          const since = newest.current === null ? "" : `since=${encodeURIComponent(newest.current)}&`;
+          const fresh = await session.json<readonly NewsItem[]>("GET", `${PATH}?${since}wait=${String(WAIT_S)}`, undefined, stop.signal);
+          const last = fresh.at(-1)?.id ?? null;
+          if (last !== null && last !== newest.current) {
+            newest.current = last;
+            refresh();
+          }
+        } catch {
+          // The lists ask by themselves too; a node that does not answer is asked again later.
+        }
+        // A node that answers at once must not be asked without end.
+        if (Date.now() - before < PAUSE_MS) await new Promise((wake) => setTimeout(wake, PAUSE_MS));
+      }
+    };
+    void poll();
+    return () => stop.abort();
+  }, [on, loaded, session, refresh]);
+  return data?.filter((item) => !item.seen).length ?? 0;
+}

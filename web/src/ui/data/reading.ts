@@ -1,0 +1,34 @@
+/** The computer's reading of a radiograph, by the hospital's own node. */
+import { useSession } from "./session";
+
+export interface Reading {
+  task: string;
+  engine: string;
+  probabilities: readonly { label: string; p: number }[];
+  threshold?: number | null;
+  verdict: string;
+  certainty?: string | null;
+  warnings: readonly string[];
+  heatmap_png?: string | null;
+  width: number;
+  height: number;
+  milliseconds: number;
+}
+
+export function heatmapBytes(reading: Reading | null | undefined): Uint8Array | undefined {
+  const text = reading?.heatmap_png;
+  if (!text) return undefined;
+  if (text.startsWith("0x")) {
+    const pairs = text.slice(2).match(/../g) ?? [];
+    return Uint8Array.from(pairs, (pair) => Number.parseInt(pair, 16));
+  }
+  return Uint8Array.from(atob(text), (sign) => sign.codePointAt(0) ?? 0);
+}
+
+export function useReader(): (image: Blob, task: string) => Promise<Reading> {
+  const session = useSession();
+  return async (image, task) => {
+    const answer = await session.bytes("POST", `/api/v1/readings?task=${encodeURIComponent(task)}`, image);
+    return JSON.parse(await answer.text()) as Reading;
+  };
+}

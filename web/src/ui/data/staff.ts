@@ -1,0 +1,28 @@
+/** The people of this hospital, where the node keeps a directory of them. */
+import { useQuery } from "@tanstack/react-query";
+
+import type { Hex, Role } from "../../lib";
+import { useOffers } from "./features";
+import { useSession } from "./session";
+
+export interface StaffPerson {
+  wallet: Hex;
+  name: string;
+  role: Role | null;
+  department?: string | null;
+}
+
+const NOBODY: readonly StaffPerson[] = [];
+
+export function useStaffDirectory(): readonly StaffPerson[] {
+  const session = useSession();
+  const offered = useOffers("/api/v1/staff");
+  const { data } = useQuery({
+    queryKey: ["staff"],
+    queryFn: () => session.json<readonly StaffPerson[]>("GET", `/api/v1/staff?institution=${session.card.institution}`),
+    enabled: offered === true,
+    staleTime: 30_000,
+    retry: false,
+  });
+  return data ?? NOBODY;
+}

@@ -1,0 +1,72 @@
+/** Refused and unusual access. */
+import { ShieldAlert, ShieldCheck } from "lucide-react";
+
+import { Badge, Empty, PageHead, Said, Skeleton, Time, type Tone } from "../../components/basics";
+import { Offered } from "../../components/offer";
+import { Problem } from "../../components/problem";
+import { type Intrusion, rows, useHospital } from "../../data/hospital";
+import { useName } from "../../data/hooks";
+import { useT } from "../../i18n";
+
+const PATH = "/api/v1/hospital/intrusions";
+
+function Row({ one }: { one: Intrusion }) {
+  const t = useT();
+  const who = useName(one.who);
+  const levels: Record<Intrusion["level"], [Tone, string]> = { info: ["plain", t("For information")], warn: ["warn", t("Unusual")], alert: ["bad", t("Alert")] };
+  const kinds: Record<string, string> = {
+    refusals: t("Many refusals"),
+    off_hours: t("At an unusual hour"),
+    bulk: t("Many records at once"),
+    unknown_device: t("A device not seen before"),
+    break_glass: t("Emergency access"),
+  };
+  const [tone, words] = levels[one.level];
+  return (
+    <li className="item">
+      <span className={one.level === "alert" ? "sign bad" : one.level === "warn" ? "sign warn" : "sign plain"}>
+        <ShieldAlert size={20} aria-hidden />
+      </span>
+      <div className="main">
+        <p className="title">{kinds[one.kind] ?? one.kind}</p>
+        <p>
+          <Said>{one.text}</Said>
+        </p>
+        <p className="small muted">
+          {who ? `${who} · ` : ""}
+          <Time at={one.at} />
+          {one.count && one.count > 1 ? ` · ${t("{{count}} times", { count: one.count })}` : ""}
+        </p>
+      </div>
+      <Badge tone={tone}>{words}</Badge>
+    </li>
+  );
+}
+
+function Feed() {
+  const t = useT();
+  const { data, error, isPending, refetch } = useHospital<unknown>(PATH, "intrusions");
+  const found = [...rows<Intrusion>(data, "intrusions", "items")].sort((a, b) => b.at - a.at);
+  if (error) return <Problem error={error} retry={() => void refetch()} />;
+  if (isPending) return <Skeleton />;
+  if (found.length === 0) return <Empty title={t("Nothing unusual")} sign={<ShieldCheck size={32} aria-hidden />}>{t("Refusals, opens at odd hours, many at once and emergency access appear here.")}</Empty>;
+  return (
+    <ul className="list">
+      {found.map((one, i) => (
+        <Row key={`${String(one.at)}${one.kind}${String(i)}`} one={one} />
+      ))}
+    </ul>
+  );
+}
+
+export default function IntrusionsPage() {
+  const t = useT();
+  return (
+    <div className="stack loose narrow">
+      <PageHead title={t("Unusual access")} lead={t("Nobody gets past the patient's permission; here is who tried, and what looks odd.")} />
+      <Offered path={PATH}>
+        <Feed />
+      </Offered>
+    </div>
+  );
+}
