@@ -22,6 +22,7 @@
 
 pub mod act;
 pub mod admit;
+pub mod apply;
 pub mod approve;
 mod blobs;
 pub mod caller;
@@ -38,6 +39,7 @@ pub mod journal;
 pub mod keys;
 pub mod log;
 pub mod open;
+pub mod overview;
 pub mod peers;
 pub mod request;
 pub mod revoke;

@@ -78,13 +78,19 @@ pub enum Kind {
     Nonce,
     /// A signed-in session.
     Session,
+    /// A hospital's application to be admitted.
+    Application,
+    /// The bytes of a credential document of an application.
+    Credential,
+    /// A device that somebody has signed in from.
+    Device,
     /// The head of the journal.
     Journal,
 }
 
 impl Kind {
     /// Every kind, in a fixed order.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 23] = [
         Self::Person,
         Self::Invitation,
         Self::Patient,
@@ -104,6 +110,9 @@ impl Kind {
         Self::Answer,
         Self::Nonce,
         Self::Session,
+        Self::Application,
+        Self::Credential,
+        Self::Device,
         Self::Journal,
     ];
 
@@ -130,6 +139,9 @@ impl Kind {
             Self::Answer => "answer",
             Self::Nonce => "nonce",
             Self::Session => "session",
+            Self::Application => "application",
+            Self::Credential => "credential",
+            Self::Device => "device",
             Self::Journal => "journal",
         }
     }
@@ -141,7 +153,7 @@ impl Kind {
     pub fn durable(self) -> bool {
         !matches!(
             self,
-            Self::Outbox | Self::Chain | Self::Nonce | Self::Session | Self::Journal
+            Self::Outbox | Self::Chain | Self::Nonce | Self::Session | Self::Device | Self::Journal
         )
     }
 }

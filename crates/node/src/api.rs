@@ -301,3 +301,45 @@ pub struct AnchorView {
     /// The act that anchors it; nothing if the chain has it already.
     pub act: Option<ActView>,
 }
+
+/// A credential document of an application.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct CredentialForm {
+    /// The file's name.
+    pub name: String,
+    /// A PDF, PNG or JPEG of at most 5 MiB, in base64.
+    pub base64: String,
+}
+
+/// A hospital's application to be admitted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ApplicationForm {
+    /// The hospital's wallet: the one that has signed in.
+    #[schema(value_type = String)]
+    pub institution: Address,
+    /// Its name.
+    pub name: String,
+    /// Its address on the web.
+    pub url: String,
+    /// One to four documents that show who it is.
+    pub credentials: Vec<CredentialForm>,
+}
+
+/// An application, and whether the chain has the hospital as active now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ApplicationView {
+    /// The application.
+    #[serde(flatten)]
+    pub application: custody::apply::Application,
+    /// Whether the hospital is admitted on chain and not suspended.
+    pub active: bool,
+}
+
+/// The registrar's decision about an application.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct DecisionForm {
+    /// Whether the hospital is admitted.
+    pub admit: bool,
+    /// Why not; needed for a refusal.
+    pub reason: Option<String>,
+}

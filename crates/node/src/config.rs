@@ -102,6 +102,26 @@ pub struct FeesConfig {
     pub ether_price: u64,
 }
 
+/// What counts as unusual access.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WatchConfig {
+    /// The hour at which the hospital's day begins.
+    pub day_from: u8,
+    /// The hour at which it ends.
+    pub day_until: u8,
+    /// Minutes that the hospital's clock is ahead of UTC.
+    pub utc_offset_minutes: i32,
+    /// Refused opens of one person on one day that are worth a question.
+    pub refusals_warn: u64,
+    /// The same, at once.
+    pub refusals_alert: u64,
+    /// Grants opened by one person within an hour that are worth a question.
+    pub bulk_warn: u64,
+    /// The same, at once.
+    pub bulk_alert: u64,
+}
+
 /// The configuration of a node.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -146,6 +166,8 @@ pub struct Config {
     pub final_blocks: u64,
     /// What is known and told of the chain's fees.
     pub fees: FeesConfig,
+    /// What counts as unusual access.
+    pub watch: WatchConfig,
     /// What is accepted from outside.
     pub limits: Limits,
     /// What to log: a `tracing` filter.
@@ -177,6 +199,20 @@ impl Default for FeesConfig {
     }
 }
 
+impl Default for WatchConfig {
+    fn default() -> Self {
+        Self {
+            day_from: 6,
+            day_until: 22,
+            utc_offset_minutes: 0,
+            refusals_warn: 3,
+            refusals_alert: 10,
+            bulk_warn: 10,
+            bulk_alert: 30,
+        }
+    }
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -199,6 +235,7 @@ impl Default for Config {
             session_ttl_s: 1800,
             final_blocks: 12,
             fees: FeesConfig::default(),
+            watch: WatchConfig::default(),
             limits: Limits::default(),
             log: "info".to_owned(),
         }
@@ -317,7 +354,7 @@ fn from_environment(environment: impl IntoIterator<Item = (String, String)>) -> 
     table
 }
 
-const SETTINGS: [&str; 21] = [
+const SETTINGS: [&str; 22] = [
     "name",
     "listen",
     "public_url",
@@ -337,6 +374,7 @@ const SETTINGS: [&str; 21] = [
     "session_ttl_s",
     "final_blocks",
     "fees",
+    "watch",
     "limits",
     "log",
 ];

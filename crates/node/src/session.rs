@@ -36,7 +36,7 @@ pub(crate) struct Opened {
 }
 
 /// A time as RFC 3339 writes it, in UTC.
-fn rfc3339(at: u64) -> String {
+pub(crate) fn rfc3339(at: u64) -> String {
     let at = i64::try_from(at).unwrap_or_default();
     let at = OffsetDateTime::from_unix_timestamp(at).unwrap_or(OffsetDateTime::UNIX_EPOCH);
     let (date, time) = (at.date(), at.time());

@@ -3,10 +3,9 @@
 
 mod common;
 
-use std::path::{Path, PathBuf};
 
 use alloy_primitives::{B256, Bytes};
-use common::{WAIT, World, approve, grant_of, picture, ring, until, upload};
+use common::{WAIT, World, approve, file_with, grant_of, picture, ring, until, upload};
 use custody::approve::VersionView;
 use custody::store::{Kind, Query, Store};
 use custody::touch::{Deed, Entry, Touch};
@@ -436,21 +435,6 @@ async fn a_deleted_database_is_rebuilt_from_chain_log_and_blocks() {
         trail.iter().any(|(_, e)| e.deed == Deed::Enrol),
         "the old entries are there"
     );
-}
-
-/// The file under `root` that holds exactly these bytes.
-fn file_with(root: &Path, content: &[u8]) -> Option<PathBuf> {
-    for entry in std::fs::read_dir(root).ok()? {
-        let path = entry.ok()?.path();
-        if path.is_dir() {
-            if let Some(found) = file_with(&path, content) {
-                return Some(found);
-            }
-        } else if std::fs::read(&path).is_ok_and(|bytes| bytes == content) {
-            return Some(path);
-        }
-    }
-    None
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -49,6 +49,7 @@ fn address_of(path: &str) -> String {
             "bafkreigh2akiscaildcqabsyg3dfr6chu3fgpregiymsck7e7aqa4s52zy",
         )
         .replace("{*path}", "0/000")
+        .replace("{number}", "0")
         .replace("{id}", &format!("0x{}", "11".repeat(32)))
         .replace("{record}", &format!("0x{}", "11".repeat(32)))
         .replace("{patient}", &format!("0x{}", "11".repeat(32)))

@@ -23,9 +23,8 @@ use super::rules::{Rule, rule_of};
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Addresses that are remembered before old ones are forgotten.
 const REMEMBERED: usize = 50_000;
-/// Routes whose POST carries files. Each has its own limit on them.
-const FILES: [&str; 4] = [
-    "/api/v1/applications",
+/// Routes whose POST carries files and counts their bytes itself.
+const OWN_LIMIT: [&str; 3] = [
     "/api/v1/readings",
     "/api/v1/uploads",
     "/api/v1/uploads/sealed",
@@ -90,7 +89,8 @@ pub(crate) struct Times {
 /// Answer in time, or say that it was not possible.
 pub(crate) async fn in_time(State(times): State<Times>, request: Request, next: Next) -> Response {
     let path = request.uri().path();
-    let carries_files = FILES.iter().any(|files| path.starts_with(files))
+    let carries_files = OWN_LIMIT.iter().any(|files| path.starts_with(files))
+        || path == "/api/v1/applications"
         || path.starts_with("/vault/")
         || path.starts_with("/ipfs/")
         || path.contains("/sealed/");
@@ -183,8 +183,13 @@ async fn admit(
         return Err(ApiError::forbidden("nobody"));
     };
     // Only what carries files may be larger than other bodies.
-    let carries_files = FILES.contains(&route) && request.method() == Method::POST;
-    if !carries_files {
+    let is_post = request.method() == Method::POST;
+    let usual = match route {
+        "/api/v1/applications" if is_post => super::handlers::applications::BODY_BYTES,
+        _ => usual,
+    };
+    let has_own_limit = OWN_LIMIT.contains(&route) && is_post;
+    if !has_own_limit {
         check_length(request.headers(), usual)?;
         let body = std::mem::replace(request.body_mut(), Body::empty());
         *request.body_mut() = Body::new(http_body_util::Limited::new(body, usual));

@@ -122,6 +122,7 @@ impl App {
         (name = "registry", description = "Institutions, staff, keys, patients"),
         (name = "records", description = "Making, approving, keeping and erasing records"),
         (name = "consent", description = "Requests, grants, opening, revoking"),
+        (name = "hospital", description = "What the hospital's management and its auditor see"),
         (name = "log", description = "The institution's log and a patient's trail"),
         (name = "peers", description = "Between institutions' nodes; requests carry RFC 9421 signatures")
     )
@@ -129,7 +130,10 @@ impl App {
 struct Description;
 
 fn described() -> OpenApiRouter<App> {
-    use handlers::{chain, consent, fees, log, node, peers, readings, records, registry, session};
+    use handlers::{
+        applications, chain, consent, fees, hospital, log, node, peers, readings, records,
+        registry, session,
+    };
     OpenApiRouter::with_openapi(Description::openapi())
         .routes(routes!(node::healthz))
         .routes(routes!(node::readyz))
@@ -140,6 +144,13 @@ fn described() -> OpenApiRouter<App> {
         .routes(routes!(fees::forecast))
         .routes(routes!(fees::costs))
         .routes(routes!(readings::read))
+        .routes(routes!(applications::list, applications::apply))
+        .routes(routes!(applications::credential))
+        .routes(routes!(applications::decide))
+        .routes(routes!(hospital::records))
+        .routes(routes!(hospital::health))
+        .routes(routes!(hospital::intrusions))
+        .routes(routes!(hospital::figures))
         .routes(routes!(session::challenge))
         .routes(routes!(session::who, session::sign_in, session::sign_out))
         .routes(routes!(registry::directory))

@@ -8,6 +8,7 @@
 )]
 
 use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -282,4 +283,19 @@ pub async fn until<F: Future<Output = bool>>(what: &str, mut condition: impl FnM
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     panic!("it never came about that {what}");
+}
+
+/// The file under `root` that holds exactly these bytes.
+pub fn file_with(root: &Path, content: &[u8]) -> Option<PathBuf> {
+    for entry in std::fs::read_dir(root).ok()? {
+        let path = entry.ok()?.path();
+        if path.is_dir() {
+            if let Some(found) = file_with(&path, content) {
+                return Some(found);
+            }
+        } else if std::fs::read(&path).is_ok_and(|bytes| bytes == content) {
+            return Some(path);
+        }
+    }
+    None
 }

@@ -1,8 +1,10 @@
 //! One function per route: read the request, call the use case, shape the answer.
 
+pub(crate) mod applications;
 pub(crate) mod chain;
 pub(crate) mod consent;
 pub(crate) mod fees;
+pub(crate) mod hospital;
 pub(crate) mod log;
 pub(crate) mod node;
 pub(crate) mod peers;

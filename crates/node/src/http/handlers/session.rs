@@ -1,9 +1,10 @@
 //! Signing in and out.
 
+use alloy_primitives::Address;
 use axum::Extension;
 use axum::Json;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, StatusCode, header};
 use custody::caller::Caller;
 
 use super::Answer;
@@ -29,17 +30,29 @@ pub(crate) async fn challenge(State(app): State<App>) -> Answer<Challenge> {
 ))]
 pub(crate) async fn sign_in(
     State(app): State<App>,
+    headers: HeaderMap,
     Body(request): Body<SignIn>,
 ) -> Answer<SignedIn> {
     let ttl = app.config().session_ttl_s;
     let (store, chain, place) = (app.database(), app.facts(), app.place());
     let opened = session::sign_in(store, chain, place, &request, crate::now(), ttl).await?;
-    let who = app.hospital().caller(opened.wallet).await?.into();
+    let who = app.hospital().caller(opened.wallet).await?;
+    if who.staff.is_some() || who.patient.is_some() || who.institution {
+        remember_device(&app, opened.wallet, &headers).await?;
+    }
     Ok(Json(SignedIn {
         token: opened.token,
         expires_at: opened.expires_at,
-        who,
+        who: who.into(),
     }))
+}
+
+async fn remember_device(app: &App, wallet: Address, headers: &HeaderMap) -> Result<(), ApiError> {
+    let browser = headers.get(header::USER_AGENT);
+    let browser = browser.and_then(|name| name.to_str().ok());
+    let (hospital, store) = (app.hospital(), app.database());
+    let seen = crate::devices::seen(hospital, store, wallet, browser.unwrap_or_default()).await;
+    seen.map_err(|error| custody::Error::from(error).into())
 }
 
 /// Who is signed in, and what the chain says of the wallet now.

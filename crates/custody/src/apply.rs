@@ -1,0 +1,362 @@
+//! A hospital applies; the registrar decides.
+//!
+//! ```text
+//! (nothing) ──the hospital's wallet applies, with its credentials──► open ──► admitted
+//!                                                                      └────► refused, with a reason
+//! ```
+//!
+//! What counts is the chain: the registrar's act admits the hospital there. The application is how
+//! the two find each other, and what the decision rests on.
+
+use alloy_primitives::{Address, B256, Bytes, Keccak256};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use utoipa::ToSchema;
+
+use crate::error::{Error, Result};
+use crate::hospital::Hospital;
+use crate::peers::hex_id;
+use crate::store::{Batch, Document, Documents, Held, Kind, Query, StoreError};
+
+/// Credential documents of one application.
+pub const MAX_CREDENTIALS: usize = 4;
+/// The largest credential document, bytes.
+pub const CREDENTIAL_BYTES: usize = 5 << 20;
+/// Applications that wait at one node.
+const MAX_OPEN: u32 = 50;
+const NAME_CHARS: usize = 200;
+const URL_CHARS: usize = 300;
+const FILE_CHARS: usize = 120;
+const REASON_CHARS: usize = 1000;
+
+/// A document that shows who the hospital is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewCredential {
+    /// The file's name.
+    pub name: String,
+    /// A PDF, PNG or JPEG.
+    pub bytes: Bytes,
+}
+
+/// What a hospital sends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewApplication {
+    /// The hospital's name.
+    pub name: String,
+    /// Its node's or its own address on the web.
+    pub url: String,
+    /// Its credentials.
+    pub credentials: Vec<NewCredential>,
+}
+
+/// How far an application is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ApplicationStage {
+    /// Waits for the registrar.
+    Open,
+    /// The registrar admits the hospital.
+    Admitted,
+    /// The registrar does not.
+    Refused,
+}
+
+impl ApplicationStage {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Admitted => "admitted",
+            Self::Refused => "refused",
+        }
+    }
+}
+
+/// A credential document, without its bytes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Credential {
+    /// The file's name.
+    pub name: String,
+    /// Its media type, as its first bytes say.
+    pub media_type: String,
+    /// Its size.
+    pub size: u64,
+    /// Its SHA-256.
+    #[schema(value_type = String)]
+    pub sha256: B256,
+}
+
+/// An application.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Application {
+    /// Its id.
+    #[schema(value_type = String)]
+    pub id: B256,
+    /// The hospital's wallet, which sent it.
+    #[schema(value_type = String)]
+    pub institution: Address,
+    /// The hospital's name.
+    pub name: String,
+    /// Its address on the web.
+    pub url: String,
+    /// Its credentials.
+    pub credentials: Vec<Credential>,
+    /// When it came, unix seconds.
+    pub at: u64,
+    /// How far it is.
+    pub stage: ApplicationStage,
+    /// Why it was refused.
+    pub reason: Option<String>,
+    /// When it was decided.
+    pub decided_at: Option<u64>,
+}
+
+impl Document for Application {
+    const KIND: Kind = Kind::Application;
+    fn id(&self) -> String {
+        hex_id(self.id)
+    }
+    fn owner(&self) -> String {
+        hex::encode(self.institution)
+    }
+    fn state(&self) -> String {
+        self.stage.name().to_owned()
+    }
+}
+
+/// The bytes of a credential.
+#[derive(Serialize, Deserialize)]
+struct Scan {
+    application: B256,
+    number: usize,
+    #[serde(with = "serde_bytes")]
+    bytes: Vec<u8>,
+}
+
+impl Scan {
+    fn id_of(application: B256, number: usize) -> String {
+        format!("{}/{number}", hex_id(application))
+    }
+}
+
+impl Document for Scan {
+    const KIND: Kind = Kind::Credential;
+    fn id(&self) -> String {
+        Self::id_of(self.application, self.number)
+    }
+}
+
+/// What a file is by its first bytes; nothing if it is none of those that are taken. Pages and
+/// vector images, which can hold programs, are not.
+fn media_type(bytes: &[u8]) -> Option<&'static str> {
+    let kinds: [(&[u8], &str); 3] = [
+        (b"%PDF-", "application/pdf"),
+        (b"\x89PNG\r\n\x1a\n", "image/png"),
+        (b"\xff\xd8\xff", "image/jpeg"),
+    ];
+    let found = kinds.iter().find(|(start, _)| bytes.starts_with(start));
+    found.map(|(_, kind)| *kind)
+}
+
+fn text(field: &'static str, text: &str, chars: usize) -> Result<String> {
+    let text = text.trim();
+    let length = text.chars().count();
+    if length == 0 || length > chars || text.chars().any(char::is_control) {
+        return Err(Error::invalid(
+            field,
+            format!("1 to {chars} characters, no control characters"),
+        ));
+    }
+    Ok(text.to_owned())
+}
+
+fn checked(new: &NewApplication) -> Result<Vec<Credential>> {
+    if new.credentials.is_empty() || new.credentials.len() > MAX_CREDENTIALS {
+        let reason = format!("1 to {MAX_CREDENTIALS} documents");
+        return Err(Error::invalid("credentials", reason));
+    }
+    let mut credentials = Vec::new();
+    for credential in &new.credentials {
+        let bytes = &credential.bytes;
+        if bytes.len() > CREDENTIAL_BYTES {
+            let limit = CREDENTIAL_BYTES as u64;
+            return Err(Error::TooLarge {
+                what: "a credential document",
+                limit,
+            });
+        }
+        let kind = media_type(bytes)
+            .ok_or_else(|| Error::invalid("credentials", "documents are PDF, PNG or JPEG files"))?;
+        credentials.push(Credential {
+            name: text("credentials", &credential.name, FILE_CHARS)?,
+            media_type: kind.to_owned(),
+            size: bytes.len() as u64,
+            sha256: B256::from(<[u8; 32]>::from(Sha256::digest(bytes))),
+        });
+    }
+    Ok(credentials)
+}
+
+fn web_address(url: &str) -> Result<String> {
+    let url = text("url", url, URL_CHARS)?;
+    if url.starts_with("https://") || url.starts_with("http://") {
+        return Ok(url);
+    }
+    let reason = "an address that begins with https:// or http://";
+    Err(Error::invalid("url", reason))
+}
+
+impl Hospital {
+    /// Take an application from the wallet of the hospital that applies.
+    ///
+    /// # Errors
+    /// If something in it is not allowed, or an earlier one still waits.
+    pub async fn apply_for(
+        &self,
+        institution: Address,
+        new: NewApplication,
+    ) -> Result<Application> {
+        let credentials = checked(&new)?;
+        let (name, url) = (text("name", &new.name, NAME_CHARS)?, web_address(&new.url)?);
+        let open = Query::of(Kind::Application).state(ApplicationStage::Open.name());
+        let open = self.store.all::<Application>(open.limit(MAX_OPEN)).await?;
+        let own = open.iter().find(|h| h.document.institution == institution);
+        if own.is_some() {
+            let state = "open already".to_owned();
+            return Err(Error::State {
+                what: "application",
+                state,
+            });
+        }
+        if open.len() >= MAX_OPEN as usize {
+            let reason = "too many applications wait here; try another node, or later";
+            return Err(Error::invalid("application", reason));
+        }
+        let at = self.now();
+        let mut id = Keccak256::new();
+        id.update(b"stele/application/v1");
+        id.update(institution);
+        id.update(at.to_be_bytes());
+        for credential in &credentials {
+            id.update(credential.sha256);
+        }
+        let application = Application {
+            id: id.finalize(),
+            institution,
+            name,
+            url,
+            credentials,
+            at,
+            stage: ApplicationStage::Open,
+            reason: None,
+            decided_at: None,
+        };
+        let mut batch = Batch::new();
+        batch.create(&application)?;
+        for (number, credential) in new.credentials.into_iter().enumerate() {
+            batch.create(&Scan {
+                application: application.id,
+                number,
+                bytes: credential.bytes.to_vec(),
+            })?;
+        }
+        self.store.write(&batch).await?;
+        Ok(application)
+    }
+
+    /// The applications of one hospital, or of all; oldest first.
+    ///
+    /// # Errors
+    /// If the database does not answer.
+    pub async fn applications(&self, institution: Option<Address>) -> Result<Vec<Application>> {
+        let mut query = Query::of(Kind::Application);
+        query.owner = institution.map(hex::encode);
+        let held = self.store.all::<Application>(query).await?;
+        let mut applications: Vec<_> = held.into_iter().map(|h| h.document).collect();
+        applications.sort_by_key(|application| application.at);
+        Ok(applications)
+    }
+
+    /// One application.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub async fn application(&self, id: B256) -> Result<Held<Application>> {
+        let held = self.store.load::<Application>(&hex_id(id)).await?;
+        held.ok_or(Error::NotFound("application"))
+    }
+
+    /// The bytes of one of an application's credentials.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub async fn credential(&self, id: B256, number: usize) -> Result<Vec<u8>> {
+        let held = self.store.load::<Scan>(&Scan::id_of(id, number)).await?;
+        held.map(|h| h.document.bytes)
+            .ok_or(Error::NotFound("credential"))
+    }
+
+    /// Write down what the registrar decided. A refusal has a reason.
+    ///
+    /// # Errors
+    /// If it was decided before, or a refusal has no reason.
+    pub async fn decide_application(
+        &self,
+        id: B256,
+        admit: bool,
+        reason: Option<&str>,
+    ) -> Result<Application> {
+        let mut held = self.application(id).await?;
+        let application = &mut held.document;
+        if application.stage != ApplicationStage::Open {
+            let state = application.stage.name().to_owned();
+            return Err(Error::State {
+                what: "application",
+                state,
+            });
+        }
+        application.stage = if admit {
+            ApplicationStage::Admitted
+        } else {
+            application.reason = Some(text("reason", reason.unwrap_or_default(), REASON_CHARS)?);
+            ApplicationStage::Refused
+        };
+        application.decided_at = Some(self.now());
+        let mut batch = Batch::new();
+        batch.replace(&held)?;
+        match self.store.write(&batch).await {
+            Err(Error::Store(StoreError::Conflict { .. })) => Err(Error::State {
+                what: "application",
+                state: "decided already".to_owned(),
+            }),
+            written => written.map(|_| held.document),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_documents_and_pictures_are_taken() {
+        assert_eq!(media_type(b"%PDF-1.7"), Some("application/pdf"));
+        assert_eq!(media_type(b"\xff\xd8\xff\xe0"), Some("image/jpeg"));
+        for bytes in [
+            b"<svg xmlns".as_slice(),
+            b"<!doctype html>",
+            b"",
+            b"PK\x03\x04",
+            b"\x89PNG",
+        ] {
+            assert_eq!(media_type(bytes), None);
+        }
+    }
+
+    #[test]
+    fn an_address_leads_to_the_web() {
+        assert!(web_address(" https://hospital.example ").is_ok());
+        for url in ["javascript:alert(1)", "data:text/html,x", "hospital", ""] {
+            assert!(web_address(url).is_err(), "{url}");
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! Which devices somebody has signed in from, so that a new one can be told.
+//!
+//! What is kept is a keyed digest of wallet and browser name: it recognises a device again and says
+//! nothing else about it.
+
+use alloy_primitives::{Address, B256};
+use custody::Hospital;
+use custody::store::{Batch, Document, Documents, Kind, Query, Store, StoreError};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::watch::NewDevice;
+
+/// Devices of one person that are remembered.
+const REMEMBERED: u32 = 50;
+/// How much of a browser's name counts, bytes.
+const NAME_BYTES: usize = 300;
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Device {
+    wallet: Address,
+    digest: B256,
+    at: u64,
+    /// Whether others were known before it.
+    another: bool,
+}
+
+impl Device {
+    fn id_of(wallet: Address, digest: B256) -> String {
+        format!("{}/{}", hex::encode(wallet), hex::encode(digest))
+    }
+}
+
+impl Document for Device {
+    const KIND: Kind = Kind::Device;
+    fn id(&self) -> String {
+        Self::id_of(self.wallet, self.digest)
+    }
+    fn owner(&self) -> String {
+        hex::encode(self.wallet)
+    }
+    fn state(&self) -> String {
+        if self.another { "another" } else { "first" }.to_owned()
+    }
+}
+
+/// Remember the device that `wallet` signed in from.
+///
+/// # Errors
+/// If the database does not answer.
+pub(crate) async fn seen(
+    hospital: &Hospital,
+    store: &dyn Store,
+    wallet: Address,
+    browser: &str,
+) -> Result<(), StoreError> {
+    let key = seal::derive::subkey(hospital.keys.root(), "device");
+    let name = browser.as_bytes();
+    let digest = Sha256::new()
+        .chain_update(key.as_slice())
+        .chain_update(wallet)
+        .chain_update(&name[..name.len().min(NAME_BYTES)])
+        .finalize();
+    let digest = B256::from(<[u8; 32]>::from(digest));
+    if store
+        .load::<Device>(&Device::id_of(wallet, digest))
+        .await?
+        .is_some()
+    {
+        return Ok(());
+    }
+    let own = Query::of(Kind::Device)
+        .owner(hex::encode(wallet))
+        .limit(REMEMBERED);
+    let known = store.list(&own).await?;
+    if known.len() >= REMEMBERED as usize {
+        return Ok(());
+    }
+    let mut batch = Batch::new();
+    batch.put(&Device {
+        wallet,
+        digest,
+        at: crate::now(),
+        another: !known.is_empty(),
+    })?;
+    store.apply(&batch).await
+}
+
+/// The devices that were new since `time`, of people who had others before.
+///
+/// # Errors
+/// If the database does not answer.
+pub(crate) async fn new_since(store: &dyn Store, time: u64) -> Result<Vec<NewDevice>, StoreError> {
+    let mut found = Vec::new();
+    let mut query = Query::of(Kind::Device).state("another");
+    loop {
+        let held = store.all::<Device>(query.clone()).await?;
+        let Some(last) = held.last() else {
+            return Ok(found);
+        };
+        query = query.after(last.document.id());
+        let fresh = held.iter().map(|h| &h.document).filter(|d| d.at >= time);
+        found.extend(fresh.map(|d| NewDevice {
+            at: d.at,
+            who: d.wallet,
+        }));
+    }
+}
