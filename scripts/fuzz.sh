@@ -9,5 +9,7 @@ if ! cargo +nightly fuzz --version >/dev/null 2>&1; then
 fi
 for target in $(cargo +nightly fuzz list); do
     echo "== $target, $seconds s"
-    cargo +nightly fuzz run -s none "$target" -- -max_total_time="$seconds" -rss_limit_mb=2048
+    features=()
+    [[ $target == reader_* ]] && features=(--features reader)
+    cargo +nightly fuzz run -s none "${features[@]}" "$target" -- -max_total_time="$seconds" -rss_limit_mb=2048
 done
