@@ -1,13 +1,15 @@
 /** People who use the app as people do: a browser profile each, keys brought by their key file. */
 import { AxeBuilder } from "@axe-core/playwright";
 import { type Browser, type BrowserContext, expect, type Page, test as base } from "@playwright/test";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { extname, join } from "node:path";
 
 import { nodeAt, ROOT, scene } from "./scene";
 
 export const PASSPHRASE = "a sentence that is long enough";
 const DEMO = "demo";
+/** Enough for pages and radiographs alike, and a tenth of the bytes. */
+const COLOURS = 128;
 
 /** What must never happen on any page; every test ends by asking for it. */
 export class Watch {
@@ -104,16 +106,38 @@ export async function signIn(page: Page, name: string): Promise<void> {
   await expect(page.getByRole("navigation", { name: "Main" })).toBeVisible({ timeout: 90_000 });
 }
 
+/** Open the keys that this browser has already. */
+export async function unlock(page: Page): Promise<void> {
+  await page.locator("main li button").first().click();
+  await page.getByLabel("Passphrase").fill(PASSPHRASE);
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await expect(page.getByRole("navigation", { name: "Main" })).toBeVisible({ timeout: 90_000 });
+}
+
 export async function person(browser: Browser, name: string, node = 0, options: Parameters<Browser["newContext"]>[0] = {}): Promise<Someone> {
   const someone = await visitor(browser, node, options);
   await signIn(someone.page, name);
   return someone;
 }
 
-export async function axe(page: Page, what: string): Promise<void> {
+/** Look at a page: no violation of accessibility, and a picture of it where SCREENS names a folder. */
+export async function look(page: Page, name: string): Promise<void> {
+  await page.waitForLoadState("domcontentloaded");
+  await picture(page, name);
   const { violations } = await new AxeBuilder({ page }).analyze();
   const found = violations.map((one) => `${one.id}: ${one.help}: ${one.nodes.map((node) => node.html).join(" | ").slice(0, 400)}`);
-  expect(found, `axe on ${what}`).toEqual([]);
+  expect.soft(found, `axe on ${name}`).toEqual([]);
+}
+
+/** A picture in docs/screens, with as few colours as it needs. */
+export async function picture(page: Page, name: string): Promise<void> {
+  const folder = process.env["SCREENS"];
+  if (!folder) return;
+  const { default: UPNG } = await import("upng-js");
+  const shot = await page.screenshot({ animations: "disabled", caret: "hide" });
+  const image = UPNG.decode(shot.buffer.slice(shot.byteOffset, shot.byteOffset + shot.byteLength));
+  const small = UPNG.encode(UPNG.toRGBA8(image).slice(0, 1), image.width, image.height, COLOURS);
+  writeFileSync(join(folder, `${name.replaceAll(/[^a-z0-9]+/gi, "-").toLowerCase()}.png`), Buffer.from(small));
 }
 
 export async function go(page: Page, label: string): Promise<void> {

@@ -103,7 +103,7 @@ export function Shell({ items, children }: { items: readonly NavItem[]; children
             {out}
           </div>
         </header>
-        <div className="rail no-print">
+        <aside className="rail no-print" aria-label={t("Menu")}>
           {brand}
           <nav aria-label={t("Main")}>
             <ul className="nav">
@@ -127,7 +127,7 @@ export function Shell({ items, children }: { items: readonly NavItem[]; children
             <LookControls />
             {out}
           </div>
-        </div>
+        </aside>
         <main id="main" className="content" ref={main} tabIndex={-1}>
           {children}
         </main>

@@ -37,9 +37,9 @@ export function Words({ text }: { text: DocumentText }) {
     <article className="stack">
       {text.sections.map((section, i) => (
         <section key={i} className="stack tight">
-          <h3>
+          <h2>
             <Said>{section.title}</Said>
-          </h3>
+          </h2>
           <Said prose>{section.text}</Said>
         </section>
       ))}
