@@ -50,7 +50,11 @@ fn picture(bytes: usize, seed: u64) -> Vec<u8> {
 }
 
 fn at(sorted: &[f64], share: f64) -> f64 {
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss)]
+    #[allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        clippy::cast_precision_loss
+    )]
     let rank = (share * sorted.len() as f64).ceil() as usize;
     sorted[rank.clamp(1, sorted.len()) - 1]
 }
@@ -84,7 +88,11 @@ async fn uploads(people: &People) -> Vec<Value> {
             let start = Instant::now();
             let draft = people.doctor.upload(&new, &new.title).await.unwrap();
             let drafted = start.elapsed().as_secs_f64();
-            people.doctor.sign_upload(&draft, new.patient).await.unwrap();
+            people
+                .doctor
+                .sign_upload(&draft, new.patient)
+                .await
+                .unwrap();
             let acknowledged = start.elapsed().as_secs_f64();
             whole.push(acknowledged);
             draft_time += drafted;
@@ -107,8 +115,16 @@ async fn uploads(people: &People) -> Vec<Value> {
 async fn granted(people: &People, recipient: alloy_primitives::Address) -> B256 {
     let pending = people.patient.pending().await.unwrap();
     let opened = people.patient.open_version(&pending[0]).await.unwrap();
-    let approved = people.patient.approve(&pending[0], &opened, "bench").await.unwrap();
-    people.patient.settle(approved.act.unwrap(), SETTLE).await.unwrap();
+    let approved = people
+        .patient
+        .approve(&pending[0], &opened, "bench")
+        .await
+        .unwrap();
+    people
+        .patient
+        .settle(approved.act.unwrap(), SETTLE)
+        .await
+        .unwrap();
     let controller = people.patient.records().await.unwrap()[0].controller;
     let now = node::now();
     let new = NewGrant {
@@ -122,7 +138,11 @@ async fn granted(people: &People, recipient: alloy_primitives::Address) -> B256 
         request: None,
     };
     let view = people.patient.grant(new).await.unwrap();
-    people.patient.settle(view.act.unwrap(), SETTLE).await.unwrap();
+    people
+        .patient
+        .settle(view.act.unwrap(), SETTLE)
+        .await
+        .unwrap();
     view.grant
 }
 
@@ -194,16 +214,26 @@ async fn main() {
         return;
     }
     println!("upload to acknowledged, 3 hospitals, quorum 2");
-    println!("{:>8} {:>8} {:>9} {:>9}  send+read+seal+keep  sign+replicate", "MiB", "uploads", "p50 ms", "p99 ms");
+    println!(
+        "{:>8} {:>8} {:>9} {:>9}  send+read+seal+keep  sign+replicate",
+        "MiB", "uploads", "p50 ms", "p99 ms"
+    );
     for row in uploads {
         println!(
             "{:>8} {:>8} {:>9} {:>9}  {:>18}%  {:>13}%",
-            row["mib"], row["uploads"], row["p50_ms"], row["p99_ms"],
-            row["share_send_read_seal_keep"], row["share_sign_replicate_acknowledge"]
+            row["mib"],
+            row["uploads"],
+            row["p50_ms"],
+            row["p99_ms"],
+            row["share_send_read_seal_keep"],
+            row["share_sign_replicate_acknowledge"]
         );
     }
     println!("opens on one node");
     for row in opens {
-        println!("{:>8} clients {:>8} opens/s", row["clients"], row["opens_per_second"]);
+        println!(
+            "{:>8} clients {:>8} opens/s",
+            row["clients"], row["opens_per_second"]
+        );
     }
 }
