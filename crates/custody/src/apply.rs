@@ -27,7 +27,7 @@ const MAX_OPEN: u32 = 50;
 const NAME_CHARS: usize = 200;
 const URL_CHARS: usize = 300;
 const FILE_CHARS: usize = 120;
-const REASON_CHARS: usize = 1000;
+const REASON_CHARS: usize = 2000;
 
 /// A document that shows who the hospital is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,8 +45,8 @@ pub struct NewApplication {
     pub name: String,
     /// Its node's or its own address on the web.
     pub url: String,
-    /// Its credentials.
-    pub credentials: Vec<NewCredential>,
+    /// Its credential documents.
+    pub documents: Vec<NewCredential>,
 }
 
 /// How far an application is.
@@ -98,8 +98,8 @@ pub struct Application {
     pub name: String,
     /// Its address on the web.
     pub url: String,
-    /// Its credentials.
-    pub credentials: Vec<Credential>,
+    /// Its credential documents.
+    pub documents: Vec<Credential>,
     /// When it came, unix seconds.
     pub at: u64,
     /// How far it is.
@@ -170,12 +170,12 @@ fn text(field: &'static str, text: &str, chars: usize) -> Result<String> {
 }
 
 fn checked(new: &NewApplication) -> Result<Vec<Credential>> {
-    if new.credentials.is_empty() || new.credentials.len() > MAX_CREDENTIALS {
+    if new.documents.is_empty() || new.documents.len() > MAX_CREDENTIALS {
         let reason = format!("1 to {MAX_CREDENTIALS} documents");
-        return Err(Error::invalid("credentials", reason));
+        return Err(Error::invalid("documents", reason));
     }
     let mut credentials = Vec::new();
-    for credential in &new.credentials {
+    for credential in &new.documents {
         let bytes = &credential.bytes;
         if bytes.len() > CREDENTIAL_BYTES {
             let limit = CREDENTIAL_BYTES as u64;
@@ -185,9 +185,9 @@ fn checked(new: &NewApplication) -> Result<Vec<Credential>> {
             });
         }
         let kind = media_type(bytes)
-            .ok_or_else(|| Error::invalid("credentials", "documents are PDF, PNG or JPEG files"))?;
+            .ok_or_else(|| Error::invalid("documents", "documents are PDF, PNG or JPEG files"))?;
         credentials.push(Credential {
-            name: text("credentials", &credential.name, FILE_CHARS)?,
+            name: text("documents", &credential.name, FILE_CHARS)?,
             media_type: kind.to_owned(),
             size: bytes.len() as u64,
             sha256: B256::from(<[u8; 32]>::from(Sha256::digest(bytes))),
@@ -215,7 +215,7 @@ impl Hospital {
         institution: Address,
         new: NewApplication,
     ) -> Result<Application> {
-        let credentials = checked(&new)?;
+        let documents = checked(&new)?;
         let (name, url) = (text("name", &new.name, NAME_CHARS)?, web_address(&new.url)?);
         let open = Query::of(Kind::Application).state(ApplicationStage::Open.name());
         let open = self.store.all::<Application>(open.limit(MAX_OPEN)).await?;
@@ -236,15 +236,15 @@ impl Hospital {
         id.update(b"stele/application/v1");
         id.update(institution);
         id.update(at.to_be_bytes());
-        for credential in &credentials {
-            id.update(credential.sha256);
+        for document in &documents {
+            id.update(document.sha256);
         }
         let application = Application {
             id: id.finalize(),
             institution,
             name,
             url,
-            credentials,
+            documents,
             at,
             stage: ApplicationStage::Open,
             reason: None,
@@ -252,7 +252,7 @@ impl Hospital {
         };
         let mut batch = Batch::new();
         batch.create(&application)?;
-        for (number, credential) in new.credentials.into_iter().enumerate() {
+        for (number, credential) in new.documents.into_iter().enumerate() {
             batch.create(&Scan {
                 application: application.id,
                 number,

@@ -304,11 +304,11 @@ pub struct AnchorView {
 
 /// A credential document of an application.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct CredentialForm {
+pub struct DocumentForm {
     /// The file's name.
     pub name: String,
     /// A PDF, PNG or JPEG of at most 5 MiB, in base64.
-    pub base64: String,
+    pub content: String,
 }
 
 /// A hospital's application to be admitted.
@@ -322,7 +322,7 @@ pub struct ApplicationForm {
     /// Its address on the web.
     pub url: String,
     /// One to four documents that show who it is.
-    pub credentials: Vec<CredentialForm>,
+    pub documents: Vec<DocumentForm>,
 }
 
 /// An application, and whether the chain has the hospital as active now.
@@ -331,6 +331,8 @@ pub struct ApplicationView {
     /// The application.
     #[serde(flatten)]
     pub application: custody::apply::Application,
+    /// The decision, once there is one.
+    pub decision: Option<DecisionForm>,
     /// Whether the hospital is admitted on chain and not suspended.
     pub active: bool,
 }

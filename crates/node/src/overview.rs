@@ -95,6 +95,8 @@ pub struct HeldRecord {
     pub size: Option<u64>,
     /// Whether the author's signature holds, checked now.
     pub signature: Signed,
+    /// The same as yes or no; nothing if there is nothing to check, or it cannot be checked now.
+    pub signature_verified: Option<bool>,
     /// What the chain says.
     pub on_chain: OnChain,
     /// Copies at other institutions.
@@ -141,6 +143,11 @@ async fn held(hospital: &Hospital, version: Version) -> Result<HeldRecord> {
         on_chain: on_chain(hospital, &version).await,
         replicas: copies(hospital, &version).await?,
         signature: examined.signed,
+        signature_verified: match examined.signed {
+            Signed::Holds => Some(true),
+            Signed::Fails => Some(false),
+            Signed::Erased | Signed::Unknown => None,
+        },
         size: examined.bytes,
         cid: version.manifest.to_string(),
         parts: version.parts.len(),

@@ -3,7 +3,6 @@
 
 mod common;
 
-
 use alloy_primitives::{B256, Bytes};
 use common::{WAIT, World, approve, file_with, grant_of, picture, ring, until, upload};
 use custody::approve::VersionView;

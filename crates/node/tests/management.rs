@@ -74,6 +74,7 @@ async fn a_hospital_sees_what_it_holds_and_what_was_unusual() {
         let page = seen(here, who, "/api/v1/hospital/records").await;
         let record = &page["records"][0];
         assert_eq!(record["signature"], "holds", "{record}");
+        assert_eq!(record["signature_verified"], true);
         assert_eq!(record["on_chain"], "current", "{record}");
         assert_eq!(record["stage"], "committed");
         assert_eq!(record["author_name"], "management doctor");
@@ -194,7 +195,7 @@ async fn a_hospital_applies_and_the_registrar_decides() {
     let form = |name: &str, bytes: &[u8]| {
         json!({
             "institution": applicant.address(), "name": name, "url": "https://hospital.example",
-            "credentials": [{"name": "licence.png", "base64": base64(bytes)}]
+            "documents": [{"name": "licence.png", "content": base64(bytes)}]
         })
     };
     let send = |who: &Arc<KeyRing>, form: Value| {
@@ -244,7 +245,7 @@ async fn a_hospital_applies_and_the_registrar_decides() {
     );
     assert_eq!(seen(here, &stranger, path).await, json!([]));
     let id = sent["id"].as_str().unwrap();
-    let document = format!("{path}/{id}/credentials/0");
+    let document = format!("{path}/{id}/documents/0");
     let (status, _) = ask(here, &stranger, Method::GET, &document, None).await;
     assert_eq!(status, StatusCode::NOT_FOUND);
     let token = here.sign_in(&world.registrar).await;
@@ -276,7 +277,8 @@ async fn a_hospital_applies_and_the_registrar_decides() {
     let (status, _) = decide(json!({"admit": true}), id.to_owned()).await;
     assert_eq!(status, StatusCode::CONFLICT);
     let own = seen(here, &applicant, path).await;
-    assert_eq!(own[0]["reason"], "the licence has expired");
+    let decision = json!({"admit": false, "reason": "the licence has expired"});
+    assert_eq!(own[0]["decision"], decision);
 
     tokio::time::sleep(std::time::Duration::from_secs(1)).await;
     let (status, second) = send(&applicant, form("St. Elsewhere", &png)).await;

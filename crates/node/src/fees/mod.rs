@@ -44,6 +44,14 @@ pub struct Price {
     pub priority_fee_wei: u64,
 }
 
+impl Price {
+    /// Both parts, wei per unit of gas. Exact below 2^53 wei, which is nine million gwei.
+    #[expect(clippy::cast_precision_loss, reason = "no fee comes near")]
+    fn total(self) -> f64 {
+        self.base_fee_wei.saturating_add(self.priority_fee_wei) as f64
+    }
+}
+
 /// How it stands with the forecast.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -106,6 +114,9 @@ pub struct ForecastView {
     pub chain_id: u64,
     /// This moment's price; nothing if the endpoint does not answer.
     pub now: Option<Price>,
+    /// What a unit of gas costs now in all, wei: at this moment, or on the last day of the history if
+    /// the endpoint does not answer.
+    pub now_wei: Option<f64>,
     /// How it stands with the forecast.
     pub state: ForecastState,
     /// Whether there is no use in waiting, because fees do not move.
@@ -263,6 +274,7 @@ impl Fees {
         ForecastView {
             chain_id: self.chain_id,
             now,
+            now_wei: now.map(Price::total).or(outlook.map(|o| o.now_wei)),
             state,
             flat,
             reason,

@@ -75,7 +75,7 @@ pub const RULES: &[(Method, &str, Rule)] = &[
     (POST, "/api/v1/applications", Rule::SignedIn),
     (
         GET,
-        "/api/v1/applications/{id}/credentials/{number}",
+        "/api/v1/applications/{id}/documents/{number}",
         Rule::SignedIn,
     ),
     (POST, "/api/v1/applications/{id}/decision", Rule::Registrar),

@@ -8,7 +8,7 @@ use axum::{Extension, Json};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use custody::apply::{
-    Application, CREDENTIAL_BYTES, MAX_CREDENTIALS, NewApplication, NewCredential,
+    Application, ApplicationStage, CREDENTIAL_BYTES, MAX_CREDENTIALS, NewApplication, NewCredential,
 };
 use custody::caller::Caller;
 
@@ -24,27 +24,32 @@ pub(crate) const BODY_BYTES: usize = MAX_CREDENTIALS * (CREDENTIAL_BYTES / 3 * 4
 async fn view(app: &App, application: Application) -> Result<ApplicationView, ApiError> {
     let facts = app.facts().institution(application.institution).await;
     let active = facts.map_err(custody::Error::from)?.active;
+    let decision = (application.stage != ApplicationStage::Open).then(|| DecisionForm {
+        admit: application.stage == ApplicationStage::Admitted,
+        reason: application.reason.clone(),
+    });
     Ok(ApplicationView {
         application,
+        decision,
         active,
     })
 }
 
 fn decoded(form: ApplicationForm) -> Result<NewApplication, ApiError> {
-    let mut credentials = Vec::new();
-    for credential in form.credentials {
-        let bytes = STANDARD.decode(&credential.base64).map_err(|error| {
+    let mut documents = Vec::new();
+    for document in form.documents {
+        let bytes = STANDARD.decode(&document.content).map_err(|error| {
             ApiError::unreadable(format!("a document is not in base64: {error}"))
         })?;
-        credentials.push(NewCredential {
-            name: credential.name,
+        documents.push(NewCredential {
+            name: document.name,
             bytes: bytes.into(),
         });
     }
     Ok(NewApplication {
         name: form.name,
         url: form.url,
-        credentials,
+        documents,
     })
 }
 
@@ -88,7 +93,7 @@ pub(crate) async fn list(
 }
 
 /// A credential document, to be saved: it is never shown as a page of this address.
-#[utoipa::path(get, path = "/api/v1/applications/{id}/credentials/{number}", tag = "registry", params(("id" = String, Path), ("number" = usize, Path, description = "From 0")), responses(
+#[utoipa::path(get, path = "/api/v1/applications/{id}/documents/{number}", tag = "registry", params(("id" = String, Path), ("number" = usize, Path, description = "From 0")), responses(
     (status = 200, content_type = "application/octet-stream"), (status = 404, body = ErrorBody)
 ), security(("session" = [])))]
 pub(crate) async fn credential(
@@ -100,7 +105,7 @@ pub(crate) async fn credential(
     if !caller.registrar && application.institution != caller.wallet {
         return Err(custody::Error::NotFound("application").into());
     }
-    let kind = application.credentials.get(number);
+    let kind = application.documents.get(number);
     let kind = kind.and_then(|c| HeaderValue::from_str(&c.media_type).ok());
     let kind = kind.ok_or(custody::Error::NotFound("credential"))?;
     let bytes = app.hospital().credential(id, number).await?;
