@@ -28,6 +28,7 @@ import { restore, split } from "../src/lib/formats/shares";
 import { PURPOSES, ROLES } from "../src/lib/types";
 import type { Hex } from "../src/lib/types";
 
+// eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- names the file's form once
 function vectors<T>(name: string): T {
   return JSON.parse(readFileSync(new URL(`../../testdata/vectors/${name}.json`, import.meta.url), "utf8")) as T;
 }

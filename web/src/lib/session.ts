@@ -30,8 +30,8 @@ const FOLLOW = 1000;
 const CHANNEL = "stele";
 
 type EndReason = "signed_out" | "other_tab" | "expired";
+/** Told to other tabs when an account signs out. */
 interface TabMessage {
-  readonly kind: "signed_out";
   readonly address: Hex;
 }
 
@@ -128,7 +128,7 @@ class Live implements Session {
     connected.context.http.onForgotten = () => this.#end("expired");
     this.#channel = new BroadcastChannel(CHANNEL);
     this.#channel.onmessage = ({ data }: MessageEvent<TabMessage>) => {
-      if (data.kind === "signed_out" && data.address === this.address) this.#end("other_tab");
+      if (data.address === this.address) this.#end("other_tab");
     };
     // A test's process must be able to end.
     (this.#channel as { unref?: () => void }).unref?.();
@@ -161,7 +161,7 @@ class Live implements Session {
       erase: (record) => patient.erase(c, record),
       share: (wanted) => share(c, wanted),
       links: () => links(c),
-      revokeLink: async (link) => void (await revokeLink(c, link)),
+      revokeLink: (link) => revokeLink(c, link),
     };
   }
 
@@ -264,7 +264,7 @@ class Live implements Session {
 
   async signOut(): Promise<void> {
     if (this.#ended) return;
-    const message: TabMessage = { kind: "signed_out", address: this.address };
+    const message: TabMessage = { address: this.address };
     this.#channel.postMessage(message);
     try {
       await ok(this.#context.http.api.DELETE("/api/v1/session"));

@@ -46,7 +46,7 @@ export interface PatientFlows {
   }): Promise<{ readonly url: string; readonly link: LinkLine }>;
   links(): Promise<readonly LinkLine[]>;
   /** Revoke a link and its grant. */
-  revokeLink(link: LinkLine): Promise<void>;
+  revokeLink(link: LinkLine): Promise<GrantLine>;
 }
 
 /** Doctors, technicians and other staff. */

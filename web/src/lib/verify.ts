@@ -6,7 +6,7 @@ import { address20 } from "./formats/bytes";
 import { checkSigned, personalDigest } from "./formats/eip712";
 import { proofCodec, verifyProof } from "./formats/proof";
 import { nodeCard } from "./session";
-import type { AuditReport, Hex, NodeCard, ProofVerdict, SignedReport } from "./types";
+import type { AuditReport, NodeCard, ProofVerdict, SignedReport } from "./types";
 
 /** What a node says about itself; for pages that nobody has signed in to. */
 export const node = (base = ""): Promise<NodeCard> => nodeCard(new Http(base));
@@ -39,7 +39,7 @@ export async function verifyProofFile(file: Blob, base = ""): Promise<ProofVerdi
     institution: header.institution,
     createdAt: header.created_at,
     version: header.version,
-    commitment: bundle.commitment as Hex,
+    commitment: bundle.commitment,
     parts,
     hidden,
     logEntries: bundle.log.length,

@@ -134,7 +134,10 @@ async function refusal(response: Response): Promise<NodeError> {
 
 function errorOf(response: Response, body: unknown): NodeError {
   const said = typeof body === "object" && body !== null ? (body as Record<string, unknown>) : {};
-  const text = (key: string): string | null => (typeof said[key] === "string" ? (said[key] as string) : null);
+  const text = (key: string): string | null => {
+    const value = said[key];
+    return typeof value === "string" ? value : null;
+  };
   const after = Number(response.headers.get("retry-after"));
   return new NodeError(
     response.status,

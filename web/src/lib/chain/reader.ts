@@ -113,7 +113,7 @@ export class ChainReader {
     const holds = commits.some(
       ({ args }) =>
         args.commitment === commitment && Number(args.version) === header.version &&
-        args.institution?.toLowerCase() === header.institution &&
+        args.institution.toLowerCase() === header.institution &&
         args.previous === (header.previous ?? `0x${"00".repeat(32)}`),
     );
     const corrected = commits.some(({ args }) => Number(args.version) > header.version);
@@ -132,7 +132,7 @@ export class ChainReader {
     const staff = header.author;
     const events = await this.#events(this.#at.contracts.registry, REGISTRY[2], { staff }, fromBlock);
     const last = await this.#inForce(events, header.created_at);
-    const holds = last?.args.status === ACTIVE && last.args.institution?.toLowerCase() === header.institution;
+    const holds = last?.args.status === ACTIVE && last.args.institution.toLowerCase() === header.institution;
     return { kind: "staff", about: staff, holds, note: null };
   }
 
@@ -205,7 +205,7 @@ export class ChainReader {
       const logs = await getLogs(this.#client, {
         address, event: event as AbiEvent, args, fromBlock: from, toBlock: until, strict: true,
       });
-      found.push(...(logs as unknown as Log<bigint, number, false, E, true>[]));
+      found.push(...(logs as unknown as typeof found));
       onBlock?.(Number(until), Number(head));
     }
     return found;

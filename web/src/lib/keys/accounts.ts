@@ -84,7 +84,7 @@ async function newLock(protection: Protection, name: string): Promise<{ readonly
     const { passkey, key } = await makePasskey(name);
     return { lock: { kind: "passkey", ...passkey }, key };
   }
-  if ([...protection.passphrase].length < LEAST_PASSPHRASE) {
+  if (protection.passphrase.length < LEAST_PASSPHRASE) {
     throw new BadInput("passphrase", `at least ${LEAST_PASSPHRASE} characters`, "Four random words are easy to remember.");
   }
   const salt = random(16);

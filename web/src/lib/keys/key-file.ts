@@ -25,6 +25,9 @@ interface File {
   readonly sealed: string;
 }
 
+/** What a file may turn out to be. */
+type Claimed = { readonly [K in keyof File]?: File[K] extends object ? Partial<File[K]> : unknown };
+
 /** The public half as the bytes that the seal is bound to. */
 function associated(half: File["public"]): Uint8Array {
   return concat(
@@ -38,22 +41,24 @@ function parse(text: string): File {
   const bad = (why: string): BadInput =>
     new BadInput("file", `This is no key file that the app reads: ${why}.`, "Choose the file that ends in .key.");
   if (text.length > LARGEST) throw bad("it is too long");
-  let file: File;
+  let file: Claimed;
   try {
-    file = JSON.parse(text) as File;
+    file = JSON.parse(text) as Claimed;
   } catch {
     throw bad("it is no JSON");
   }
   if (file.stele_key !== 1) throw bad("it is of another format");
-  const texts = [file.public?.name, file.public?.address, file.public?.sealing_public, file.salt, file.nonce, file.sealed];
+  const half = file.public;
+  const texts = [half?.name, half?.address, half?.sealing_public, file.salt, file.nonce, file.sealed];
   if (texts.some((t) => typeof t !== "string")) throw bad("a field is missing");
   const costs = [file.kdf?.memory_kib, file.kdf?.passes, file.kdf?.lanes];
-  if (costs.some((n) => !Number.isSafeInteger(n) || n < 1)) throw bad("its key derivation is not described");
-  const { memory_kib, passes, lanes } = file.kdf;
+  if (!costs.every((n) => Number.isSafeInteger(n) && Number(n) > 0)) throw bad("its key derivation is not described");
+  const read = file as File;
+  const { memory_kib, passes, lanes } = read.kdf;
   if (memory_kib > MOST.memory_kib || passes > MOST.passes || lanes > MOST.lanes) {
     throw bad("its key derivation asks for too much memory or time");
   }
-  return file;
+  return read;
 }
 
 /** Whose key file it is. */

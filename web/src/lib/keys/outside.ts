@@ -44,7 +44,10 @@ export function discover(onChange: (wallets: readonly ExternalWallet[]) => void)
   // Older wallets announce nothing; give the others a moment first.
   const timer = setTimeout(() => {
     const old = (globalThis as { readonly ethereum?: Provider }).ethereum;
-    if (found.size > 0 || old === undefined) return tell();
+    if (found.size > 0 || old === undefined) {
+      tell();
+      return;
+    }
     providers.set("window.ethereum", old);
     found.set("window.ethereum", { id: "window.ethereum", name: "Browser wallet", icon: "", rdns: "" });
     tell();
