@@ -21,6 +21,7 @@ use crate::chain::RecordFacts;
 use crate::error::{Error, Result};
 use crate::hospital::{Hospital, rng, secret};
 use crate::keys::KeyRing;
+use crate::notice::News;
 use crate::peers::hex_id;
 use crate::secrets::{Bound, VersionSecrets, manifest_key, open_reason, seal_reason};
 use crate::store::{Batch, Document, Documents, Held, Kind, Query};
@@ -457,9 +458,12 @@ impl Hospital {
         version.stage = Stage::Committing;
         version.controller = Some(approval.controller);
         version.errand = Some(errand.id);
+        let author = version.author;
         let wallet = self.patient(patient).await?.wallet();
         let mut batch = Batch::new();
         batch.replace(&held)?;
+        let news = News::new("record_approved", "/authored").with("record", record);
+        self.tell_person(&mut batch, author, news).await?;
         self.enlist(&mut batch, &errand).await?;
         let old = self.turn_index(&mut batch, wallet, &approval.index).await?;
         let entry = Entry::new(Deed::Approve, self.now(), wallet)
@@ -589,6 +593,9 @@ impl Hospital {
         let wallet = self.patient(patient).await?.wallet();
         let mut batch = Batch::new();
         batch.replace(&held)?;
+        let news = News::new("record_refused", "/authored").with("record", record);
+        self.tell_person(&mut batch, held.document.author, news)
+            .await?;
         let entry = Entry::new(Deed::Refuse, self.now(), wallet)
             .patient(patient)
             .record(record);
@@ -613,6 +620,13 @@ impl Hospital {
             held.document.stage = next;
             let mut batch = Batch::new();
             batch.replace(&held)?;
+            let done = next == Stage::Committed;
+            let kind = if done { "act_final" } else { "act_failed" };
+            let news = News::new(kind, format!("/records/{}", held.document.record))
+                .with("act", held.document.errand.unwrap_or_default())
+                .with("name", "commit");
+            self.tell_patient(&mut batch, Some(held.document.patient), news)
+                .await?;
             self.store.write(&batch).await?;
         }
         Ok(())

@@ -26,6 +26,8 @@ pub struct Caller {
     pub staff: Option<Staff>,
     /// A patient enrolled here, by the patient's commitment.
     pub patient: Option<B256>,
+    /// The session in which it calls, if it does so in one.
+    pub session: Option<B256>,
 }
 
 impl Caller {
@@ -38,6 +40,7 @@ impl Caller {
             institution: false,
             staff: None,
             patient: None,
+            session: None,
         }
     }
 }

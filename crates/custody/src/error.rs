@@ -68,6 +68,18 @@ pub enum Error {
         /// Its state.
         state: String,
     },
+    /// A code from a mail is another one.
+    #[error("this is not the code; {left} more attempts")]
+    CodeWrong {
+        /// Attempts that are left.
+        left: u32,
+    },
+    /// A code from a mail cannot be used any more.
+    #[error("this code was used, has expired, or was entered wrongly too often")]
+    CodeSpent,
+    /// Something was asked for too often.
+    #[error("{0}")]
+    TooOften(String),
     /// An idempotency key was used for something else.
     #[error("this idempotency key was used for another request")]
     KeyReused,
@@ -143,6 +155,10 @@ pub enum Refusal {
     Erased,
     /// The chain cannot be asked, so nobody can know.
     ChainSilent,
+    /// The guest has not entered the code from the mail in this session.
+    NotConfirmed,
+    /// The guest has looked as often as the patient allowed.
+    ViewsUsedUp,
 }
 
 impl Refusal {
@@ -161,6 +177,8 @@ impl Refusal {
             Self::OtherPurpose => "other_purpose",
             Self::Erased => "erased",
             Self::ChainSilent => "chain_silent",
+            Self::NotConfirmed => "not_confirmed",
+            Self::ViewsUsedUp => "views_used_up",
         }
     }
 }
@@ -179,6 +197,8 @@ impl core::fmt::Display for Refusal {
             Self::OtherPurpose => "another purpose was granted",
             Self::Erased => "the record was erased",
             Self::ChainSilent => "the chain cannot be asked now",
+            Self::NotConfirmed => "the code from the mail was not entered in this session",
+            Self::ViewsUsedUp => "it was looked at as often as the patient allowed",
         })
     }
 }
@@ -202,6 +222,8 @@ pub enum Fault {
     Unavailable,
     /// There is no room.
     Full,
+    /// It was asked for too often.
+    TooOften,
     /// A defect.
     Internal,
 }
@@ -241,7 +263,10 @@ impl Error {
             Self::TooLarge { .. } => Fault::TooLarge,
             Self::NotFound(_) => Fault::NotFound,
             Self::Refused(Refusal::Erased) => Fault::Gone,
-            Self::Forbidden(_) | Self::Refused(_) => Fault::Forbidden,
+            Self::Forbidden(_) | Self::Refused(_) | Self::CodeWrong { .. } | Self::CodeSpent => {
+                Fault::Forbidden
+            }
+            Self::TooOften(_) => Fault::TooOften,
             Self::Store(StoreError::Corrupt { .. }) | Self::Mismatch { .. } | Self::Internal(_) => {
                 Fault::Internal
             }
@@ -271,6 +296,9 @@ impl Error {
             Self::Refused(refusal) => refusal.code(),
             Self::State { .. } => "wrong_state",
             Self::KeyReused => "idempotency_key_reused",
+            Self::CodeWrong { .. } => "code_wrong",
+            Self::CodeSpent => "code_spent",
+            Self::TooOften(_) => "too_often",
             Self::WrongPatient(_) => "wrong_patient",
             Self::BadFile(_) => "bad_file",
             Self::TooLarge { .. } => "too_large",
@@ -300,7 +328,13 @@ impl Error {
             Self::Forbidden(_) => "sign in with a wallet that has this role",
             Self::Refused(Refusal::NotOnChain) => "wait until the grant's transaction is included",
             Self::Refused(Refusal::ChainSilent) => "try again when the Ethereum endpoint answers",
+            Self::Refused(Refusal::NotConfirmed) => {
+                "ask for a code with POST /api/v1/links/{link}/code and confirm it"
+            }
             Self::Refused(_) => "ask the patient for a new grant",
+            Self::CodeWrong { .. } => "read the newest mail again",
+            Self::CodeSpent => "ask for a new code",
+            Self::TooOften(_) => "wait and try again",
             Self::KeyReused => "use a new Idempotency-Key for a new upload",
             Self::WrongPatient(_) => {
                 "choose the patient that the image names, or correct the image"

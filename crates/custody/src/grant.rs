@@ -25,6 +25,7 @@ use crate::caller::Caller;
 use crate::error::{Error, Refusal, Result};
 use crate::hospital::{Hospital, random, rng, secret};
 use crate::keys::KeyRing;
+use crate::notice::News;
 use crate::peers::hex_id;
 use crate::request::Inbox;
 use crate::secrets::{Bound, VersionSecrets, seal_disclosure, seal_part_keys};
@@ -370,6 +371,12 @@ impl Hospital {
             about: Kind::Grant,
             id: grant.id,
         })?;
+        if let Recipient::Person(wallet) = document.recipient {
+            let news = News::new("grant_received", format!("/granted/{}", grant.id))
+                .with("grant", grant.id)
+                .with("home", grant.message.home);
+            self.tell_person(&mut batch, wallet, news).await?;
+        }
         let mut entry = Entry::new(deed, self.now(), actor).grant(grant.id);
         entry.patient = grant.patient;
         self.write(batch, entry).await?;

@@ -49,6 +49,8 @@ pub(crate) fn random() -> B256 {
 pub struct Settings {
     /// Its name.
     pub name: String,
+    /// Where people reach it, for links in mails.
+    pub url: String,
     /// How long an unsigned draft is kept, seconds.
     pub draft_ttl: u64,
     /// The largest upload, bytes.
@@ -173,6 +175,7 @@ impl Hospital {
             institution,
             staff,
             patient,
+            session: None,
         })
     }
 

@@ -26,7 +26,8 @@ use rand_core::UnwrapErr;
 use seal::PartKey;
 use seal::file::HEADER_LEN;
 use serde::{Deserialize, Serialize};
-use tokio::sync::Mutex;
+use tokio::sync::futures::Notified;
+use tokio::sync::{Mutex, Notify};
 use vault::Vault;
 
 use crate::blobs;
@@ -115,6 +116,8 @@ pub struct Journaled {
     clock: crate::Clock,
     // One writer at a time: pages are numbered.
     writing: Mutex<()>,
+    // Rung when a notice was written.
+    news: Notify,
 }
 
 impl Journaled {
@@ -132,7 +135,14 @@ impl Journaled {
             key,
             clock,
             writing: Mutex::new(()),
+            news: Notify::new(),
         }
+    }
+
+    /// Ends when this process writes the next notice. What was written before it was asked for does
+    /// not end it: ask first, look then.
+    pub fn news(&self) -> Notified<'_> {
+        self.news.notified()
     }
 
     /// Apply a batch; the CID of its page, if it changed anything durable.
@@ -140,6 +150,14 @@ impl Journaled {
     /// # Errors
     /// If the vault or the database refuses. Nothing was changed then.
     pub async fn write(&self, batch: &Batch) -> Result<Option<Cid>> {
+        let written = self.write_all(batch).await?;
+        if batch.0.iter().any(|w| w.kind() == Kind::Notice) {
+            self.news.notify_waiters();
+        }
+        Ok(written)
+    }
+
+    async fn write_all(&self, batch: &Batch) -> Result<Option<Cid>> {
         let durable: Vec<Write> = batch
             .0
             .iter()

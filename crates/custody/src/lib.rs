@@ -14,15 +14,21 @@
 //! | [`request`] | a doctor elsewhere asks for access |
 //! | [`grant`] | the patient grants it |
 //! | [`open`] | the recipient opens what was granted, or is refused |
+//! | [`link`] | a guest opens by a link, a code from a mail and a number of views |
 //! | [`revoke`] | the patient takes it back |
 //! | [`correct`] | a new version takes the place of the one before |
 //! | [`export`] | the patient takes everything along, with proofs |
 //! | [`erase`] | the patient ends a record |
 //! | [`verify`] | anyone checks, trusting the chain alone |
+//! | [`letter`] | two people write to each other, sealed |
+//! | [`appointment`] | a patient asks a doctor for one of the doctor's free times |
+//! | [`profile`] | who works here, and how people want to be told of news |
+//! | [`notice`], [`mail`] | what people are told, in the app and by mail |
 
 pub mod act;
 pub mod admit;
 pub mod apply;
+pub mod appointment;
 pub mod approve;
 mod blobs;
 pub mod caller;
@@ -37,10 +43,15 @@ pub mod holding;
 pub mod hospital;
 pub mod journal;
 pub mod keys;
+pub mod letter;
+pub mod link;
 pub mod log;
+pub mod mail;
+pub mod notice;
 pub mod open;
 pub mod overview;
 pub mod peers;
+pub mod profile;
 pub mod request;
 pub mod revoke;
 pub mod secrets;

@@ -28,9 +28,11 @@ use crate::error::{Error, Refusal, Result};
 use crate::grant::{Envelope, Grant, GrantStage, PartRef};
 use crate::hospital::Hospital;
 use crate::keys::KeyRing;
+use crate::link::View;
+use crate::notice::News;
 use crate::peers::hex_id;
 use crate::secrets::{Bound, open_disclosure, open_part_keys};
-use crate::store::Documents;
+use crate::store::{Batch, Documents};
 use crate::touch::{Deed, Entry};
 
 /// What the recipient is served.
@@ -129,10 +131,21 @@ impl Hospital {
     /// [`Error::Refused`], or that the log cannot be written.
     pub async fn open_grant(&self, caller: &Caller, id: B256) -> Result<Served> {
         let grant = self.known_grant(id).await?;
-        let decided = self.decide(caller, &grant, None).await;
+        let decided = self.decide_open(caller, &grant).await;
         let entry = self.entry(Deed::Open, caller, &grant);
-        let envelope = self.judged(decided, entry.clone()).await?;
-        let leaf = self.touch(entry).await?;
+        let (envelope, view) = self.judged(decided, entry.clone()).await?;
+        let mut batch = Batch::new();
+        let news = News::new("opened", format!("/grants/{id}"));
+        let news = news.with("grant", id).with("by", caller.wallet);
+        self.tell_patient(&mut batch, grant.patient, news).await?;
+        if let Some(view) = view {
+            let link = self.count_view(&mut batch, caller, view)?;
+            let news = News::new("link_viewed", format!("/links/{}", link.link));
+            let news = news.with("link", link.link);
+            let news = news.with("left", link.views.saturating_sub(link.used));
+            self.tell_patient(&mut batch, grant.patient, news).await?;
+        }
+        let leaf = self.write(batch, entry).await?;
         Ok(Served {
             grant: id,
             document: grant.message.document.clone(),
@@ -154,7 +167,10 @@ impl Hospital {
         let Some(part) = part else {
             return Err(self.refuse_open(Refusal::OtherPart, entry).await);
         };
-        let decided = self.decide(caller, &grant, Some(&part.name)).await;
+        let decided = match self.decide(caller, &grant, Some(&part.name)).await {
+            Ok(_) => self.part_by_link(caller, id).await,
+            Err(refused) => Err(refused),
+        };
         self.judged(decided, entry.clone()).await?;
         let cid = blobs::parse_cid(&part.cid)?;
         self.touch(entry).await?;
@@ -172,9 +188,9 @@ impl Hospital {
         entry
     }
 
-    async fn judged(&self, decided: Result<Envelope>, entry: Entry) -> Result<Envelope> {
+    async fn judged<T>(&self, decided: Result<T>, entry: Entry) -> Result<T> {
         match decided {
-            Ok(envelope) => Ok(envelope),
+            Ok(allowed) => Ok(allowed),
             Err(Error::Refused(refusal)) => Err(self.refuse_open(refusal, entry).await),
             Err(other) => Err(other),
         }
@@ -187,13 +203,34 @@ impl Hospital {
             ..entry
         }
         .refusal(refusal);
-        match self.touch(entry).await {
-            Ok(_) => Error::Refused(refusal),
+        match self.log_refusal(refusal, entry).await {
+            Ok(()) => Error::Refused(refusal),
             Err(unwritten) => unwritten,
         }
     }
 
-    /// The rule of access. Nothing else in Stele decides about it.
+    async fn log_refusal(&self, refusal: Refusal, entry: Entry) -> Result<()> {
+        let mut batch = Batch::new();
+        let grant = entry.grant.unwrap_or_default();
+        let news = News::new("refused", format!("/grants/{grant}"))
+            .with("grant", grant)
+            .with("by", entry.actor)
+            .with("reason", refusal.code());
+        self.tell_patient(&mut batch, entry.patient, news).await?;
+        self.write(batch, entry).await.map(|_| ())
+    }
+
+    /// The rule of access, and the conditions of a link where there is one.
+    async fn decide_open(
+        &self,
+        caller: &Caller,
+        grant: &Grant,
+    ) -> Result<(Envelope, Option<View>)> {
+        let envelope = self.decide(caller, grant, None).await?;
+        Ok((envelope, self.view_by_link(caller, grant.id).await?))
+    }
+
+    /// The rule of access. Nothing else in Stele gives any; a link can only narrow what it gives.
     async fn decide(&self, caller: &Caller, grant: &Grant, part: Option<&str>) -> Result<Envelope> {
         let document = grant.message.document()?;
         let at = self.deployment();

@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 use crate::admit::Person;
 use crate::error::Result;
 use crate::grant::GrantMessage;
+use crate::profile::StaffView;
 use crate::request::RequestMessage;
 use crate::revoke::RevokeMessage;
 
@@ -30,6 +31,8 @@ pub struct Deletion {
 pub trait Peers: Send + Sync {
     /// Ask the peers for a directory entry.
     async fn person(&self, wallet: Address) -> Result<Option<Person>>;
+    /// Ask an institution who works there.
+    async fn staff(&self, institution: Address) -> Result<Vec<StaffView>>;
     /// Bring a request to the patient's institution.
     async fn send_request(&self, to: Address, message: &RequestMessage) -> Result<()>;
     /// Bring a grant to the recipient's institution.

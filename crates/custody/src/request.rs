@@ -16,6 +16,7 @@ use crate::caller::Caller;
 use crate::error::{Error, Result};
 use crate::hospital::{Hospital, random};
 use crate::keys::KeyRing;
+use crate::notice::News;
 use crate::peers::hex_id;
 use crate::store::{Batch, Document, Documents, Held, Kind, Query};
 use crate::touch::{Deed, Entry};
@@ -205,6 +206,11 @@ impl Hospital {
         batch.create(&request)?;
         let (owner, about, id) = (hex::encode(request.requester), Kind::Request, request.id);
         batch.put(&Inbox { owner, about, id })?;
+        let news = News::new("request", format!("/requests/{id}"))
+            .with("request", id)
+            .with("requester", request.requester);
+        self.tell_patient(&mut batch, Some(request.patient), news)
+            .await?;
         let entry = Entry::new(deed, self.now(), request.requester).patient(request.patient);
         self.write(batch, entry.detail(hex_id(request.id))).await?;
         Ok(request)
@@ -311,6 +317,11 @@ impl Hospital {
         let Some(held) = self.store.load::<Request>(&hex_id(request)).await? else {
             return Ok(());
         };
+        let news = News::new("request_answered", format!("/requests/{request}"))
+            .with("request", request)
+            .with("grant", grant);
+        self.tell_person(batch, held.document.requester, news)
+            .await?;
         let document = Request {
             answer: Some(grant),
             ..held.document

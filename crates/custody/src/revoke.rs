@@ -9,6 +9,7 @@
 //! that was not told is bound by the chain.
 
 use alloy_primitives::{Address, B256, Bytes};
+use record::Recipient;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -18,6 +19,7 @@ use crate::error::{Error, Result};
 use crate::grant::{Grant, GrantStage};
 use crate::hospital::Hospital;
 use crate::keys::WalletKey;
+use crate::notice::News;
 use crate::peers::hex_id;
 use crate::store::{Batch, Documents};
 use crate::touch::{Deed, Entry};
@@ -106,11 +108,27 @@ impl Hospital {
         let mut batch = Batch::new();
         batch.replace(&held)?;
         self.enlist(&mut batch, &errand).await?;
+        self.tell_recipient(&mut batch, &document.recipient, message.grant)
+            .await?;
         let mut entry = Entry::new(Deed::Revoke, self.now(), by.wallet).grant(message.grant);
         entry.patient = by.patient;
         self.write(batch, entry).await?;
         self.errands.notify_one();
         Ok(held.document)
+    }
+
+    async fn tell_recipient(
+        &self,
+        batch: &mut Batch,
+        recipient: &Recipient,
+        grant: B256,
+    ) -> Result<()> {
+        let Recipient::Person(wallet) = recipient else {
+            return Ok(());
+        };
+        let news = News::new("grant_revoked", format!("/granted/{grant}"));
+        self.tell_person(batch, *wallet, news.with("grant", grant))
+            .await
     }
 
     async fn check_revocation(&self, message: &RevokeMessage) -> Result<()> {
@@ -137,6 +155,9 @@ impl Hospital {
         held.document.close(GrantStage::Revoked);
         let mut batch = Batch::new();
         batch.replace(&held)?;
+        let document = held.document.message.document()?;
+        self.tell_recipient(&mut batch, &document.recipient, message.grant)
+            .await?;
         let entry = Entry::new(Deed::Revoke, self.now(), from).grant(message.grant);
         self.write(batch, entry).await?;
         Ok(())

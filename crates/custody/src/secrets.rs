@@ -22,6 +22,9 @@ const DISCLOSURE: &[u8] = b"disclosure";
 /// Envelope use: a patient's reason for refusing, for the author.
 const REASON: &[u8] = b"reason";
 
+/// Envelope use: a letter, for its reader and its writer.
+const LETTER: &[u8] = b"letter";
+
 /// The name under which a manifest's own key is derived. No part can have it: part names hold no
 /// slash.
 const MANIFEST: &str = "/manifest";
@@ -136,6 +139,19 @@ impl Bound {
         }
     }
 
+    /// A letter for one of the two who write to each other. Letters stand in no contract; the
+    /// Registry's address binds them to the deployment.
+    #[must_use]
+    pub fn to_reader(at: &Deployment, thread: B256, letter: B256, recipient: Address) -> Self {
+        Self {
+            chain_id: at.chain_id,
+            contract: at.contracts.registry,
+            commitment: thread,
+            grant: letter,
+            recipient,
+        }
+    }
+
     fn aad(&self) -> EnvelopeAad {
         EnvelopeAad {
             chain_id: self.chain_id,
@@ -199,4 +215,10 @@ envelope_of!(
     open_reason,
     REASON,
     "a patient's reason for refusing to the author"
+);
+envelope_of!(
+    seal_letter,
+    open_letter,
+    LETTER,
+    "a letter to its reader or its writer"
 );

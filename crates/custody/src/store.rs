@@ -86,11 +86,29 @@ pub enum Kind {
     Device,
     /// The head of the journal.
     Journal,
+    /// A guest's way to one grant.
+    Link,
+    /// Codes sent for a link, and who has entered one.
+    Pass,
+    /// A sealed letter in one person's mailbox.
+    Letter,
+    /// A time at which a doctor can be seen.
+    Slot,
+    /// An appointment.
+    Appointment,
+    /// What a person has set for themselves at this hospital.
+    Profile,
+    /// A mail on its way.
+    Mail,
+    /// Something that a person should know.
+    Notice,
+    /// How far a person has read the notices, and when a mail told of one last.
+    Seen,
 }
 
 impl Kind {
     /// Every kind, in a fixed order.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 32] = [
         Self::Person,
         Self::Invitation,
         Self::Patient,
@@ -114,6 +132,15 @@ impl Kind {
         Self::Credential,
         Self::Device,
         Self::Journal,
+        Self::Link,
+        Self::Pass,
+        Self::Letter,
+        Self::Slot,
+        Self::Appointment,
+        Self::Profile,
+        Self::Mail,
+        Self::Notice,
+        Self::Seen,
     ];
 
     /// The name used in the database.
@@ -143,17 +170,35 @@ impl Kind {
             Self::Credential => "credential",
             Self::Device => "device",
             Self::Journal => "journal",
+            Self::Link => "link",
+            Self::Pass => "pass",
+            Self::Letter => "letter",
+            Self::Slot => "slot",
+            Self::Appointment => "appointment",
+            Self::Profile => "profile",
+            Self::Mail => "mail",
+            Self::Notice => "notice",
+            Self::Seen => "seen",
         }
     }
 
     /// Whether a document of this kind must survive the loss of the database, and is therefore
     /// written to the journal in the vault as well. The others can be had again: from the chain,
-    /// or by signing in once more.
+    /// or by signing in once more; or, like notices and mails, they only tell of what is kept.
     #[must_use]
     pub fn durable(self) -> bool {
         !matches!(
             self,
-            Self::Outbox | Self::Chain | Self::Nonce | Self::Session | Self::Device | Self::Journal
+            Self::Outbox
+                | Self::Chain
+                | Self::Nonce
+                | Self::Session
+                | Self::Device
+                | Self::Journal
+                | Self::Pass
+                | Self::Mail
+                | Self::Notice
+                | Self::Seen
         )
     }
 }

@@ -95,6 +95,7 @@ impl From<Caller> for Who {
             institution,
             staff,
             patient,
+            ..
         } = caller;
         Self {
             wallet,

@@ -10,13 +10,21 @@ use alloy_primitives::{Address, B256, Bytes};
 use bytes::Bytes as Body;
 use custody::act::{Act, Deployment, Progress, SignedAct};
 use custody::admit::{Invitation, KeySubmission, Person, state_key};
+use custody::appointment::{
+    self, AppointmentChange, AppointmentView, NewAppointment, NewSlot, Slot,
+};
 use custody::approve::{self, OpenedVersion, VersionView};
 use custody::enrol::{NewPatient, PatientCard};
 use custody::erase::{EraseOrder, Erasure};
 use custody::export::{self, Evidence, ProvenEntry};
 use custody::grant::{self, GrantSubmission, GrantView, Shared};
 use custody::keys::{KeyRing, personal_digest};
+use custody::letter::{self, LetterKind, LetterView};
+use custody::link::{GuestLink, LinkCode, LinkView, NewLink};
+use custody::mail::Mail;
+use custody::notice::NoticeView;
 use custody::open::{self, OpenedGrant, Served};
+use custody::profile::{ProfileView, StaffView};
 use custody::request::{Request, RequestMessage};
 use custody::revoke::RevokeMessage;
 use custody::upload::sealed::{self, Corrected, PlainPart, SealedUpload, UploadKeys};
@@ -24,6 +32,7 @@ use custody::upload::{self, DraftView, NewUpload};
 use record::grant::{NewGrant, NewRequest};
 use record::{PatientDemographics, PatientIndex, ProofBundle, Recipient, Role, SealedIndex};
 use reqwest::{Method, Response, StatusCode};
+use seal::SealingPublic;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
@@ -211,6 +220,26 @@ impl Client {
             .send(self.request(Method::GET, "/api/v1/log/checkpoint"))
             .await?;
         response.text().await.map_err(|e| self.lost(&e))
+    }
+
+    /// Have a code for a link sent to its guest.
+    ///
+    /// # Errors
+    /// If the node does not answer.
+    pub async fn send_code(&self, link: B256) -> Result<()> {
+        let path = format!("/api/v1/links/{link}/code");
+        let request = self.request(Method::POST, &path);
+        self.send(request.json(&serde_json::json!({})))
+            .await
+            .map(|_| ())
+    }
+
+    /// The mails that a node for demonstrations shows.
+    ///
+    /// # Errors
+    /// If it shows none.
+    pub async fn mails(&self) -> Result<Vec<Mail>> {
+        self.read(self.request(Method::GET, "/api/v1/mails")).await
     }
 
     /// Sign in with EIP-4361.
@@ -876,16 +905,49 @@ impl Session {
         self.get("/api/v1/requests").await
     }
 
-    /// Grant parts of the current version of a record to a person.
+    /// Grant parts of the current version of a record to a person, or to all who hold a role.
     ///
     /// # Errors
     /// If the record, a part or the recipient's key does not exist.
     pub async fn grant(&self, new: NewGrant) -> Result<GrantView> {
-        let Recipient::Person(wallet) = new.recipient else {
-            let reason = "this client grants to persons; name the person's wallet";
-            return Err(custody::Error::invalid("recipient", reason).into());
-        };
-        let recipient = self.person(wallet).await?.sealing_public(self.at())?;
+        let recipients = self.recipients(&new.recipient).await?;
+        self.grant_to(new, &recipients).await
+    }
+
+    /// Everybody whom a grant is for now, with the keys to which to seal for them. Who takes up a
+    /// role later is given a new grant.
+    async fn recipients(&self, recipient: &Recipient) -> Result<Vec<(Address, SealingPublic)>> {
+        match recipient {
+            Recipient::Person(wallet) => {
+                let person = self.person(*wallet).await?;
+                Ok(vec![(*wallet, person.sealing_public(self.at())?)])
+            }
+            Recipient::Role { institution, role } => {
+                let holders = self.staff_of(*institution, Some(*role)).await?;
+                let mut found = Vec::with_capacity(holders.len());
+                for holder in holders {
+                    // The key is the one anchored on chain, whatever the list says.
+                    let person = self.person(holder.wallet).await?;
+                    found.push((holder.wallet, person.sealing_public(self.at())?));
+                }
+                if found.is_empty() {
+                    return Err(custody::Error::NotFound("holder of this role").into());
+                }
+                Ok(found)
+            }
+        }
+    }
+
+    /// The same for recipients whose keys the caller knows already, such as a guest's that the
+    /// caller has just made.
+    ///
+    /// # Errors
+    /// If the record or a part does not exist, or a key is unusable.
+    pub async fn grant_to(
+        &self,
+        new: NewGrant,
+        recipients: &[(Address, SealingPublic)],
+    ) -> Result<GrantView> {
         let view = self.current(new.controller).await?;
         let opened = self.open_version(&view).await?;
         let before = self.sealed_index().await?;
@@ -902,14 +964,8 @@ impl Session {
             ..new
         };
         let home = self.card.institution;
-        let (document, message) = grant::give(
-            &self.keys,
-            self.at(),
-            &shared,
-            new,
-            &[(wallet, recipient)],
-            home,
-        )?;
+        let (document, message) =
+            grant::give(&self.keys, self.at(), &shared, new, recipients, home)?;
         index.grants.insert(document.id(), document);
         let sealed = approve::seal_index(&self.keys, self.at(), &index, before.as_ref())?;
         let index = Some(sealed.encode().into());
@@ -978,6 +1034,210 @@ impl Session {
     pub async fn sealed_granted(&self, grant: B256, cid: &str) -> Result<Vec<u8>> {
         self.bytes(&format!("/api/v1/grants/{grant}/sealed/{cid}"))
             .await
+    }
+
+    // ---- links ----
+
+    /// Make a link to a grant to a guest.
+    ///
+    /// # Errors
+    /// If the grant is not the caller's.
+    pub async fn make_link(&self, new: &NewLink) -> Result<LinkView> {
+        self.post("/api/v1/links", new).await
+    }
+
+    /// The links that the caller made.
+    ///
+    /// # Errors
+    /// If the caller is no patient here.
+    pub async fn links(&self) -> Result<Vec<LinkView>> {
+        self.get("/api/v1/links").await
+    }
+
+    /// Take a link back.
+    ///
+    /// # Errors
+    /// If it is not the caller's.
+    pub async fn revoke_link(&self, link: B256) -> Result<LinkView> {
+        let nothing = serde_json::json!({});
+        self.post(&format!("/api/v1/links/{link}/revoke"), &nothing)
+            .await
+    }
+
+    /// Enter the code from the mail: the guest's side.
+    ///
+    /// # Errors
+    /// If it is another code, or the link serves no more.
+    pub async fn confirm_link(&self, link: B256, code: &str) -> Result<GuestLink> {
+        let code = code.to_owned();
+        self.post(&format!("/api/v1/links/{link}/confirm"), &LinkCode { code })
+            .await
+    }
+
+    // ---- people ----
+
+    /// The active staff of an institution, with one role or any.
+    ///
+    /// # Errors
+    /// If no node of that institution is known or answers.
+    pub async fn staff_of(
+        &self,
+        institution: Address,
+        role: Option<Role>,
+    ) -> Result<Vec<StaffView>> {
+        let mut path = format!("/api/v1/staff?institution={institution}");
+        if let Some(role) = role {
+            path.push_str(&format!("&role={role}"));
+        }
+        self.get(&path).await
+    }
+
+    /// Set the caller's profile.
+    ///
+    /// # Errors
+    /// If a field is not allowed.
+    pub async fn set_profile(&self, set: &ProfileView) -> Result<ProfileView> {
+        let request = self.request(Method::PUT, "/api/v1/profile").json(set);
+        self.client.read(request).await
+    }
+
+    /// What there is to know since a notice, or from the beginning; waits for it, 25 s at most.
+    ///
+    /// # Errors
+    /// If the node does not answer.
+    pub async fn notices(&self, since: &str, wait: u64) -> Result<Vec<NoticeView>> {
+        self.get(&format!("/api/v1/notifications?since={since}&wait={wait}"))
+            .await
+    }
+
+    /// Remember how far the caller has read.
+    ///
+    /// # Errors
+    /// If the node does not answer.
+    pub async fn notices_seen(&self, up_to: &str) -> Result<()> {
+        let body = serde_json::json!({ "up_to": up_to });
+        let _: serde_json::Value = self.post("/api/v1/notifications/seen", &body).await?;
+        Ok(())
+    }
+
+    /// Write a letter to somebody whose key is known.
+    ///
+    /// # Errors
+    /// If the reader is not known, or the node does not take letters for them.
+    pub async fn write(
+        &self,
+        to: Address,
+        kind: LetterKind,
+        thread: Option<B256>,
+        text: &str,
+        grants: Vec<B256>,
+    ) -> Result<LetterView> {
+        let public = self.person(to).await?.sealing_public(self.at())?;
+        let reader = (to, &public);
+        let (keys, at) = (&self.keys, self.at());
+        let letter = letter::write(keys, at, reader, kind, thread, text.as_bytes(), grants)?;
+        self.post("/api/v1/letters", &letter).await
+    }
+
+    /// The caller's letters, of one conversation or all.
+    ///
+    /// # Errors
+    /// If the node does not answer.
+    pub async fn letters(&self, thread: Option<B256>) -> Result<Vec<LetterView>> {
+        let query = thread.map_or_else(String::new, |t| format!("?thread={t}"));
+        self.get(&format!("/api/v1/letters{query}")).await
+    }
+
+    /// Read a letter, and tell its writer so.
+    ///
+    /// # Errors
+    /// If it was sealed to another key.
+    pub async fn read_letter(&self, view: &LetterView) -> Result<Zeroizing<Vec<u8>>> {
+        let plain = letter::read(&self.keys, self.at(), view)?;
+        if view.to == self.keys.address() {
+            let path = format!("/api/v1/letters/{}/seen", view.id);
+            let _: LetterView = self.post(&path, &serde_json::json!({})).await?;
+        }
+        Ok(plain)
+    }
+
+    /// A doctor's times.
+    ///
+    /// # Errors
+    /// If the node does not answer.
+    pub async fn slots(&self, doctor: Address) -> Result<Vec<Slot>> {
+        self.get(&format!("/api/v1/slots?doctor={doctor}")).await
+    }
+
+    /// Offer times: a doctor's side.
+    ///
+    /// # Errors
+    /// If one is in the past or overlaps with another.
+    pub async fn offer_slots(&self, new: &[NewSlot]) -> Result<Vec<Slot>> {
+        self.post("/api/v1/slots", &new).await
+    }
+
+    /// Take back a time that nobody has taken.
+    ///
+    /// # Errors
+    /// If somebody has.
+    pub async fn withdraw_slot(&self, slot: B256) -> Result<()> {
+        let path = format!("/api/v1/slots/{slot}");
+        let request = self.request(Method::DELETE, &path);
+        self.client.send(request).await.map(|_| ())
+    }
+
+    /// Ask for an appointment, with a reason that only the doctor reads.
+    ///
+    /// # Errors
+    /// If the time is taken.
+    pub async fn ask_appointment(&self, slot: &Slot, reason: &str) -> Result<AppointmentView> {
+        let public = self.person(slot.doctor).await?.sealing_public(self.at())?;
+        let sealed = letter::write(
+            &self.keys,
+            self.at(),
+            (slot.doctor, &public),
+            LetterKind::Question,
+            Some(slot.slot),
+            reason.as_bytes(),
+            Vec::new(),
+        )?;
+        let new = NewAppointment {
+            id: sealed.id,
+            slot: slot.slot,
+            reason: sealed.sealed,
+            reason_own: sealed.sealed_own,
+        };
+        self.post("/api/v1/appointments", &new).await
+    }
+
+    /// The caller's appointments.
+    ///
+    /// # Errors
+    /// If the node does not answer.
+    pub async fn appointments(&self) -> Result<Vec<AppointmentView>> {
+        self.get("/api/v1/appointments").await
+    }
+
+    /// Accept, decline, move or cancel an appointment.
+    ///
+    /// # Errors
+    /// If its state does not allow this.
+    pub async fn change_appointment(
+        &self,
+        id: B256,
+        change: &AppointmentChange,
+    ) -> Result<AppointmentView> {
+        self.post(&format!("/api/v1/appointments/{id}"), change)
+            .await
+    }
+
+    /// The reason of an appointment.
+    ///
+    /// # Errors
+    /// If it was sealed to another key.
+    pub fn appointment_reason(&self, view: &AppointmentView) -> Result<Zeroizing<Vec<u8>>> {
+        Ok(appointment::reason(&self.keys, self.at(), view)?)
     }
 
     // ---- proofs ----

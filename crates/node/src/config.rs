@@ -122,6 +122,20 @@ pub struct WatchConfig {
     pub bulk_alert: u64,
 }
 
+/// How mail leaves.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MailConfig {
+    /// The mail server, for example `smtps://user:password@mail.example.org` (TLS) or
+    /// `smtp://user:password@mail.example.org?tls=required` (STARTTLS). Empty: no mail leaves.
+    pub smtp: String,
+    /// Who writes, for example `Hospital <noreply@example.org>`.
+    pub from: String,
+    /// Show every mail to everybody at `/api/v1/mails`. For demonstrations only: codes stand in
+    /// mails.
+    pub demo_inbox: bool,
+}
+
 /// The configuration of a node.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -168,6 +182,10 @@ pub struct Config {
     pub fees: FeesConfig,
     /// What counts as unusual access.
     pub watch: WatchConfig,
+    /// How mail leaves.
+    pub mail: MailConfig,
+    /// A folder with templates of reports of the hospital's own, FHIR Questionnaires; may be empty.
+    pub templates: PathBuf,
     /// What is accepted from outside.
     pub limits: Limits,
     /// What to log: a `tracing` filter.
@@ -236,6 +254,8 @@ impl Default for Config {
             final_blocks: 12,
             fees: FeesConfig::default(),
             watch: WatchConfig::default(),
+            mail: MailConfig::default(),
+            templates: PathBuf::new(),
             limits: Limits::default(),
             log: "info".to_owned(),
         }
@@ -354,7 +374,7 @@ fn from_environment(environment: impl IntoIterator<Item = (String, String)>) -> 
     table
 }
 
-const SETTINGS: [&str; 22] = [
+const SETTINGS: [&str; 24] = [
     "name",
     "listen",
     "public_url",
@@ -375,6 +395,8 @@ const SETTINGS: [&str; 22] = [
     "final_blocks",
     "fees",
     "watch",
+    "mail",
+    "templates",
     "limits",
     "log",
 ];

@@ -36,6 +36,7 @@ pub(crate) fn start(app: &App, relayer: Relayer, stop: &CancellationToken) -> Jo
     });
     jobs.spawn(until(stop.clone(), errands(app.clone())));
     jobs.spawn(every(stop.clone(), DELIVERY, app.clone(), deliver));
+    jobs.spawn(every(stop.clone(), DELIVERY, app.clone(), mails));
     jobs.spawn(every(stop.clone(), TIDY, app.clone(), tidy));
     jobs.spawn(crate::fees::keep_current(app.clone(), stop.clone()));
     let anchor = app.config().anchor_every_s;
@@ -116,9 +117,19 @@ async fn deliver(app: App) -> custody::Result<()> {
     hospital.settle_uploads().await
 }
 
+async fn mails(app: App) -> custody::Result<()> {
+    let keep = app.config().mail.demo_inbox;
+    app.hospital()
+        .deliver_mails(app.postman(), keep)
+        .await
+        .map(|_| ())
+}
+
 async fn tidy(app: App) -> custody::Result<()> {
     let hospital = app.hospital();
     hospital.expire_drafts().await?;
+    hospital.expire_slots().await?;
+    hospital.expire_notices().await?;
     crate::session::expire(hospital.store.as_ref(), crate::now()).await?;
     if hospital.store.wants_snapshot().await? {
         hospital.store.snapshot().await?;

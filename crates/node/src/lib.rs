@@ -14,6 +14,7 @@ mod extras;
 pub mod fees;
 pub mod http;
 mod jobs;
+mod mail;
 mod metrics;
 mod outbox;
 pub mod overview;
@@ -22,6 +23,7 @@ pub mod proxy;
 pub mod reading;
 mod server;
 mod session;
+mod templates;
 pub mod watch;
 
 pub use config::Config;

@@ -10,6 +10,7 @@ use custody::admit::Person;
 use custody::error::{Error, Result};
 use custody::grant::GrantMessage;
 use custody::peers::{ErasureMessage, Peers};
+use custody::profile::StaffView;
 use custody::request::RequestMessage;
 use custody::revoke::RevokeMessage;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
@@ -144,6 +145,20 @@ impl Peers for HttpPeers {
             }
         }
         Ok(None)
+    }
+
+    async fn staff(&self, institution: Address) -> Result<Vec<StaffView>> {
+        let (status, answer) = self
+            .ask(institution, Method::GET, "/peer/v1/staff", None)
+            .await?;
+        let failed = |reason: String| Error::Peer {
+            institution,
+            reason,
+        };
+        if !status.is_success() {
+            return Err(failed(status.to_string()));
+        }
+        serde_json::from_slice(&answer).map_err(|e| failed(e.to_string()))
     }
 
     async fn send_request(&self, to: Address, message: &RequestMessage) -> Result<()> {

@@ -27,11 +27,13 @@ use crate::db::Database;
 use crate::extras::Extras;
 use crate::fees::Fees;
 use crate::http::{App, Inner, router};
+use crate::mail::Smtp;
 use crate::metrics::Metrics;
 use crate::outbox::Outbox;
 use crate::peers::HttpPeers;
 use crate::reading::Readings;
 use crate::session::Place;
+use crate::templates::Templates;
 
 /// How long a stopping node waits for requests under way.
 const GRACE: Duration = Duration::from_secs(3);
@@ -185,6 +187,9 @@ impl Node {
                     source,
                 })?;
         let address = listener.local_addr().map_err(NodeError::Server)?;
+        let postman = Smtp::open(&config.mail).map_err(NodeError::Setting)?;
+        let templates = Templates::load(&config.templates).map_err(NodeError::Setting)?;
+        let stop = CancellationToken::new();
         if config.public_url.is_empty() {
             config.public_url = format!("http://{address}");
         }
@@ -230,9 +235,11 @@ impl Node {
             card,
             guard: parts.guard,
             metrics: Metrics::new(),
+            postman,
+            templates,
+            stopping: stop.clone(),
             config,
         });
-        let stop = CancellationToken::new();
         let jobs = crate::jobs::start(&app, parts.relayer, &stop);
         let service: IntoMakeServiceWithConnectInfo<axum::Router, SocketAddr> =
             router(app.clone(), gateway, extras.web).into_make_service_with_connect_info();
@@ -424,6 +431,7 @@ async fn assemble(config: &Config, keys: Arc<KeyRing>) -> Result<Parts, NodeErro
         name: config.name.clone(),
         draft_ttl: config.draft_ttl_s,
         upload_bytes: config.limits.upload_bytes,
+        url: config.public_url.clone(),
     };
     let hospital = Hospital::open(
         keys,

@@ -116,7 +116,7 @@ fn random_hex() -> Result<String, ApiError> {
 }
 
 /// The id under which a session is stored: the token itself is nowhere.
-fn session_id(token: &str) -> B256 {
+pub(crate) fn session_id(token: &str) -> B256 {
     B256::from(<[u8; 32]>::from(Sha256::digest(token.as_bytes())))
 }
 

@@ -13,7 +13,7 @@ use custody::keys::KeyRing;
 use ledger::anvil::{Anvil, Options};
 use ledger::{Deployment, Endpoint as _, FeePolicy, Rpc};
 use node::client::Client;
-use node::config::{Config, Peer};
+use node::config::{Config, MailConfig, Peer};
 use tokio::process::{Child, Command};
 use zeroize::Zeroizing;
 
@@ -154,6 +154,11 @@ pub(crate) fn lay_out(
             quorum: names.len().div_ceil(2).max(1),
             // One block makes a transaction final on a chain that makes blocks on demand.
             final_blocks: 1,
+            // Nobody's mail is real here: it can be read in the app.
+            mail: MailConfig {
+                demo_inbox: true,
+                ..MailConfig::default()
+            },
             ..Config::default()
         };
         let text = config.to_toml().map_err(Failure::work)?;

@@ -35,6 +35,7 @@ use crate::enrol::Patient;
 use crate::error::{Error, Result};
 use crate::hospital::{Hospital, random, rng, secret};
 use crate::keys::KeyRing;
+use crate::notice::News;
 use crate::peers::hex_id;
 use crate::secrets::{Bound, manifest_key, open_draft, seal_draft};
 use crate::store::{Batch, Document, Documents, Held, Kind, Query, Store as _, StoreError};
@@ -602,6 +603,12 @@ impl Hospital {
         held.document.stage = Stage::Pending;
         let mut batch = Batch::new();
         batch.replace(&held)?;
+        let version = &held.document;
+        let news = News::new("record_pending", format!("/inbox/{}", version.record))
+            .with("record", version.record)
+            .with("author", version.author);
+        self.tell_patient(&mut batch, Some(version.patient), news)
+            .await?;
         match self.store.write(&batch).await {
             // The background job and a repeated request go the same way: either may come first.
             Err(Error::Store(StoreError::Conflict { .. })) => {

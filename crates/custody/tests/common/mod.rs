@@ -23,6 +23,7 @@ use custody::grant::GrantMessage;
 use custody::holding::{ActiveInstitutions, InstitutionSigner, StoreBook, key_id};
 use custody::journal::Journaled;
 use custody::peers::Peers;
+use custody::profile::StaffView;
 use custody::request::RequestMessage;
 use custody::revoke::RevokeMessage;
 use custody::store::{Batch, Kind, MemoryStore, Query, Row, Store, StoreError};
@@ -286,6 +287,9 @@ pub struct Alone;
 impl Peers for Alone {
     async fn person(&self, _: Address) -> Result<Option<Person>> {
         Ok(None)
+    }
+    async fn staff(&self, _: Address) -> Result<Vec<StaffView>> {
+        Ok(Vec::new())
     }
     async fn send_request(&self, _: Address, _: &RequestMessage) -> Result<()> {
         Ok(())
@@ -587,6 +591,7 @@ pub async fn open(
         name: "Hospital".into(),
         draft_ttl: 3600,
         upload_bytes: 1 << 24,
+        url: "https://hospital.example".into(),
     };
     let hospital = Hospital::open(
         keys.clone(),

@@ -121,6 +121,7 @@ impl From<Error> for ApiError {
             Fault::Gone => StatusCode::GONE,
             Fault::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             Fault::Full => StatusCode::INSUFFICIENT_STORAGE,
+            Fault::TooOften => StatusCode::TOO_MANY_REQUESTS,
             Fault::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         };
         let api = Self::new(status, error.code(), error.to_string(), error.hint());

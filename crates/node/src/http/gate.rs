@@ -232,7 +232,11 @@ fn too_large(limit: usize) -> ApiError {
 async fn caller(app: &App, headers: &HeaderMap) -> Result<Caller, ApiError> {
     let token = token(headers).ok_or_else(|| ApiError::sign_in("this needs a session"))?;
     let wallet = crate::session::wallet_of(app.database(), token, crate::now()).await?;
-    Ok(app.hospital().caller(wallet).await?)
+    let caller = app.hospital().caller(wallet).await?;
+    Ok(Caller {
+        session: Some(crate::session::session_id(token)),
+        ..caller
+    })
 }
 
 /// The session token of a request.

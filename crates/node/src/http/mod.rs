@@ -17,6 +17,8 @@ use axum::middleware::{from_fn, from_fn_with_state};
 use axum::{Router, routing::get};
 use custody::Hospital;
 use custody::chain::Chain;
+use custody::mail::Postman;
+use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 use utoipa::OpenApi;
@@ -31,9 +33,11 @@ use crate::api::NodeCard;
 use crate::chain::LedgerChain;
 use crate::db::Database;
 use crate::fees::Fees;
+use crate::mail::Smtp;
 use crate::metrics::Metrics;
 use crate::reading::Readings;
 use crate::session::Place;
+use crate::templates::Templates;
 use error::ApiError;
 
 /// What an upload's form may hold besides the file, bytes.
@@ -54,6 +58,9 @@ pub(crate) struct Inner {
     pub(crate) card: NodeCard,
     pub(crate) guard: Arc<Guard>,
     pub(crate) metrics: Metrics,
+    pub(crate) postman: Option<Smtp>,
+    pub(crate) templates: Templates,
+    pub(crate) stopping: CancellationToken,
     pub(crate) fees: Fees,
     pub(crate) readings: Readings,
 }
@@ -103,6 +110,19 @@ impl App {
         &self.0.fees
     }
 
+    pub(crate) fn postman(&self) -> Option<&dyn Postman> {
+        self.0.postman.as_ref().map(|smtp| smtp as &dyn Postman)
+    }
+
+    pub(crate) fn templates(&self) -> &Templates {
+        &self.0.templates
+    }
+
+    /// Cancelled when the node stops.
+    pub(crate) fn stopping(&self) -> &CancellationToken {
+        &self.0.stopping
+    }
+
     pub(crate) fn metrics(&self) -> &Metrics {
         &self.0.metrics
     }
@@ -123,6 +143,8 @@ impl App {
         (name = "records", description = "Making, approving, keeping and erasing records"),
         (name = "consent", description = "Requests, grants, opening, revoking"),
         (name = "hospital", description = "What the hospital's management and its auditor see"),
+        (name = "links", description = "Links for guests"),
+        (name = "people", description = "Staff, notices, letters, appointments, templates"),
         (name = "log", description = "The institution's log and a patient's trail"),
         (name = "peers", description = "Between institutions' nodes; requests carry RFC 9421 signatures")
     )
@@ -131,8 +153,8 @@ struct Description;
 
 fn described() -> OpenApiRouter<App> {
     use handlers::{
-        applications, chain, consent, fees, hospital, log, node, peers, readings, records,
-        registry, session,
+        applications, chain, consent, fees, hospital, links, log, node, peers, people, readings,
+        records, registry, session,
     };
     OpenApiRouter::with_openapi(Description::openapi())
         .routes(routes!(node::healthz))
@@ -179,12 +201,29 @@ fn described() -> OpenApiRouter<App> {
         .routes(routes!(consent::open))
         .routes(routes!(consent::serve))
         .routes(routes!(consent::revoke))
+        .routes(routes!(links::links, links::make))
+        .routes(routes!(links::revoke))
+        .routes(routes!(links::code))
+        .routes(routes!(links::confirm))
+        .routes(routes!(people::profile, people::set_profile))
+        .routes(routes!(people::staff))
+        .routes(routes!(people::templates))
+        .routes(routes!(people::mails))
+        .routes(routes!(people::notices))
+        .routes(routes!(people::seen))
+        .routes(routes!(people::letters, people::send))
+        .routes(routes!(people::read))
+        .routes(routes!(people::slots, people::offer))
+        .routes(routes!(people::withdraw))
+        .routes(routes!(people::appointments, people::ask))
+        .routes(routes!(people::change))
         .routes(routes!(log::checkpoint))
         .routes(routes!(log::tile))
         .routes(routes!(log::consistency))
         .routes(routes!(log::anchor))
         .routes(routes!(log::trail))
         .routes(routes!(peers::person))
+        .routes(routes!(peers::staff))
         .routes(routes!(peers::request))
         .routes(routes!(peers::grant))
         .routes(routes!(peers::revocation))

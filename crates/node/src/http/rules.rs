@@ -39,11 +39,14 @@ const CARE: &[Role] = &[
 ];
 /// Those who make records.
 const AUTHORS: &[Role] = &[Role::Doctor, Role::Technician];
+/// Those who can be seen by appointment.
+const DOCTORS: &[Role] = &[Role::Doctor];
 /// Those who check.
 const AUDIT: &[Role] = &[Role::Auditor];
 
 const GET: Method = Method::GET;
 const POST: Method = Method::POST;
+const PUT: Method = Method::PUT;
 const DELETE: Method = Method::DELETE;
 
 /// Every route with its rule. Paths are those of the router.
@@ -129,8 +132,30 @@ pub const RULES: &[(Method, &str, Rule)] = &[
     (POST, "/api/v1/grants/{grant}/open", Rule::SignedIn),
     (GET, "/api/v1/grants/{grant}/sealed/{cid}", Rule::SignedIn),
     (POST, "/api/v1/grants/{grant}/revoke", Rule::Patient),
+    (GET, "/api/v1/links", Rule::Patient),
+    (POST, "/api/v1/links", Rule::Patient),
+    (POST, "/api/v1/links/{id}/revoke", Rule::Patient),
+    (POST, "/api/v1/links/{id}/code", Rule::Public),
+    (POST, "/api/v1/links/{id}/confirm", Rule::SignedIn),
     (GET, "/api/v1/trail", Rule::Patient),
+    (GET, "/api/v1/profile", Rule::SignedIn),
+    (PUT, "/api/v1/profile", Rule::SignedIn),
+    (GET, "/api/v1/staff", Rule::SignedIn),
+    (GET, "/api/v1/templates", Rule::SignedIn),
+    (GET, "/api/v1/mails", Rule::Public),
+    (GET, "/api/v1/notifications", Rule::SignedIn),
+    (POST, "/api/v1/notifications/seen", Rule::SignedIn),
+    (GET, "/api/v1/letters", Rule::SignedIn),
+    (POST, "/api/v1/letters", Rule::SignedIn),
+    (POST, "/api/v1/letters/{id}/seen", Rule::SignedIn),
+    (GET, "/api/v1/slots", Rule::SignedIn),
+    (POST, "/api/v1/slots", Rule::Staff(DOCTORS)),
+    (DELETE, "/api/v1/slots/{id}", Rule::Staff(DOCTORS)),
+    (GET, "/api/v1/appointments", Rule::SignedIn),
+    (POST, "/api/v1/appointments", Rule::Patient),
+    (POST, "/api/v1/appointments/{id}", Rule::SignedIn),
     (GET, "/peer/v1/directory/{wallet}", Rule::Peer),
+    (GET, "/peer/v1/staff", Rule::Peer),
     (POST, "/peer/v1/requests", Rule::Peer),
     (POST, "/peer/v1/grants", Rule::Peer),
     (POST, "/peer/v1/revocations", Rule::Peer),

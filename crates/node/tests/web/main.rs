@@ -3,4 +3,8 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod links;
+mod mail;
+mod people;
 mod sealed;
+mod smtp;

@@ -7,6 +7,7 @@ use axum::{Extension, Json};
 use custody::admit::Person;
 use custody::grant::GrantMessage;
 use custody::peers::ErasureMessage;
+use custody::profile::StaffView;
 use custody::request::RequestMessage;
 use custody::revoke::RevokeMessage;
 
@@ -23,6 +24,14 @@ use crate::http::gate::Institution;
 pub(crate) async fn person(State(app): State<App>, At(wallet): At<Address>) -> Answer<Person> {
     let person = app.hospital().person_here(wallet).await?;
     Ok(Json(person.ok_or(custody::Error::NotFound("person"))?))
+}
+
+/// Who works here.
+#[utoipa::path(get, path = "/peer/v1/staff", tag = "peers", responses(
+    (status = 200, body = [StaffView]), (status = 401, body = ErrorBody)
+))]
+pub(crate) async fn staff(State(app): State<App>) -> Answer<Vec<StaffView>> {
+    Ok(Json(app.hospital().staff_here().await?))
 }
 
 /// Bring a request to a patient of this hospital.

@@ -258,7 +258,7 @@ pub(crate) async fn authored(
     Ok(Json(versions.iter().map(Version::to_author).collect()))
 }
 
-fn patient(caller: &Caller) -> Result<B256, ApiError> {
+pub(super) fn patient(caller: &Caller) -> Result<B256, ApiError> {
     caller
         .patient
         .ok_or_else(|| ApiError::forbidden("patients enrolled here"))

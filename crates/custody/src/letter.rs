@@ -1,0 +1,343 @@
+//! Letters: two people write to each other, and the node that keeps the letters cannot read them.
+//!
+//! ```text
+//! written ──sealed to the reader, and to the writer──► in both mailboxes ──read──► seen
+//! ```
+//!
+//! Consultations, answers, advice and invitations are letters. The node sees from whom, to whom,
+//! what kind, when, how long and which grants go with it. It says who wrote a letter by the
+//! session in which it came; a letter that has to prove its author to others is made a record.
+
+use alloy_primitives::{Address, B256, Bytes};
+use seal::SealingPublic;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use zeroize::Zeroizing;
+
+use crate::act::Deployment;
+use crate::caller::Caller;
+use crate::error::{Error, Result};
+use crate::hospital::{Hospital, random, rng};
+use crate::keys::KeyRing;
+use crate::notice::News;
+use crate::secrets::{Bound, open_letter, seal_letter};
+use crate::store::{Batch, Document, Documents, Kind, Query};
+
+/// The largest sealed letter, bytes.
+const LETTER_BYTES: usize = 256 << 10;
+/// Most grants that go with a letter.
+const GRANTS: usize = 50;
+/// Most letters in one answer.
+const PAGE: usize = 500;
+/// Most letters from one person in a day.
+const A_DAY: usize = 200;
+
+/// What a letter is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LetterKind {
+    /// A patient asks a doctor for an opinion.
+    Consultation,
+    /// An answer.
+    Answer,
+    /// A question.
+    Question,
+    /// An invitation to come.
+    Invitation,
+    /// Advice.
+    Advice,
+    /// News of a prescription.
+    Prescription,
+}
+
+impl LetterKind {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Consultation => "consultation",
+            Self::Answer => "answer",
+            Self::Question => "question",
+            Self::Invitation => "invitation",
+            Self::Advice => "advice",
+            Self::Prescription => "prescription",
+        }
+    }
+}
+
+/// A letter as it is sent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewLetter {
+    /// Its id, random; sent again with the same id it is the same letter.
+    #[schema(value_type = String)]
+    pub id: B256,
+    /// The conversation that it belongs to; random for a new one.
+    #[schema(value_type = String)]
+    pub thread: B256,
+    /// The reader.
+    #[schema(value_type = String)]
+    pub to: Address,
+    /// What it is.
+    pub kind: LetterKind,
+    /// The letter, sealed to the reader.
+    #[schema(value_type = String)]
+    pub sealed: Bytes,
+    /// The letter, sealed to the writer.
+    #[schema(value_type = String)]
+    pub sealed_own: Bytes,
+    /// Grants that go with it.
+    #[serde(default)]
+    #[schema(value_type = Vec<String>)]
+    pub grants: Vec<B256>,
+}
+
+/// A letter as one of the two sees it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LetterView {
+    /// Its id.
+    #[schema(value_type = String)]
+    pub id: B256,
+    /// The conversation.
+    #[schema(value_type = String)]
+    pub thread: B256,
+    /// The writer.
+    #[schema(value_type = String)]
+    pub from: Address,
+    /// The reader.
+    #[schema(value_type = String)]
+    pub to: Address,
+    /// What it is.
+    pub kind: LetterKind,
+    /// When it came, unix seconds.
+    pub at: u64,
+    /// How long it is, sealed, bytes.
+    pub size: u64,
+    /// The letter, sealed to the one who asks.
+    #[schema(value_type = String)]
+    pub sealed: Bytes,
+    /// Grants that go with it.
+    #[schema(value_type = Vec<String>)]
+    pub grants: Vec<B256>,
+    /// When the reader saw it, unix seconds.
+    pub seen_at: Option<u64>,
+}
+
+/// A letter in one mailbox.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Letter {
+    owner: Address,
+    view: LetterView,
+}
+
+impl Letter {
+    fn key(owner: Address, id: B256) -> String {
+        format!("{}/{}", hex::encode(owner), hex::encode(id))
+    }
+}
+
+impl Document for Letter {
+    const KIND: Kind = Kind::Letter;
+    fn id(&self) -> String {
+        Self::key(self.owner, self.view.id)
+    }
+    fn owner(&self) -> String {
+        hex::encode(self.owner)
+    }
+    fn state(&self) -> String {
+        hex::encode(self.view.thread)
+    }
+}
+
+/// Seal a letter: the writer's side.
+///
+/// # Errors
+/// If the reader's key is unusable or the letter is too long.
+pub fn write(
+    keys: &KeyRing,
+    at: &Deployment,
+    to: (Address, &SealingPublic),
+    kind: LetterKind,
+    thread: Option<B256>,
+    text: &[u8],
+    grants: Vec<B256>,
+) -> Result<NewLetter> {
+    let (id, thread) = (random(), thread.unwrap_or_else(random));
+    let seal = |wallet: Address, public: &SealingPublic| {
+        let bound = Bound::to_reader(at, thread, id, wallet);
+        seal_letter(public, &bound, text, &mut rng())
+    };
+    Ok(NewLetter {
+        id,
+        thread,
+        to: to.0,
+        kind,
+        sealed: seal(to.0, to.1)?,
+        sealed_own: seal(keys.address(), &keys.sealing_public())?,
+        grants,
+    })
+}
+
+/// Open a letter from the caller's own mailbox.
+///
+/// # Errors
+/// If it was sealed to another key, or for another place.
+pub fn read(keys: &KeyRing, at: &Deployment, letter: &LetterView) -> Result<Zeroizing<Vec<u8>>> {
+    let bound = Bound::to_reader(at, letter.thread, letter.id, keys.address());
+    open_letter(keys.sealing(), &bound, &letter.sealed)
+}
+
+impl Hospital {
+    /// Take a letter. Sent again it is the same.
+    ///
+    /// # Errors
+    /// If writer or reader have nothing to do with this hospital, or a limit is passed.
+    pub async fn send_letter(&self, by: &Caller, new: NewLetter) -> Result<LetterView> {
+        let key = Letter::key(by.wallet, new.id);
+        if let Some(known) = self.store.load::<Letter>(&key).await? {
+            return Ok(known.document.view);
+        }
+        check_letter(&new)?;
+        if by.patient.is_none() && by.staff.is_none() {
+            let who = "letters are for patients and staff";
+            return Err(Error::Forbidden(who.to_owned()));
+        }
+        if !self.may_write(by.wallet, new.to).await? {
+            let who = "the reader is neither staff nor a patient here, and has not written to you";
+            return Err(Error::Forbidden(who.to_owned()));
+        }
+        let view = LetterView {
+            id: new.id,
+            thread: new.thread,
+            from: by.wallet,
+            to: new.to,
+            kind: new.kind,
+            at: self.now(),
+            size: new.sealed.len() as u64,
+            sealed: new.sealed_own,
+            grants: new.grants,
+            seen_at: None,
+        };
+        let theirs = LetterView {
+            sealed: new.sealed,
+            ..view.clone()
+        };
+        let mut batch = Batch::new();
+        for (owner, view) in [(by.wallet, view.clone()), (new.to, theirs)] {
+            batch.create(&Letter { owner, view })?;
+        }
+        let news = News::new("letter", format!("/letters/{}", view.thread))
+            .with("letter", view.id)
+            .with("thread", view.thread)
+            .with("from", view.from)
+            .with("letter_kind", view.kind.name());
+        self.tell_person(&mut batch, new.to, news).await?;
+        self.store.write(&batch).await?;
+        Ok(view)
+    }
+
+    async fn may_write(&self, from: Address, to: Address) -> Result<bool> {
+        if from == to {
+            return Err(Error::invalid("to", "this is your own wallet"));
+        }
+        let mailbox = self.mailbox(from, None).await?;
+        let today = self.now().saturating_sub(86_400);
+        let sent = mailbox
+            .iter()
+            .filter(|l| l.from == from && l.at > today)
+            .count();
+        if sent >= A_DAY {
+            return Err(Error::TooOften(format!("at most {A_DAY} letters a day")));
+        }
+        if mailbox.iter().any(|l| l.from == to) {
+            return Ok(true);
+        }
+        let works_here = self
+            .staff(to)
+            .await?
+            .is_some_and(|s| s.institution == self.address());
+        Ok(works_here || self.patient_of(to).await?.is_some())
+    }
+
+    async fn mailbox(&self, owner: Address, thread: Option<B256>) -> Result<Vec<LetterView>> {
+        let mut letters = Vec::new();
+        let mut query = Query::of(Kind::Letter).owner(hex::encode(owner));
+        if let Some(thread) = thread {
+            query = query.state(hex::encode(thread));
+        }
+        loop {
+            let page = self.store.all::<Letter>(query.clone()).await?;
+            let Some(last) = page.last() else {
+                letters.sort_by_key(|l: &LetterView| (l.at, l.id));
+                return Ok(letters);
+            };
+            query = query.after(last.document.id());
+            letters.extend(page.into_iter().map(|h| h.document.view));
+        }
+    }
+
+    /// The letters of a person, oldest first: of one conversation or all, from a time on.
+    ///
+    /// # Errors
+    /// If the database does not answer.
+    pub async fn letters(
+        &self,
+        owner: Address,
+        thread: Option<B256>,
+        since: u64,
+    ) -> Result<Vec<LetterView>> {
+        let mut letters = self.mailbox(owner, thread).await?;
+        letters.retain(|l| l.at >= since);
+        letters.truncate(PAGE);
+        Ok(letters)
+    }
+
+    /// The reader has seen a letter.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if it is not in the reader's mailbox.
+    pub async fn letter_seen(&self, reader: Address, id: B256) -> Result<LetterView> {
+        let load = async |owner: Address| self.store.load::<Letter>(&Letter::key(owner, id)).await;
+        let held = load(reader).await?;
+        let held = held.filter(|h| h.document.view.to == reader);
+        let mut held = held.ok_or(Error::NotFound("letter"))?;
+        if held.document.view.seen_at.is_some() {
+            return Ok(held.document.view);
+        }
+        let seen_at = Some(self.now());
+        held.document.view.seen_at = seen_at;
+        let mut batch = Batch::new();
+        batch.replace(&held)?;
+        if let Some(mut sent) = load(held.document.view.from).await? {
+            sent.document.view.seen_at = seen_at;
+            batch.replace(&sent)?;
+        }
+        self.store.write(&batch).await?;
+        Ok(held.document.view)
+    }
+}
+
+fn check_letter(new: &NewLetter) -> Result<()> {
+    for (field, sealed) in [("sealed", &new.sealed), ("sealed_own", &new.sealed_own)] {
+        check_envelope(field, sealed)?;
+    }
+    if new.grants.len() > GRANTS {
+        return Err(Error::invalid("grants", format!("at most {GRANTS}")));
+    }
+    if new.id.is_zero() || new.thread.is_zero() {
+        return Err(Error::invalid("id", "id and thread are random, never zero"));
+    }
+    Ok(())
+}
+
+/// Refuse what is no envelope, or too long for a letter.
+pub(crate) fn check_envelope(field: &'static str, sealed: &Bytes) -> Result<()> {
+    if sealed.len() > LETTER_BYTES {
+        return Err(Error::TooLarge {
+            what: "a letter",
+            limit: LETTER_BYTES as u64,
+        });
+    }
+    if sealed.len() < seal::envelope::OVERHEAD || sealed[0] != 1 {
+        return Err(Error::invalid(field, "this is no envelope"));
+    }
+    Ok(())
+}

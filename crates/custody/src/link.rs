@@ -1,0 +1,477 @@
+//! Links: a patient shares with a guest, somebody who has no account anywhere.
+//!
+//! ```text
+//! (patient's browser) makes keys for the guest, grants to them on chain ──► link
+//!   link ──code by mail, entered in a session of the guest's wallet──► confirmed (this session)
+//!   confirmed ──open: one view less, logged──► parts are served for a while
+//!   link ──patient──► revoked      ──time──► expired      ──views──► used up
+//! ```
+//!
+//! The guest's secret travels in the part of the link after `#`, which no server is sent. The grant
+//! is one like any other: what the chain says of it decides first. The link only adds conditions
+//! that this node keeps: who has the link must also read the mailbox, and looks only so often.
+//! Nobody needs the guest's sealing key but the patient's own browser, which made it; so no key
+//! statement is published.
+
+use alloy_primitives::{Address, B256, Keccak256};
+use rand_core::Rng;
+use record::Recipient;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::caller::Caller;
+use crate::error::{Error, Refusal, Result};
+use crate::grant::{Grant, GrantStage};
+use crate::hospital::{Hospital, rng};
+use crate::mail::{Words, check_address};
+use crate::peers::hex_id;
+use crate::store::{Batch, Document, Documents, Held, Kind, Query};
+
+/// Most views that a link allows.
+const VIEWS: u32 = 1000;
+/// How long a code serves, seconds.
+const CODE_LIFE: u64 = 600;
+/// How often a code may be entered wrongly.
+const ATTEMPTS: u32 = 5;
+/// Codes that are sent within an hour.
+const CODES: usize = 5;
+/// Rest between two codes, seconds.
+const CODE_REST: u64 = 20;
+/// How long after an open its parts are served, seconds.
+const VIEW: u64 = 900;
+/// Sessions that are remembered as confirmed.
+const SESSIONS: usize = 20;
+
+/// What a patient sends to make a link.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewLink {
+    /// The grant, to the guest's wallet.
+    #[schema(value_type = String)]
+    pub grant: B256,
+    /// Where the guest gets codes.
+    pub email: String,
+    /// How often the guest may open it.
+    pub views: u32,
+    /// Until when, unix seconds.
+    pub expires_at: u64,
+}
+
+/// A link as its patient sees it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LinkView {
+    /// Its id.
+    #[schema(value_type = String)]
+    pub link: B256,
+    /// The grant.
+    #[schema(value_type = String)]
+    pub grant: B256,
+    /// The guest's wallet.
+    #[schema(value_type = String)]
+    pub guest: Address,
+    /// Where the guest gets codes.
+    pub email: String,
+    /// How often the guest may open it.
+    pub views: u32,
+    /// How often it was opened.
+    pub used: u32,
+    /// When it was opened last, unix seconds.
+    pub last_view: Option<u64>,
+    /// When it was made, unix seconds.
+    pub created_at: u64,
+    /// Until when it serves, unix seconds.
+    pub expires_at: u64,
+    /// Whether the patient took it back.
+    pub revoked: bool,
+}
+
+/// A link as its guest sees it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct GuestLink {
+    /// The grant to open.
+    #[schema(value_type = String)]
+    pub grant: B256,
+    /// The patient's institution.
+    #[schema(value_type = String)]
+    pub home: Address,
+    /// Its name.
+    pub hospital: String,
+    /// How often it can still be opened.
+    pub views_left: u32,
+    /// Until when it serves, unix seconds.
+    pub expires_at: u64,
+}
+
+/// A code from the mail.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LinkCode {
+    /// Six digits.
+    pub code: String,
+}
+
+/// A link as the store keeps it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Link {
+    patient: B256,
+    view: LinkView,
+}
+
+impl Document for Link {
+    const KIND: Kind = Kind::Link;
+    fn id(&self) -> String {
+        hex_id(self.view.link)
+    }
+    fn owner(&self) -> String {
+        hex_id(self.patient)
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Code {
+    hash: B256,
+    expires_at: u64,
+    left: u32,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Confirmed {
+    session: B256,
+    /// Until when parts are served after an open.
+    serves_until: u64,
+}
+
+/// What a link's guest has shown. Lost with the database, no harm is done: a new code is sent.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Pass {
+    link: B256,
+    code: Option<Code>,
+    sent: Vec<u64>,
+    confirmed: Vec<Confirmed>,
+}
+
+impl Document for Pass {
+    const KIND: Kind = Kind::Pass;
+    fn id(&self) -> String {
+        hex_id(self.link)
+    }
+}
+
+impl Pass {
+    fn of(&self, session: Option<B256>) -> Option<&Confirmed> {
+        let session = session?;
+        self.confirmed.iter().find(|c| c.session == session)
+    }
+
+    /// Keep a session as confirmed, the newest last.
+    fn confirm(&mut self, session: B256, serves_until: u64) {
+        self.confirmed.retain(|c| c.session != session);
+        self.confirmed.push(Confirmed {
+            session,
+            serves_until,
+        });
+        let over = self.confirmed.len().saturating_sub(SESSIONS);
+        self.confirmed.drain(..over);
+    }
+}
+
+/// What an open by a link changes when it is served.
+pub(crate) struct View {
+    link: Held<Link>,
+    pass: Held<Pass>,
+}
+
+impl Hospital {
+    /// The id of a grant's link: it follows from the grant and a secret of this hospital, so that
+    /// it can be found either way and guessed by nobody.
+    fn link_id(&self, grant: B256) -> B256 {
+        let key = seal::derive::subkey(self.keys.root(), "link id");
+        let mut hash = Keccak256::new();
+        hash.update(key.as_slice());
+        hash.update(grant);
+        hash.finalize()
+    }
+
+    fn code_hash(&self, link: B256, code: &str) -> B256 {
+        let key = seal::derive::subkey(self.keys.root(), "link code");
+        let mut hash = Keccak256::new();
+        hash.update(key.as_slice());
+        hash.update(link);
+        hash.update(code.as_bytes());
+        hash.finalize()
+    }
+
+    /// Make a link to a grant. Made again for the same grant it is the same link.
+    ///
+    /// # Errors
+    /// If the grant is not this patient's, not to a person, or a limit is passed.
+    pub async fn make_link(&self, by: &Caller, new: NewLink) -> Result<LinkView> {
+        let patient = by.patient.ok_or(Error::NotFound("patient"))?;
+        let grant = self.store.load::<Grant>(&hex_id(new.grant)).await?;
+        let grant = grant.filter(|h| h.document.patient == Some(patient));
+        let grant = grant.ok_or(Error::NotFound("grant"))?.document;
+        let link = self.link_id(new.grant);
+        if let Some(known) = self.store.load::<Link>(&hex_id(link)).await? {
+            return Ok(known.document.view);
+        }
+        let document = grant.message.document()?;
+        let Recipient::Person(guest) = document.recipient else {
+            return Err(Error::invalid("grant", "a link is for one person"));
+        };
+        if grant.stage != GrantStage::Given {
+            let state = grant.stage.name().to_owned();
+            return Err(Error::State {
+                what: "grant",
+                state,
+            });
+        }
+        check_address(&new.email)?;
+        if new.views == 0 || new.views > VIEWS {
+            return Err(Error::invalid("views", format!("1 to {VIEWS}")));
+        }
+        if new.expires_at <= self.now() || new.expires_at > document.until {
+            let reason = "it is to come, and not after the grant's end";
+            return Err(Error::invalid("expires_at", reason));
+        }
+        let view = LinkView {
+            link,
+            grant: new.grant,
+            guest,
+            email: new.email,
+            views: new.views,
+            used: 0,
+            last_view: None,
+            created_at: self.now(),
+            expires_at: new.expires_at,
+            revoked: false,
+        };
+        let mut batch = Batch::new();
+        batch.create(&Link {
+            patient,
+            view: view.clone(),
+        })?;
+        self.store.write(&batch).await?;
+        Ok(view)
+    }
+
+    /// The links that a patient made.
+    ///
+    /// # Errors
+    /// If the database does not answer.
+    pub async fn links(&self, patient: B256) -> Result<Vec<LinkView>> {
+        let query = Query::of(Kind::Link).owner(hex_id(patient));
+        let held = self.store.all::<Link>(query).await?;
+        let mut links: Vec<LinkView> = held.into_iter().map(|h| h.document.view).collect();
+        links.sort_by_key(|l| core::cmp::Reverse(l.created_at));
+        Ok(links)
+    }
+
+    /// Take a link back: this node serves it no more, from now on. The guest's address is
+    /// forgotten.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if it is not this patient's.
+    pub async fn revoke_link(&self, patient: B256, link: B256) -> Result<LinkView> {
+        let held = self.store.load::<Link>(&hex_id(link)).await?;
+        let held = held.filter(|h| h.document.patient == patient);
+        let mut held = held.ok_or(Error::NotFound("link"))?;
+        if held.document.view.revoked {
+            return Ok(held.document.view);
+        }
+        held.document.view.revoked = true;
+        held.document.view.email.clear();
+        let mut batch = Batch::new();
+        batch.replace(&held)?;
+        batch.delete::<Pass>(hex_id(link));
+        self.store.write(&batch).await?;
+        Ok(held.document.view)
+    }
+
+    fn serves(&self, link: &LinkView) -> Result<(), Refusal> {
+        if link.revoked {
+            return Err(Refusal::Revoked);
+        }
+        if link.expires_at < self.now() {
+            return Err(Refusal::Expired);
+        }
+        if link.used >= link.views {
+            return Err(Refusal::ViewsUsedUp);
+        }
+        Ok(())
+    }
+
+    /// Send a code to the guest's address. Whoever asks is not told whether there is such a link:
+    /// a link that is not there, or serves no more, is no error.
+    ///
+    /// # Errors
+    /// If the database does not answer.
+    pub async fn send_code(&self, link: B256) -> Result<()> {
+        let Some(held) = self.store.load::<Link>(&hex_id(link)).await? else {
+            return Ok(());
+        };
+        let view = held.document.view;
+        if self.serves(&view).is_err() {
+            return Ok(());
+        }
+        let known = self.store.load::<Pass>(&hex_id(link)).await?;
+        let mut pass = known.as_ref().map(|h| h.document.clone());
+        let pass = pass.get_or_insert_with(|| Pass {
+            link,
+            ..Pass::default()
+        });
+        let now = self.now();
+        pass.sent.retain(|at| at + 3600 > now);
+        let lately = pass.sent.last().is_some_and(|at| at + CODE_REST > now);
+        if lately || pass.sent.len() >= CODES {
+            return Ok(());
+        }
+        let code = six_digits();
+        pass.sent.push(now);
+        pass.code = Some(Code {
+            hash: self.code_hash(link, &code),
+            expires_at: now + CODE_LIFE,
+            left: ATTEMPTS,
+        });
+        let mut batch = Batch::new();
+        match known {
+            Some(held) => batch.replace(&Held {
+                document: pass.clone(),
+                ..held
+            })?,
+            None => batch.create(pass)?,
+        }
+        let words = Words {
+            subject: "Your code for a shared document".to_owned(),
+            name: "",
+            says: format!(
+                "Enter this code on the page that you opened from the link. It serves once, for {} minutes.",
+                CODE_LIFE / 60
+            ),
+            code: Some(&code),
+            link: None,
+            because: "Somebody opened a link that was shared with you and asked for this code. If it was not you, do nothing.",
+        };
+        self.post(&mut batch, &view.email, &words, Some(CODE_LIFE))?;
+        self.store.write(&batch).await?;
+        Ok(())
+    }
+
+    /// Enter a code: the guest's session may open from now on.
+    ///
+    /// # Errors
+    /// [`Error::CodeWrong`], [`Error::CodeSpent`], a refusal, or [`Error::NotFound`] if the link is
+    /// not for this wallet.
+    pub async fn confirm_link(&self, by: &Caller, link: B256, code: &str) -> Result<GuestLink> {
+        let held = self.store.load::<Link>(&hex_id(link)).await?;
+        let held = held.filter(|h| h.document.view.guest == by.wallet);
+        let view = held.ok_or(Error::NotFound("link"))?.document.view;
+        let session = by.session.ok_or(Error::NotFound("session"))?;
+        self.serves(&view).map_err(Error::Refused)?;
+        let pass = self.store.load::<Pass>(&hex_id(link)).await?;
+        let mut pass = pass.ok_or(Error::CodeSpent)?;
+        let Some(expected) = pass.document.code.as_mut() else {
+            return Err(Error::CodeSpent);
+        };
+        if expected.expires_at < self.now() || expected.left == 0 {
+            return Err(Error::CodeSpent);
+        }
+        let right = self.code_hash(link, code.trim()) == expected.hash;
+        if right {
+            pass.document.code = None;
+            pass.document.confirm(session, 0);
+        } else {
+            expected.left -= 1;
+        }
+        let left = pass.document.code.as_ref().map_or(0, |c| c.left);
+        let mut batch = Batch::new();
+        batch.replace(&pass)?;
+        self.store.write(&batch).await?;
+        match (right, left) {
+            (true, _) => Ok(self.to_guest(&view)),
+            (false, 0) => Err(Error::CodeSpent),
+            (false, left) => Err(Error::CodeWrong { left }),
+        }
+    }
+
+    fn to_guest(&self, view: &LinkView) -> GuestLink {
+        GuestLink {
+            grant: view.grant,
+            home: self.address(),
+            hospital: self.settings.name.clone(),
+            views_left: view.views - view.used.min(view.views),
+            expires_at: view.expires_at,
+        }
+    }
+
+    /// What an open of `grant` by a link has to change; nothing if the grant has no link.
+    pub(crate) async fn view_by_link(&self, caller: &Caller, grant: B256) -> Result<Option<View>> {
+        let id = hex_id(self.link_id(grant));
+        let Some(link) = self.store.load::<Link>(&id).await? else {
+            return Ok(None);
+        };
+        self.serves(&link.document.view).map_err(Error::Refused)?;
+        let pass = self.store.load::<Pass>(&id).await?;
+        let confirmed = pass.filter(|h| h.document.of(caller.session).is_some());
+        let pass = confirmed.ok_or(Error::Refused(Refusal::NotConfirmed))?;
+        Ok(Some(View { link, pass }))
+    }
+
+    /// Whether a part of `grant` may be served to the caller: after an open in the same session.
+    pub(crate) async fn part_by_link(&self, caller: &Caller, grant: B256) -> Result<()> {
+        let id = hex_id(self.link_id(grant));
+        let Some(link) = self.store.load::<Link>(&id).await? else {
+            return Ok(());
+        };
+        let view = link.document.view;
+        if view.revoked {
+            return Err(Error::Refused(Refusal::Revoked));
+        }
+        if view.expires_at < self.now() {
+            return Err(Error::Refused(Refusal::Expired));
+        }
+        let pass = self.store.load::<Pass>(&id).await?;
+        let serves = |c: &Confirmed| c.serves_until > self.now();
+        let open = pass.is_some_and(|h| h.document.of(caller.session).is_some_and(serves));
+        if open {
+            return Ok(());
+        }
+        Err(Error::Refused(if view.used >= view.views {
+            Refusal::ViewsUsedUp
+        } else {
+            Refusal::NotConfirmed
+        }))
+    }
+
+    /// Count a view, in the batch that goes with its log entry.
+    pub(crate) fn count_view(
+        &self,
+        batch: &mut Batch,
+        caller: &Caller,
+        mut view: View,
+    ) -> Result<LinkView> {
+        let now = self.now();
+        let link = &mut view.link.document.view;
+        link.used += 1;
+        link.last_view = Some(now);
+        let counted = link.clone();
+        if let Some(session) = caller.session {
+            view.pass.document.confirm(session, now + VIEW);
+        }
+        batch.replace(&view.link)?;
+        batch.replace(&view.pass)?;
+        Ok(counted)
+    }
+}
+
+/// Six random digits, each code as likely as any other.
+fn six_digits() -> String {
+    const CODES: u32 = 1_000_000;
+    // The largest multiple of a million below 2^32: above it some codes would come up more often.
+    const FAIR: u32 = u32::MAX - u32::MAX % CODES;
+    loop {
+        let drawn = rng().next_u32();
+        if drawn < FAIR {
+            return format!("{:06}", drawn % CODES);
+        }
+    }
+}

@@ -1,0 +1,280 @@
+//! Notices: what a person should know, in the app at once and by mail if wished.
+//!
+//! A notice is written in the same batch as what it tells of. It names ids, never words of a
+//! record; the app looks up what it may show. The mail that goes with it says only that there is
+//! news.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use alloy_primitives::{Address, B256};
+use serde::{Deserialize, Serialize};
+use tokio::time::{Instant, timeout_at};
+use utoipa::ToSchema;
+
+use crate::error::{Error, Result};
+use crate::hospital::Hospital;
+use crate::mail::Words;
+use crate::store::{Batch, Document, Documents, Held, Kind, Query};
+
+/// How long a notice is kept, seconds.
+const LIFE: u64 = 90 * 86_400;
+/// Most notices in one answer.
+const PAGE: u32 = 200;
+/// Seconds between two mails to one person.
+const MAIL_REST: u64 = 900;
+/// The longest wait for a notice.
+pub const LONGEST_WAIT: u64 = 25;
+/// Another process of this hospital may write a notice: look again after this long.
+const LOOK_AGAIN: Duration = Duration::from_secs(5);
+
+/// Something that a person should know.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct NoticeView {
+    /// Its id; later ones sort after earlier ones.
+    pub id: String,
+    /// When, unix seconds.
+    pub at: u64,
+    /// What happened, for example `record_pending`.
+    pub kind: String,
+    /// Ids and codes that belong to it.
+    pub params: BTreeMap<String, String>,
+    /// The page of the app where to look.
+    pub link: String,
+    /// Whether the person has seen it.
+    pub seen: bool,
+}
+
+/// A notice as the store keeps it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Notice {
+    owner: Address,
+    id: String,
+    at: u64,
+    kind: String,
+    params: BTreeMap<String, String>,
+    link: String,
+}
+
+impl Document for Notice {
+    const KIND: Kind = Kind::Notice;
+    fn id(&self) -> String {
+        key_of(self.owner, &self.id)
+    }
+    fn owner(&self) -> String {
+        hex::encode(self.owner)
+    }
+    fn due_at(&self) -> u64 {
+        self.at + LIFE
+    }
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Seen {
+    owner: Address,
+    up_to: String,
+}
+
+impl Document for Seen {
+    const KIND: Kind = Kind::Seen;
+    fn id(&self) -> String {
+        hex::encode(self.owner)
+    }
+}
+
+/// When a mail told a person of news last.
+#[derive(Debug, Serialize, Deserialize)]
+struct Mailed {
+    owner: Address,
+    at: u64,
+}
+
+impl Document for Mailed {
+    const KIND: Kind = Kind::Seen;
+    fn id(&self) -> String {
+        format!("{}/mail", hex::encode(self.owner))
+    }
+}
+
+fn key_of(owner: Address, id: &str) -> String {
+    format!("{}/{id}", hex::encode(owner))
+}
+
+/// What there is to know, and where the app shows it.
+pub(crate) struct News<'a> {
+    /// What happened.
+    pub(crate) kind: &'a str,
+    /// Ids and codes.
+    pub(crate) params: Vec<(&'a str, String)>,
+    /// The page of the app.
+    pub(crate) link: String,
+}
+
+impl<'a> News<'a> {
+    pub(crate) fn new(kind: &'a str, link: impl Into<String>) -> Self {
+        Self {
+            kind,
+            params: Vec::new(),
+            link: link.into(),
+        }
+    }
+
+    pub(crate) fn with(mut self, name: &'a str, value: impl ToString) -> Self {
+        self.params.push((name, value.to_string()));
+        self
+    }
+}
+
+/// A number that grows with every call in this process, and with the clock between processes.
+fn ordinal() -> u64 {
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    let now = since.map_or(0, |d| u64::try_from(d.as_nanos()).unwrap_or(u64::MAX));
+    let next = |last: u64| Some(last.saturating_add(1).max(now));
+    // The closure always gives a value, so the update cannot fail; both arms hold the old one.
+    let last = match LAST.fetch_update(Ordering::SeqCst, Ordering::SeqCst, next) {
+        Ok(last) | Err(last) => last,
+    };
+    last.saturating_add(1).max(now)
+}
+
+impl Hospital {
+    /// Write a notice down in a batch, and a mail if the person wishes one.
+    pub(crate) async fn tell_person(
+        &self,
+        batch: &mut Batch,
+        owner: Address,
+        news: News<'_>,
+    ) -> Result<()> {
+        let now = self.now();
+        let owned = |(name, value): (&str, String)| (name.to_owned(), value);
+        batch.create(&Notice {
+            owner,
+            id: format!("{:020}", ordinal()),
+            at: now,
+            kind: news.kind.to_owned(),
+            params: news.params.into_iter().map(owned).collect(),
+            link: news.link,
+        })?;
+        let profile = self.profile(owner).await?;
+        if !profile.mail {
+            return Ok(());
+        }
+        let mailed = Mailed { owner, at: now };
+        let before = self.store.load::<Mailed>(&mailed.id()).await?;
+        if before.is_some_and(|held| now < held.document.at + MAIL_REST) {
+            return Ok(());
+        }
+        batch.put(&mailed)?;
+        let words = Words {
+            subject: format!("News for you at {}", self.settings.name),
+            name: &profile.name,
+            says: format!("There is something new for you at {}.", self.settings.name),
+            code: None,
+            link: Some(&self.settings.url),
+            because: "You asked to be told by mail; you can turn this off in your profile.",
+        };
+        self.post(batch, &profile.email, &words, None)
+    }
+
+    /// The same for the patient with this commitment, if there is one here.
+    pub(crate) async fn tell_patient(
+        &self,
+        batch: &mut Batch,
+        patient: Option<B256>,
+        news: News<'_>,
+    ) -> Result<()> {
+        let Some(patient) = patient else {
+            return Ok(());
+        };
+        match self.patient(patient).await {
+            Ok(patient) => self.tell_person(batch, patient.wallet(), news).await,
+            Err(Error::NotFound(_)) => Ok(()),
+            Err(other) => Err(other),
+        }
+    }
+
+    /// The notices of a person after `since`, oldest first; waits up to `wait` seconds for one.
+    ///
+    /// # Errors
+    /// If the database does not answer.
+    pub async fn notices(&self, owner: Address, since: &str, wait: u64) -> Result<Vec<NoticeView>> {
+        if since.len() > 20 || !since.bytes().all(|b| b.is_ascii_digit()) {
+            return Err(Error::invalid("since", "it is the id of a notice"));
+        }
+        let end = Instant::now() + Duration::from_secs(wait.min(LONGEST_WAIT));
+        loop {
+            let news = self.store.news();
+            let found = self.notices_now(owner, since).await?;
+            if !found.is_empty() || Instant::now() >= end {
+                return Ok(found);
+            }
+            let look = end.min(Instant::now() + LOOK_AGAIN);
+            // Either there is news, or it is time to look again.
+            let _ = timeout_at(look, news).await;
+        }
+    }
+
+    async fn notices_now(&self, owner: Address, since: &str) -> Result<Vec<NoticeView>> {
+        let query = Query::of(Kind::Notice)
+            .owner(hex::encode(owner))
+            .after(key_of(owner, since))
+            .limit(PAGE);
+        let seen = self.store.load::<Seen>(&hex::encode(owner)).await?;
+        let up_to = seen.map(|h| h.document.up_to).unwrap_or_default();
+        let held = self.store.all::<Notice>(query).await?;
+        let view = |held: Held<Notice>| {
+            let Notice {
+                id,
+                at,
+                kind,
+                params,
+                link,
+                ..
+            } = held.document;
+            NoticeView {
+                seen: id <= up_to,
+                id,
+                at,
+                kind,
+                params,
+                link,
+            }
+        };
+        Ok(held.into_iter().map(view).collect())
+    }
+
+    /// Remember how far a person has read.
+    ///
+    /// # Errors
+    /// If the database does not answer.
+    pub async fn notices_seen(&self, owner: Address, up_to: &str) -> Result<()> {
+        if up_to.len() > 20 || !up_to.bytes().all(|b| b.is_ascii_digit()) {
+            return Err(Error::invalid("up_to", "it is the id of a notice"));
+        }
+        let mut batch = Batch::new();
+        batch.put(&Seen {
+            owner,
+            up_to: up_to.to_owned(),
+        })?;
+        self.store.write(&batch).await?;
+        Ok(())
+    }
+
+    /// Delete notices that are too old.
+    ///
+    /// # Errors
+    /// If the database does not answer.
+    pub async fn expire_notices(&self) -> Result<()> {
+        let due = Query::of(Kind::Notice).due_by(self.now());
+        let mut batch = Batch::new();
+        for held in self.store.all::<Notice>(due).await? {
+            batch.delete::<Notice>(held.document.id());
+        }
+        if !batch.0.is_empty() {
+            self.store.write(&batch).await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,199 @@
+//! Profiles and the staff directory: who works here, and how people want to be told of news.
+//!
+//! What the chain says of a person (institution, role, whether active) is asked of the chain each
+//! time. What a profile adds stays with the hospital: a name and a department, shown for staff
+//! only, and an address for mail, shown to nobody else.
+
+use alloy_primitives::Address;
+use record::Role;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::admit::Person;
+use crate::error::{Error, Result};
+use crate::hospital::Hospital;
+use crate::mail::check_address;
+use crate::store::{Batch, Document, Documents, Held, Kind, Query};
+
+/// The longest name or department, bytes.
+const TEXT: usize = 200;
+/// Most people whom one answer lists.
+const PEOPLE: usize = 1000;
+
+/// What a person sets for themselves.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct ProfileView {
+    /// The name under which colleagues and patients see them.
+    pub name: String,
+    /// The department.
+    pub department: String,
+    /// Where to send mail.
+    pub email: String,
+    /// Whether to be told of news by mail.
+    pub mail: bool,
+}
+
+/// A profile as the store keeps it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Profile {
+    /// The wallet.
+    pub wallet: Address,
+    /// What is set.
+    pub set: ProfileView,
+}
+
+impl Document for Profile {
+    const KIND: Kind = Kind::Profile;
+    fn id(&self) -> String {
+        hex::encode(self.wallet)
+    }
+}
+
+/// A person of an institution's staff.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct StaffView {
+    /// The wallet.
+    #[schema(value_type = String)]
+    pub wallet: Address,
+    /// The institution.
+    #[schema(value_type = String)]
+    pub institution: Address,
+    /// The role there.
+    #[schema(value_type = String)]
+    pub role: Role,
+    /// The name.
+    pub name: String,
+    /// The department.
+    pub department: String,
+    /// The key statement: to which key to seal.
+    pub person: Person,
+}
+
+impl Hospital {
+    /// What a person has set.
+    ///
+    /// # Errors
+    /// If the database does not answer.
+    pub async fn profile(&self, wallet: Address) -> Result<ProfileView> {
+        let held = self.store.load::<Profile>(&hex::encode(wallet)).await?;
+        Ok(held.map(|h| h.document.set).unwrap_or_default())
+    }
+
+    /// Set a profile.
+    ///
+    /// # Errors
+    /// If a field is not allowed.
+    pub async fn set_profile(&self, wallet: Address, set: ProfileView) -> Result<ProfileView> {
+        for (field, text) in [("name", &set.name), ("department", &set.department)] {
+            if text.len() > TEXT || text.chars().any(char::is_control) {
+                return Err(Error::invalid(
+                    field,
+                    format!("at most {TEXT} bytes in one line"),
+                ));
+            }
+        }
+        if !set.email.is_empty() {
+            check_address(&set.email)?;
+        } else if set.mail {
+            return Err(Error::invalid("email", "mail needs an address"));
+        }
+        let known = self.store.load::<Profile>(&hex::encode(wallet)).await?;
+        let document = Profile {
+            wallet,
+            set: set.clone(),
+        };
+        let mut batch = Batch::new();
+        match known {
+            Some(held) => batch.replace(&Held { document, ..held })?,
+            None => batch.create(&document)?,
+        }
+        self.store.write(&batch).await?;
+        Ok(set)
+    }
+
+    /// The active staff of an institution whose keys are known, with one role or any.
+    ///
+    /// # Errors
+    /// If the database or the chain does not answer, or the other institution's node.
+    pub async fn staff_of(
+        &self,
+        institution: Address,
+        role: Option<Role>,
+    ) -> Result<Vec<StaffView>> {
+        let mut staff = if institution == self.address() {
+            self.staff_here().await?
+        } else {
+            self.staff_elsewhere(institution).await?
+        };
+        staff.retain(|s| role.is_none_or(|role| s.role == role));
+        staff.sort_by(|a, b| a.name.cmp(&b.name).then(a.wallet.cmp(&b.wallet)));
+        Ok(staff)
+    }
+
+    /// The active staff of this institution.
+    ///
+    /// # Errors
+    /// If the database or the chain does not answer.
+    pub async fn staff_here(&self) -> Result<Vec<StaffView>> {
+        let mut staff = Vec::new();
+        let mut query = Query::of(Kind::Person);
+        loop {
+            let people = self.store.all::<Person>(query.clone()).await?;
+            let Some(last) = people.last() else {
+                return Ok(staff);
+            };
+            query = query.after(last.document.id());
+            for held in people {
+                if staff.len() < PEOPLE
+                    && let Some(view) = self.as_staff(held.document).await?
+                {
+                    staff.push(view);
+                }
+            }
+        }
+    }
+
+    async fn as_staff(&self, person: Person) -> Result<Option<StaffView>> {
+        let Some(at) = self.staff(person.wallet).await? else {
+            return Ok(None);
+        };
+        if at.institution != self.address() {
+            return Ok(None);
+        }
+        let set = self.profile(person.wallet).await?;
+        Ok(Some(StaffView {
+            wallet: person.wallet,
+            institution: at.institution,
+            role: at.role,
+            name: if set.name.is_empty() {
+                person.name.clone()
+            } else {
+                set.name
+            },
+            department: set.department,
+            person,
+        }))
+    }
+
+    /// What another institution's node says of its staff, as far as the chain and the key
+    /// statements bear it out.
+    async fn staff_elsewhere(&self, institution: Address) -> Result<Vec<StaffView>> {
+        if !self.peers.knows(institution) {
+            return Err(Error::NotFound("institution"));
+        }
+        let said = self.peers.staff(institution).await?;
+        let mut staff = Vec::new();
+        for view in said.into_iter().take(PEOPLE) {
+            let at = self.staff(view.wallet).await?;
+            let true_on_chain =
+                at.is_some_and(|at| at.institution == institution && at.role == view.role);
+            let own_key = view.person.wallet == view.wallet
+                && view.person.sealing_public(self.deployment()).is_ok();
+            if true_on_chain && own_key && view.institution == institution {
+                staff.push(view);
+            }
+        }
+        Ok(staff)
+    }
+}
