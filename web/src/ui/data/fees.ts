@@ -21,12 +21,16 @@ export interface Ahead {
 }
 
 export interface Forecast {
-  made_at: number;
-  as_of: string;
-  now_wei: number;
+  state: "current" | "stale" | "learning" | "flat" | "off";
+  /** The state in words. */
+  reason: string;
+  /** Null, like the model and the day, while there is no forecast. */
+  made_at: number | null;
+  as_of: string | null;
+  now_wei: number | null;
   days: readonly Ahead[];
   flat: boolean;
-  model: string;
+  model: string | null;
   notes: readonly string[];
 }
 

@@ -6,12 +6,14 @@ export interface Reading {
   engine: string;
   probabilities: readonly { label: string; p: number }[];
   threshold?: number | null;
-  verdict: string;
+  /** Null when the model abstains; then it says why. */
+  verdict: string | null;
+  abstained?: string | null;
   certainty?: string | null;
   warnings: readonly string[];
   heatmap_png?: string | null;
-  width: number;
-  height: number;
+  width: number | null;
+  height: number | null;
   milliseconds: number;
 }
 

@@ -304,7 +304,7 @@ export function ReadingWords({ reading }: { reading: Reading }) {
   const sorted = [...reading.probabilities].sort((a, b) => b.p - a.p);
   return (
     <div className="stack tight" aria-live="polite">
-      <p className="strong">{reading.verdict}</p>
+      <p className="strong">{reading.verdict ?? reading.abstained ?? t("No reading")}</p>
       {reading.certainty ? <p>{reading.certainty}</p> : null}
       {reading.warnings.map((warning) => (
         <Notice key={warning} tone="warn" title={warning} />

@@ -70,7 +70,7 @@ export function useOutlook(act: GasAct): Outlook {
   const forecast = useForecast();
   const data = forecast.data;
   const least = data && !data.flat ? cheapest(data.days) : null;
-  const saves = data && least ? 1 - least.price_wei / data.now_wei : 0;
+  const saves = data?.now_wei && least ? 1 - least.price_wei / data.now_wei : 0;
   const worth = least !== null && saves >= WORTH;
   return {
     act,
@@ -97,14 +97,16 @@ export function When({ outlook }: { outlook: Outlook }) {
           <p className="small">{t("Nothing in the next seven days is forecast to be clearly cheaper.")}</p>
         </Notice>
       ) : null}
-      <Fold label={t("Forecast of the next seven days")}>
+      {data.days.length === 0 || data.made_at === null ? null : (
+        <Fold label={t("Forecast of the next seven days")}>
         <Suspense fallback={<Skeleton lines={2} />}>
           <FeeChart forecast={data} price={(wei) => (costs.data ? priceWords(costs.data, (costs.data.gas[outlook.act] ?? 0) * wei) : `${(wei / 1e9).toPrecision(3)} gwei`)} />
         </Suspense>
         <p className="small muted">
-          {t("Made {{when}} by the model {{model}}; four of five days should fall into the band.", { when: relativeTime(data.made_at), model: data.model })} {data.notes.join(" ")}
+          {t("Made {{when}} by the model {{model}}; four of five days should fall into the band.", { when: relativeTime(data.made_at), model: data.model ?? "" })} {data.notes.join(" ")}
         </p>
-      </Fold>
+        </Fold>
+      )}
     </div>
   );
 }

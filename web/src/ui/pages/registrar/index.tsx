@@ -29,7 +29,7 @@ interface Application {
   at?: number;
   applied_at?: number;
   created_at?: number;
-  documents?: readonly { name?: string; media_type?: string; type?: string; content?: string; data?: string; base64?: string }[];
+  documents?: readonly { name: string; media_type: string; size: number; sha256: Hex }[];
 }
 
 const PATH = "/api/v1/applications";
@@ -77,29 +77,21 @@ export default function HospitalsPage() {
   );
 }
 
-function decode(base64: string, type: string): Blob {
-  return new Blob([Uint8Array.from(atob(base64), (sign) => sign.codePointAt(0) ?? 0)], { type });
-}
-
 function Documents({ one }: { one: Application }) {
   const t = useT();
+  const session = useSession();
+  const save = async (number: number, name: string) => saveBlob(await session.bytes("GET", `${PATH}/${one.id}/documents/${String(number)}`), name);
   return (
     <ul className="list">
-      {(one.documents ?? []).map((document, i) => {
-        const content = document.content ?? document.data ?? document.base64;
-        const type = document.media_type ?? document.type ?? "application/octet-stream";
-        return (
-          <li key={i} className="row">
-            <FileText size={18} aria-hidden />
-            <Said>{document.name ?? t("document {{n}}", { n: i + 1 })}</Said>
-            {content ? (
-              <Button small kind="quiet" onClick={() => saveBlob(decode(content, type), `credential-${String(i + 1)}.${type.split("/")[1]?.replaceAll(/[^a-z]/g, "") ?? "bin"}`)}>
-                {t("Download")}
-              </Button>
-            ) : null}
-          </li>
-        );
-      })}
+      {(one.documents ?? []).map((document, i) => (
+        <li key={i} className="row">
+          <FileText size={18} aria-hidden />
+          <Said>{document.name}</Said>
+          <Button small kind="quiet" onClick={() => void save(i, document.name)}>
+            {t("Download")}
+          </Button>
+        </li>
+      ))}
     </ul>
   );
 }

@@ -166,7 +166,7 @@ function Apply() {
   const take = (chosen: File[]) => {
     const bad = chosen.find((file) => file.size > MOST || !TYPES.has(file.type));
     setWrong(bad ? t("“{{name}}” is no PDF, PNG or JPEG of at most {{most}}.", { name: bad.name, most: bytes(MOST) }) : null);
-    setFiles([...files, ...chosen.filter((file) => file !== bad)].slice(0, 10));
+    setFiles([...files, ...chosen.filter((file) => file !== bad)].slice(0, 4));
   };
   const apply = async () => {
     const documents = await Promise.all(files.map(async (file) => ({ name: file.name, media_type: file.type, content: await base64(file) })));
