@@ -9,6 +9,8 @@ echo "== sealing beside libsodium and age"
 (cd bench/seal-bench && cargo run --release --quiet)
 echo "== inclusion proofs in logs of 10^3 to 10^6 entries"
 cargo run --release --quiet -p ledger --example bench_inclusion
+echo "== reading beside PyTorch and ONNX Runtime"
+bench/reader/run.sh
 echo "== storage beside Kubo"
 if [ -x build/bin/ipfs ]; then
     bench/vault-kubo.sh 100 5

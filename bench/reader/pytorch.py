@@ -101,9 +101,9 @@ def main():
             {
                 "who": args.who,
                 "network": args.network,
+                "what": "training step" if args.train else "file to verdict" if args.image else "network",
                 "size": args.size,
                 "batch": args.batch,
-                "train": args.train,
                 "ms": seconds * 1e3,
                 "images_per_second": args.batch / seconds,
                 "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,

@@ -1,15 +1,20 @@
-//! Times the engines: `speed ARCH [--size N] [--batch N] [--train] [--engine native|burn|onnxruntime]`.
+//! Times the engines: `speed ARCH [--size N] [--batch N] [--engine native|burn|onnxruntime]`, and
+//! beside that `--train` (a step), or `--image FILE` (from the file to the verdict) with or without
+//! `--heatmap`.
 //!
 //! Prints one JSON line, as `bench/reader/pytorch.py` does, so that both can stand in one table.
 
 use std::error::Error;
 use std::io::Write;
+use std::path::Path;
 use std::time::Instant;
 
 use reader::model::burn_net::{BurnNet, device};
 use reader::model::engine::{self, EngineChoice};
 use reader::model::native::Native;
-use reader::model::{Arch, arch};
+use reader::model::weights::Precision;
+use reader::model::{Arch, LoadedModel, ModelJson, arch, store};
+use reader::predict;
 use reader::rng::Rng;
 use reader::train::learner::Losses;
 use reader::train::loss::ClassLoss;
@@ -42,6 +47,55 @@ fn fastest(
     Ok(best)
 }
 
+/// Times a prediction as `stele reader predict` makes it, with a folder of fresh weights.
+fn predict(
+    arch_: Arch,
+    size: usize,
+    choice: EngineChoice,
+    file: &Path,
+    (rounds, heatmap): (usize, bool),
+) -> Result<f64, Box<dyn Error>> {
+    let folder = std::env::temp_dir().join(format!("stele-speed-{}", std::process::id()));
+    // In a process of its own, since making the weights takes memory that a prediction does not.
+    if std::env::args().any(|a| a == "--make") {
+        let graph = arch_.graph(2);
+        let (folded, weights) = graph.fold(&arch::initialise(&graph, 1))?;
+        let (_, weights) = folded.greyscale(&weights)?;
+        let mut card: ModelJson = serde_json::from_value(serde_json::json!({
+            "format": 1, "name": "speed", "version": "0", "task": "speed", "arch": arch_, "evidence": false,
+            "size": size, "norm": { "mean": 0.5, "std": 0.5 }, "classes": ["without", "with"], "positive": 1,
+            "temperature": 1.0, "bias": [0.0, 0.0], "threshold": 0.5, "doubt": 0.0, "flip_tta": false,
+            "ood": null, "weights": { "file": "", "sha256": "" },
+        }))?;
+        store::save(file, &mut card, &weights, Precision::F32)?;
+        return Ok(f64::INFINITY);
+    }
+    let made = std::process::Command::new(std::env::current_exe()?)
+        .args([
+            arch_.name(),
+            "--size",
+            &size.to_string(),
+            "--make",
+            "--image",
+        ])
+        .arg(&folder)
+        .stdout(std::process::Stdio::null())
+        .status()?;
+    if !made.success() {
+        return Err("the weights could not be made".into());
+    }
+    let model = LoadedModel::open(&folder, choice)?;
+    let options = predict::Options {
+        heatmap,
+        ..predict::Options::default()
+    };
+    let seconds = fastest(rounds + 1, || {
+        predict::predict_file(&model, file, &options).map(drop)
+    });
+    std::fs::remove_dir_all(&folder)?;
+    Ok(seconds?)
+}
+
 fn main() -> Result<(), Box<dyn Error>> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let value = |name: &str| {
@@ -57,9 +111,45 @@ fn main() -> Result<(), Box<dyn Error>> {
     let training = args.iter().any(|a| a == "--train");
     let mut rng = Rng::new(1);
     let pixels: Vec<f32> = (0..n * size * size).map(|_| rng.normal()).collect();
+    let image = value("--image").map(Path::new);
+    let heatmap = args.iter().any(|a| a == "--heatmap");
+    let seconds = if let Some(file) = image {
+        predict(arch_, size, choice, file, (rounds, heatmap))?
+    } else {
+        engines(arch_, size, choice, &pixels, (rounds, training))?
+    };
+    let what = match (image, training) {
+        (Some(_), _) if heatmap => "file to verdict and heatmap",
+        (Some(_), _) => "file to verdict",
+        (None, true) => "training step",
+        (None, false) => "network",
+    };
+    let line = serde_json::json!({
+        "who": format!("stele {choice:?}").to_lowercase(),
+        "network": arch_.name(),
+        "what": what,
+        "size": size,
+        "batch": n,
+        "ms": seconds * 1e3,
+        "images_per_second": n as f64 / seconds,
+        "peak_mb": peak_megabytes(),
+    });
+    writeln!(std::io::stdout(), "{line}")?;
+    Ok(())
+}
+
+/// Times a network alone: forward, or a training step.
+fn engines(
+    arch_: Arch,
+    size: usize,
+    choice: EngineChoice,
+    pixels: &[f32],
+    (rounds, training): (usize, bool),
+) -> Result<f64, Box<dyn Error>> {
+    let n = pixels.len() / (size * size);
     let graph = arch_.graph(2);
     let weights = arch::initialise(&graph, 1);
-    let seconds = if training {
+    if training {
         let targets = (0..n)
             .map(|i| Target {
                 label: i % 2,
@@ -68,7 +158,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             .collect();
         let batch = Batch {
             size,
-            pixels,
+            pixels: pixels.to_vec(),
             targets,
         };
         let losses = Losses {
@@ -81,11 +171,11 @@ fn main() -> Result<(), Box<dyn Error>> {
             let mut parameters = network.layout(&weights)?;
             let mut learner = BurnLearner::new(network, true);
             let mut gradients = vec![0.0; parameters.len()];
-            fastest(rounds, || {
+            Ok(fastest(rounds, || {
                 learner
                     .gradients(&mut parameters, &batch, &losses, 0, 1, &mut gradients)
                     .map(drop)
-            })?
+            })?)
         } else {
             let (folded, weights) = graph.fold(&weights)?;
             let (folded, weights) = folded.greyscale(&weights)?;
@@ -93,29 +183,19 @@ fn main() -> Result<(), Box<dyn Error>> {
             let mut parameters = network.parameters.clone();
             let mut learner = NativeLearner::new(network, 2, 2);
             let mut gradients = vec![0.0; parameters.len()];
-            fastest(rounds, || {
+            Ok(fastest(rounds, || {
                 learner
                     .gradients(&mut parameters, &batch, &losses, 0, 1, &mut gradients)
                     .map(drop)
-            })?
+            })?)
         }
     } else {
         let (folded, weights) = graph.fold(&weights)?;
         let (folded, weights) = folded.greyscale(&weights)?;
         let engine = engine::make(choice, &folded, &weights, size)?;
         drop(weights);
-        fastest(rounds + 1, || engine.run(&pixels, n, size).map(drop))?
-    };
-    let line = serde_json::json!({
-        "who": format!("stele {choice:?}").to_lowercase(),
-        "network": arch_.name(),
-        "size": size,
-        "batch": n,
-        "train": training,
-        "ms": seconds * 1e3,
-        "images_per_second": n as f64 / seconds,
-        "peak_mb": peak_megabytes(),
-    });
-    writeln!(std::io::stdout(), "{line}")?;
-    Ok(())
+        Ok(fastest(rounds + 1, || {
+            engine.run(pixels, n, size).map(drop)
+        })?)
+    }
 }

@@ -37,6 +37,8 @@ pub enum Plot {
         series: Vec<(String, Vec<(f64, f64)>)>,
         /// Whether the diagonal is drawn for comparison.
         diagonal: bool,
+        /// The corner that the lines leave free for their names.
+        legend: SeriesLabelPosition,
     },
     /// A reliability diagram.
     Reliability {
@@ -76,6 +78,7 @@ impl Plot {
             y: (0.0, 1.0),
             series: curves.iter().map(|(n, p)| (n.clone(), line(p))).collect(),
             diagonal: true,
+            legend: SeriesLabelPosition::LowerRight,
         }
     }
 
@@ -95,6 +98,7 @@ impl Plot {
             y: (0.0, 1.0),
             series: curves.iter().map(|(n, p)| (n.clone(), line(p))).collect(),
             diagonal: false,
+            legend: SeriesLabelPosition::LowerLeft,
         }
     }
 
@@ -141,7 +145,8 @@ impl Plot {
                 y,
                 series,
                 diagonal,
-            } => lines(area, title, axes, (*x, *y), series, *diagonal),
+                legend,
+            } => lines(area, title, axes, (*x, *y), series, (*diagonal, legend)),
             Self::Reliability { title, bins } => reliability(area, title, bins),
             Self::Matrix {
                 title,
@@ -169,7 +174,7 @@ fn lines<DB: DrawingBackend>(
     axes: &(String, String),
     (x, y): ((f64, f64), (f64, f64)),
     series: &[(String, Vec<(f64, f64)>)],
-    diagonal: bool,
+    (diagonal, legend): (bool, &SeriesLabelPosition),
 ) -> Drawn<DB> {
     let mut chart = ChartBuilder::on(area)
         .caption(title, (FAMILY, 22))
@@ -201,14 +206,9 @@ fn lines<DB: DrawingBackend>(
             .legend(move |(x, y)| PathElement::new([(x, y), (x + 22, y)], style));
     }
     if series.len() > 1 || series.first().is_some_and(|s| !s.0.is_empty()) {
-        let corner = if diagonal {
-            SeriesLabelPosition::LowerRight
-        } else {
-            SeriesLabelPosition::MiddleRight
-        };
         chart
             .configure_series_labels()
-            .position(corner)
+            .position(legend.clone())
             .label_font((FAMILY, 15))
             .background_style(WHITE.mix(0.85))
             .border_style(RGBColor(200, 200, 200))
@@ -230,8 +230,8 @@ fn reliability<DB: DrawingBackend>(
         .build_cartesian_2d(0.0..1.0, 0.0..1.0)?;
     chart
         .configure_mesh()
-        .x_desc("probability given to the verdict")
-        .y_desc("share that was right")
+        .x_desc("probability of the likeliest class")
+        .y_desc("share that it came true")
         .label_style((FAMILY, 15))
         .axis_desc_style((FAMILY, 17))
         .light_line_style(WHITE)
@@ -267,7 +267,7 @@ fn matrix<DB: DrawingBackend>(
 ) -> Drawn<DB> {
     let n = classes.len().max(1) as i32;
     let (w, h) = (SIZE.0 as i32, SIZE.1 as i32);
-    let (left, top) = (190, 90);
+    let (left, top) = (190, 100);
     let cell = ((w - left - 30) / n).min((h - top - 60) / n);
     let dark = TextStyle::from((FAMILY, 17)).color(&BLACK);
     area.draw_text(
@@ -275,8 +275,7 @@ fn matrix<DB: DrawingBackend>(
         &TextStyle::from((FAMILY, 22)).color(&BLACK),
         (left, 20),
     )?;
-    area.draw_text("verdict", &dark, (left, 52))?;
-    area.draw_text("truth", &dark, (20, top - 24))?;
+    area.draw_text("truth in rows, verdict in columns", &dark, (left, 46))?;
     for (row, line) in counts.iter().enumerate() {
         let total: u32 = line.iter().sum();
         let y = top + row as i32 * cell;
@@ -303,7 +302,7 @@ fn matrix<DB: DrawingBackend>(
         }
     }
     for (column, name) in classes.iter().enumerate() {
-        area.draw_text(name, &dark, (left + column as i32 * cell, top - 22))?;
+        area.draw_text(name, &dark, (left + column as i32 * cell, top - 20))?;
     }
     Ok(())
 }

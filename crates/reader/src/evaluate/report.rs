@@ -8,6 +8,7 @@ use plotters::style::TextStyle;
 use rayon::prelude::*;
 use serde_json::Value;
 
+use super::metrics::Ranking;
 use super::plots::{Plot, fonts};
 use super::{Answer, Evaluation, Known, metrics};
 use crate::Error;
@@ -85,22 +86,24 @@ fn plots(card: &ModelJson, evaluation: &Evaluation) -> Vec<(&'static str, Plot)>
     let classes: Vec<usize> = card
         .positive
         .map_or_else(|| (0..card.classes.len()).collect(), |p| vec![p]);
-    let curves: Vec<_> = classes
-        .iter()
-        .map(|c| {
+    let curves = |what: &str, area: fn(&Ranking, Option<&[u32]>) -> Option<f64>| -> Vec<_> {
+        let line = |c: &usize| {
             let ranking = known.one_against_rest(*c);
-            let area = ranking
-                .auroc(None)
-                .map_or_else(String::new, |a| format!(", AUROC {a:.3}"));
+            let area =
+                area(&ranking, None).map_or_else(String::new, |a| format!(", {what} {a:.3}"));
             (format!("{}{area}", card.classes[*c]), ranking.curve())
-        })
-        .collect();
+        };
+        classes.iter().map(line).collect()
+    };
     let counts = metrics::confusion(&known.labels, &known.verdicts(card), card.classes.len());
     let bins = known.reliability();
     let ece = metrics::expected_calibration_error(&bins);
     vec![
-        ("roc", Plot::roc(&curves)),
-        ("precision-recall", Plot::precision_recall(&curves)),
+        ("roc", Plot::roc(&curves("AUROC", Ranking::auroc))),
+        (
+            "precision-recall",
+            Plot::precision_recall(&curves("AP", Ranking::average_precision)),
+        ),
         (
             "reliability",
             Plot::Reliability {
@@ -163,6 +166,11 @@ pub fn curves(folder: &Path) -> Result<Option<Vec<(String, Vec<u8>)>>, Error> {
             ),
             series,
             diagonal: false,
+            legend: if name == "accuracy" {
+                SeriesLabelPosition::LowerRight
+            } else {
+                SeriesLabelPosition::UpperRight
+            },
         };
         out.push((format!("{name}.svg"), plot.svg()?));
         out.push((format!("{name}.png"), plot.png()?));
