@@ -83,7 +83,7 @@ describe.skipIf(bin === null)("a scene", { timeout: 240_000 }, () => {
 
   async function approved(draft: Draft, label: string): Promise<RecordLine> {
     const view = await patient.patient.approve(await inboxed(draft), label);
-    const act = await patient.follow(made(view.act ?? undefined, "the act"), () => {});
+    const act = await patient.settled(made(view.act ?? undefined, "the act"));
     expect(act.name).toBe("commit");
     const line = (await patient.patient.records()).find((r) => r.controller === view.controller);
     return made(line, "the record");
@@ -159,7 +159,7 @@ describe.skipIf(bin === null)("a scene", { timeout: 240_000 }, () => {
       to: request.requester, controller: made(record, "the record").controller, parts: ["image"], purpose: "TREAT",
       until: now() + DAY, request: request.id,
     });
-    await patient.follow(made(granted.act ?? undefined, "the act"), () => {});
+    await patient.settled(made(granted.act ?? undefined, "the act"));
     const opened = await waitFor(() => openOrWait(specialist, made(granted, "the grant").grant));
     expect(opened.parts.map((p) => p.name)).toEqual(["image"]);
     expect(opened.hidden).toBe(1);
@@ -189,14 +189,14 @@ describe.skipIf(bin === null)("a scene", { timeout: 240_000 }, () => {
     const id = made(granted, "the grant").grant;
     const revoked = await patient.patient.revoke(id);
     expect(revoked.stage).toBe("revoked");
-    await patient.follow(made(revoked.revocation ?? undefined, "the act"), () => {});
+    await patient.settled(made(revoked.revocation ?? undefined, "the act"));
     await expect(waitRefused(specialist, id)).resolves.toBe("revoked");
   });
 
   it("shows the trail and proves it against the chain", async () => {
     const auditor = await signedIn(scene, "auditor", 0);
     const { act } = await auditor.audit.anchor();
-    if (act !== null) await auditor.follow(act.act, () => {});
+    if (act !== null) await auditor.settled(act.act);
     const trail = await patient.patient.trail();
     const deeds = new Set(trail.map((entry) => entry.deed));
     for (const deed of ["enrol", "upload", "approve", "grant", "open", "serve", "revoke", "request"]) {
@@ -299,7 +299,7 @@ describe.skipIf(bin === null)("a scene", { timeout: 240_000 }, () => {
     });
     expect(url).not.toContain(link.grant.slice(2));
     const grant = (await patient.patient.grants()).find((g) => g.grant === link.grant);
-    await patient.follow(made(grant?.act ?? undefined, "the act"), () => {});
+    await patient.settled(made(grant?.act ?? undefined, "the act"));
     const fragment = url.slice(url.indexOf("#"));
     const guest = openLink(fragment, urlOf(scene, 0));
     expect(() => guest.open()).toThrow("code");
@@ -334,18 +334,18 @@ describe.skipIf(bin === null)("a scene", { timeout: 240_000 }, () => {
     expect(await nurse.staff.invitation()).toBeNull();
     expect((await office.hospital.invite(nurse.address, "nurse")).role).toBe("nurse");
     const act = await nurse.staff.acceptInvitation();
-    await nurse.follow(act.act, () => {});
+    await nurse.settled(act.act);
     expect((await nurse.refresh()).staff?.role).toBe("nurse");
     const key = await nurse.staff.stateKey("Nurse Ivo");
-    await nurse.follow(made(key ?? undefined, "the key's act").act, () => {});
+    await nurse.settled(made(key ?? undefined, "the key's act").act);
     const suspended = await office.hospital.setStaff(nurse.address, "nurse", false);
-    await office.follow(suspended.act, () => {});
+    await office.settled(suspended.act);
     expect((await office.directory(nurse.address)).staff?.active).toBe(false);
     const registrar = await signedIn(scene, "registrar", 0);
     const clinic = made(scene.nodes[2], "the clinic").institution;
     for (const active of [false, true]) {
       const set = await registrar.registrar.setInstitution(clinic, active);
-      await registrar.follow(set.act, () => {});
+      await registrar.settled(set.act);
       expect((await registrar.directory(clinic)).activeInstitution).toBe(active);
     }
   });
@@ -395,7 +395,7 @@ describe.skipIf(bin === null)("a scene", { timeout: 240_000 }, () => {
   it("erases", async () => {
     const line = made(record, "the record");
     const erasure = await patient.patient.erase(line);
-    await patient.follow(erasure.act, () => {});
+    await patient.settled(erasure.act);
     const after = made((await patient.patient.records()).find((r) => r.controller === line.controller), "the record");
     expect([after.erased, after.label, after.versions]).toEqual([true, "", 0]);
     await expect(patient.patient.proof(line, ["image"])).rejects.toThrow();

@@ -23,7 +23,7 @@ import type { KeyRing } from "./keys/ring";
 import type {
   AuditFlows, GuestFlows, HospitalFlows, PatientFlows, RegistrarFlows, Session, StaffFlows, Unlocked,
 } from "./surface";
-import type { Account, ActView, BeforeSign, Hex, NodeCard, Who } from "./types";
+import type { Account, ActProgress, ActView, BeforeSign, Hex, NodeCard, Who } from "./types";
 
 /** How often an act is asked for while it is followed, milliseconds. */
 const FOLLOW = 1000;
@@ -224,14 +224,27 @@ class Live implements Session {
     return actOf(await ok(this.#context.http.api.GET("/api/v1/acts/{id}", { params: { path: { id } } })));
   }
 
-  async follow(id: Hex, onChange: (act: ActView) => void, signal?: AbortSignal): Promise<ActView> {
+  follow(id: Hex, onChange: (act: ActView) => void, signal?: AbortSignal): Promise<ActView> {
+    return this.#until(["final"], id, onChange, signal);
+  }
+
+  settled(id: Hex, signal?: AbortSignal): Promise<ActView> {
+    return this.#until(["included", "final"], id, () => {}, signal);
+  }
+
+  async #until(
+    ends: readonly ActProgress[],
+    id: Hex,
+    onChange: (act: ActView) => void,
+    signal?: AbortSignal,
+  ): Promise<ActView> {
     let before = "";
     for (;;) {
       signal?.throwIfAborted();
       const act = await this.act(id);
       if (act.progress !== before) onChange(act);
       before = act.progress;
-      if (act.progress === "final") return act;
+      if (ends.includes(act.progress)) return act;
       if (act.progress === "failed") throw new NotTaken(act.name, act.error ?? "no reason given");
       await new Promise((resolve) => setTimeout(resolve, FOLLOW));
     }

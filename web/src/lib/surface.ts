@@ -185,6 +185,8 @@ export interface Session {
   act(id: Hex): Promise<ActView>;
   /** Follow an act until it is final or failed; each change is reported. */
   follow(id: Hex, onChange: (act: ActView) => void, signal?: AbortSignal): Promise<ActView>;
+  /** Wait until an act is in a block; final comes later. */
+  settled(id: Hex, signal?: AbortSignal): Promise<ActView>;
   /** Any other route of the node, as this person: JSON in and out. */
   json<T>(method: "GET" | "POST" | "PUT" | "DELETE", path: string, body?: unknown, signal?: AbortSignal): Promise<T>;
   /** Any other route that takes or gives bytes. */
