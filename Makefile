@@ -5,7 +5,8 @@ SHELL       := /bin/bash
 .ONESHELL:
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-chain setup-python setup-dicom setup-go build demo test test-contracts \
-        test-rust test-reader test-python test-interop e2e bench lint fuzz coverage clean
+        test-rust test-reader test-python test-interop e2e bench lint fuzz coverage clean \
+        web test-web e2e-web screens web-size
 
 CARGO   ?= cargo
 SECONDS ?= 30
@@ -40,6 +41,11 @@ $(VENV)/.stamp: tests/python/requirements.txt | build/.tools
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r tests/python/requirements.txt
 	touch $@
 
+web/node_modules/.stamp: web/package-lock.json | build/.tools
+	@echo "Installing the web app's packages (npm, pinned)"
+	(cd web && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error)
+	touch $@
+
 build/dicom/.stamp: scripts/fetch-dicom.py | build/.tools
 	@python3 scripts/fetch-dicom.py
 	touch $@
@@ -52,12 +58,15 @@ setup-go: ## Install Kubo, geth and the gateway conformance suite (needs Go; use
 build: ## Build the program
 	$(CARGO) build -p stele
 
-demo: setup-chain setup-dicom build ## The whole story on real components (XRAY=file, ONCE=1)
+web: web/node_modules/.stamp ## Build the web app, which the program carries inside
+	@cd web && npm run --silent build
+
+demo: setup-chain setup-dicom web build ## The whole story on real components (XRAY=file, ONCE=1)
 	@exec $(STELE) demo $(if $(XRAY),--xray "$(XRAY)") $(if $(ONCE),--once)
 
 # --- tests -------------------------------------------------------------------------------------
 
-test: test-contracts test-rust test-python test-interop ## Everything that must pass
+test: test-contracts test-rust test-python test-web e2e-web test-interop ## Everything that must pass
 
 test-contracts: setup-chain ## Solidity: unit, fuzz, invariant, gas table, artifacts
 	@contracts/scripts/test.sh
@@ -76,6 +85,32 @@ test-python: setup-python ## Independent readers of our formats, in Python
 test-interop: ## Kubo, S3 and gateway conformance (make setup-go installs the programs)
 	@if [ -x build/bin/ipfs ]; then tests/ipfs/run.sh; else
 	    echo "SKIPPED interop with Kubo, S3 and the gateway suite: build/bin/ipfs is not installed (make setup-go)"
+	fi
+
+test-web: web ## The web app: types, linter, unit tests and vectors, messages, size of the first load
+	@cd web
+	npm run --silent lint
+	npm run --silent test
+	node scripts/messages.mjs --check es
+	node scripts/size.mjs
+
+web-size: web ## Compressed size of the first load of each role; fails over the budget
+	@node web/scripts/size.mjs
+
+e2e-web: setup-chain setup-dicom web ## The web app in a real browser against real nodes (STELE_BIN=program)
+	@if ! scripts/has-chromium.sh; then
+	    echo "SKIPPED the browser tests: install the package chromium"
+	else
+	    if [ -z "$${STELE_BIN:-}" ]; then $(CARGO) build -p stele; fi
+	    cd web && npx playwright test
+	fi
+
+screens: setup-chain setup-dicom web ## Pictures of every page, made by the browser tests, in docs/screens
+	@if ! scripts/has-chromium.sh; then
+	    echo "SKIPPED the pictures: install the package chromium"
+	else
+	    if [ -z "$${STELE_BIN:-}" ]; then $(CARGO) build -p stele; fi
+	    mkdir -p docs/screens && cd web && SCREENS=$(CURDIR)/docs/screens npx playwright test
 	fi
 
 e2e: setup-chain setup-dicom ## The tests with real processes alone
@@ -101,4 +136,5 @@ coverage: setup-chain ## Coverage of the contracts and of Rust
 
 clean: ## Remove what was built (not the demo's data)
 	$(CARGO) clean
+	rm -rf web/dist web/node_modules
 	rm -rf build contracts/node_modules contracts/out contracts/cache

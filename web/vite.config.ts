@@ -12,6 +12,8 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     sourcemap: false,
+    // scripts/size.mjs reads which file loads which.
+    manifest: true,
   },
   worker: { format: "es" },
   server: {

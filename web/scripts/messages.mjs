@@ -28,6 +28,13 @@ export function missing(language) {
 }
 
 if (process.argv[1] === new URL(import.meta.url).pathname) {
-  const language = process.argv[2];
-  console.log((language ? missing(language) : used()).join("\n"));
+  const [first, second] = process.argv.slice(2);
+  if (first === "--check") {
+    const lacking = missing(second);
+    if (lacking.length > 0) {
+      console.error(`${second}.json lacks ${String(lacking.length)} of ${String(used().length)} messages:\n${lacking.join("\n")}`);
+      process.exit(1);
+    }
+    console.log(`${second}.json has all ${String(used().length)} messages`);
+  } else console.log((first ? missing(first) : used()).join("\n"));
 }

@@ -11,11 +11,12 @@ import { axes, Plot, token } from "./plot";
 export default function FeeChart({ forecast, price }: { forecast: Forecast; price: (wei: number) => string }) {
   const t = useT();
   const { data, options } = useMemo(() => {
-    const start = Date.parse(`${forecast.as_of}T00:00:00Z`) / 1000;
-    const times = [start, ...forecast.days.map((ahead) => Date.parse(`${ahead.date}T00:00:00Z`) / 1000)];
-    const middle = [forecast.now_wei, ...forecast.days.map((ahead) => ahead.price_wei)];
-    const low = [forecast.now_wei, ...forecast.days.map((ahead) => ahead.low_wei)];
-    const high = [forecast.now_wei, ...forecast.days.map((ahead) => ahead.high_wei)];
+    const known = forecast.as_of !== null && forecast.as_of_wei !== null ? [{ date: forecast.as_of, price_wei: forecast.as_of_wei, low_wei: forecast.as_of_wei, high_wei: forecast.as_of_wei }] : [];
+    const points = [...known, ...forecast.days];
+    const times = points.map((point) => Date.parse(`${point.date}T00:00:00Z`) / 1000);
+    const middle = points.map((point) => point.price_wei);
+    const low = points.map((point) => point.low_wei);
+    const high = points.map((point) => point.high_wei);
     const accent = token("--accent");
     const series = (label: string, width: number) => ({ label, stroke: accent, width, points: { show: width > 1 } });
     const made: Omit<Options, "width" | "height"> = {

@@ -1,13 +1,14 @@
 /** Buttons, badges, notices, times, empty and loading states. */
-import { AlertTriangle, CheckCircle2, Info, XCircle } from "lucide-react";
+import { AlertTriangle, CheckCircle2, Clock, Info, XCircle } from "lucide-react";
 import { type ButtonHTMLAttributes, type ReactNode, useEffect, useState } from "react";
 import { Link } from "wouter";
 
 import { exactTime, relativeTime, shortHex } from "../format";
 import { useT } from "../i18n";
 
-export type Tone = "plain" | "good" | "warn" | "bad" | "accent";
-const SIGNS = { plain: Info, accent: Info, good: CheckCircle2, warn: AlertTriangle, bad: XCircle };
+/** `wait`: nothing is wrong, somebody is to act. */
+export type Tone = "plain" | "good" | "wait" | "warn" | "bad" | "accent";
+const SIGNS = { plain: Info, accent: Info, good: CheckCircle2, wait: Clock, warn: AlertTriangle, bad: XCircle };
 
 type ButtonProps = ButtonHTMLAttributes<HTMLButtonElement> & {
   kind?: "primary" | "danger" | "danger solid" | "quiet" | "";
@@ -51,7 +52,7 @@ export function ButtonLink({ to, kind = "", small, children }: { to: string; kin
 export function Badge({ tone = "plain", children }: { tone?: Tone; children: ReactNode }) {
   const Sign = SIGNS[tone];
   return (
-    <span className={`badge ${tone}`}>
+    <span className={`badge ${tone === "wait" ? "warn" : tone}`}>
       {tone === "plain" || tone === "accent" ? null : <Sign size={14} aria-hidden />}
       {children}
     </span>
@@ -61,7 +62,7 @@ export function Badge({ tone = "plain", children }: { tone?: Tone; children: Rea
 export function Notice({ tone = "plain", title, children, live }: { tone?: Tone; title?: ReactNode; children?: ReactNode; live?: boolean }) {
   const Sign = SIGNS[tone];
   return (
-    <div className={`notice ${tone}`} role={live ? (tone === "bad" ? "alert" : "status") : undefined}>
+    <div className={`notice ${tone === "wait" ? "warn" : tone}`} role={live ? (tone === "bad" ? "alert" : "status") : undefined}>
       <Sign size={20} aria-hidden />
       <div className="stack tight">
         {title ? <p className="strong">{title}</p> : null}

@@ -24,13 +24,14 @@ export interface Forecast {
   state: "current" | "stale" | "learning" | "flat" | "off";
   /** The state in words. */
   reason: string;
+  now_wei: number | null;
   /** Null, like the model and the day, while there is no forecast. */
   made_at: number | null;
   as_of: string | null;
-  now_wei: number | null;
-  days: readonly Ahead[];
-  flat: boolean;
+  as_of_wei: number | null;
   model: string | null;
+  days: readonly Ahead[];
+  advice: { do: "send_now" | "wait" | "flat"; days: number | null; saves: number | null } | null;
   notes: readonly string[];
 }
 

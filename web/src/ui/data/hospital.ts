@@ -1,51 +1,75 @@
-/** What the institution's own pages read. Fields are taken as they come; a missing one is not invented. */
+/** What the institution's own pages read. */
 import { useQuery } from "@tanstack/react-query";
 
-import type { Hex } from "../../lib";
+import type { Hex, Stage } from "../../lib";
 import { useOffers } from "./features";
 import { useSession } from "./session";
 
 export interface HeldRecord {
-  record: Hex;
-  author: Hex;
-  cid?: string;
-  manifest?: string;
-  size?: number | null;
-  version?: number;
-  created_at?: number;
-  stage: string;
-  signature?: string | null;
-  signature_verified?: boolean | null;
-  author_verified?: boolean | null;
-  verified?: boolean | null;
-  on_chain?: string | boolean | null;
-  replicas?: readonly { institution: string; ok_at?: number | null; state?: string }[];
+  readonly record: Hex;
+  readonly author: Hex;
+  readonly author_name: string | null;
+  readonly cid: string;
+  readonly size: number | null;
+  readonly parts: number;
+  readonly version: number;
+  readonly created_at: number;
+  readonly stage: Stage;
+  readonly signature: "holds" | "fails" | "erased" | "unknown";
+  readonly on_chain: "not" | "current" | "corrected" | "underway" | "erased" | "unknown";
+  readonly replicas: readonly { readonly institution: Hex; readonly ok_at: number; readonly state: "held" | "partial" | "deleted" }[];
+}
+
+export interface HeldRecords {
+  readonly records: readonly HeldRecord[];
+  readonly next: string | null;
 }
 
 export interface Intrusion {
-  at: number;
-  level: "info" | "warn" | "alert";
-  kind: string;
-  who?: Hex | null;
-  subject?: string | null;
-  count?: number;
-  text: string;
+  readonly at: number;
+  readonly level: "info" | "warn" | "alert";
+  readonly kind: "refusals" | "off_hours" | "bulk" | "unknown_device" | "break_glass";
+  readonly who: Hex;
+  readonly name: string | null;
+  readonly subject: string | null;
+  readonly count: number;
+  readonly text: string;
+}
+
+export interface Health {
+  readonly blobs: number;
+  readonly blocks: number;
+  readonly bytes: number;
+  readonly copies: number;
+  readonly quorum: number;
+  readonly lacking: number;
+  readonly acts_waiting: number;
+  readonly acts_pending: number;
+  readonly acts_failed: number;
+  readonly log_size: number;
+  readonly log_anchored: number | null;
+  readonly holders: readonly { readonly institution: Hex; readonly holds: number; readonly last_at: number }[];
+  readonly events: readonly { readonly at: number; readonly mended: boolean; readonly text: string }[];
+}
+
+export interface DayFigures {
+  readonly date: string;
+  readonly uploads: number;
+  readonly opens: number;
+  readonly refusals: number;
+  readonly gas: number;
+}
+
+export interface Figures {
+  readonly days: readonly DayFigures[];
+  readonly doctors: readonly { readonly doctor: Hex; readonly name: string | null; readonly patients: number; readonly records: number }[];
+  readonly patients: number;
 }
 
 const SLOW_MS = 10_000;
 
-export function useHospital<T>(path: string, name: string) {
+export function useHospital<T>(path: string) {
   const session = useSession();
   const offered = useOffers(path.split("?")[0] ?? path);
-  return useQuery({ queryKey: ["hospital", name, path], queryFn: () => session.json<T>("GET", path), enabled: offered === true, refetchInterval: SLOW_MS, retry: false });
-}
-
-export function rows<T>(body: unknown, ...names: readonly string[]): readonly T[] {
-  if (Array.isArray(body)) return body as T[];
-  if (typeof body !== "object" || body === null) return [];
-  for (const name of names) {
-    const inside = (body as Record<string, unknown>)[name];
-    if (Array.isArray(inside)) return inside as T[];
-  }
-  return [];
+  return useQuery({ queryKey: ["hospital", path], queryFn: () => session.json<T>("GET", path), enabled: offered === true, refetchInterval: SLOW_MS, retry: false });
 }

@@ -4,14 +4,17 @@ import { useSession } from "./session";
 export interface Reading {
   task: string;
   engine: string;
+  model: string;
+  model_sha256: string;
   probabilities: readonly { label: string; p: number }[];
-  threshold?: number | null;
+  threshold: number | null;
   /** Null when the model abstains; then it says why. */
   verdict: string | null;
-  abstained?: string | null;
-  certainty?: string | null;
+  abstained: string | null;
+  certainty: string;
   warnings: readonly string[];
-  heatmap_png?: string | null;
+  /** The overlay, base64. */
+  heatmap_png: string | null;
   width: number | null;
   height: number | null;
   milliseconds: number;
@@ -20,10 +23,6 @@ export interface Reading {
 export function heatmapBytes(reading: Reading | null | undefined): Uint8Array | undefined {
   const text = reading?.heatmap_png;
   if (!text) return undefined;
-  if (text.startsWith("0x")) {
-    const pairs = text.slice(2).match(/../g) ?? [];
-    return Uint8Array.from(pairs, (pair) => Number.parseInt(pair, 16));
-  }
   return Uint8Array.from(atob(text), (sign) => sign.codePointAt(0) ?? 0);
 }
 

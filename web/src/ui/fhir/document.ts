@@ -45,7 +45,7 @@ function narrative(paragraphs: readonly string[]): Record<string, string> {
 
 function readingLines(reading: Reading): string[] {
   const shares = reading.probabilities.map((one) => `${one.label}: ${(one.p * 100).toFixed(1)} %`);
-  return [`${reading.engine}`, reading.verdict ?? reading.abstained ?? "", ...shares, ...reading.warnings, "Decision support by a computer, not a diagnosis."];
+  return [`${reading.model} (${reading.engine}, ${reading.model_sha256.slice(0, 12)})`, reading.verdict ?? reading.abstained ?? "No reading", reading.certainty, ...shares, ...reading.warnings, "Decision support by a computer, not a diagnosis."];
 }
 
 /** The report's words, by section: what the page previews, the PDF prints and FHIR narrates. */

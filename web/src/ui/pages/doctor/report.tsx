@@ -304,8 +304,13 @@ export function ReadingWords({ reading }: { reading: Reading }) {
   const sorted = [...reading.probabilities].sort((a, b) => b.p - a.p);
   return (
     <div className="stack tight" aria-live="polite">
-      <p className="strong">{reading.verdict ?? reading.abstained ?? t("No reading")}</p>
-      {reading.certainty ? <p>{reading.certainty}</p> : null}
+      {reading.verdict ? <p className="strong">{reading.verdict}</p> : null}
+      {reading.abstained ? (
+        <Notice tone="warn" title={t("The model would rather not say")}>
+          {reading.abstained}
+        </Notice>
+      ) : null}
+      <p>{reading.certainty}</p>
       {reading.warnings.map((warning) => (
         <Notice key={warning} tone="warn" title={warning} />
       ))}
@@ -319,7 +324,7 @@ export function ReadingWords({ reading }: { reading: Reading }) {
         ))}
       </div>
       <p className="small muted">
-        {reading.engine} · {Math.round(reading.milliseconds)} ms · {t("Decision support, not a diagnosis.")}
+        {reading.model} · {reading.engine} · {Math.round(reading.milliseconds)} ms · {t("Decision support, not a diagnosis.")}
       </p>
     </div>
   );
@@ -438,7 +443,7 @@ async function partsOf(report: Report, pictures: readonly Picture[], pdf: Blob):
   });
   const heat = heatmapBytes(pictures[0]?.reading);
   if (heat) parts.push({ name: "heatmap", mediaType: "image/png", content: new Blob([heat as BlobPart]) });
-  const made = pictures.flatMap((picture) => (picture.reading ? [{ ...picture.reading, heatmap_png: undefined }] : []));
+  const made = pictures.flatMap((picture) => (picture.reading ? [{ ...picture.reading, heatmap_png: null }] : []));
   if (made.length > 0) parts.push({ name: "reading", mediaType: "application/json", content: json(made, "application/json") });
   parts.push({ name: "report.pdf", mediaType: "application/pdf", content: pdf });
   return parts;

@@ -13,8 +13,8 @@ import { fullName } from "./patients";
 export function StageBadge({ stage }: { stage: Stage }) {
   const t = useT();
   const known: Record<Stage, [Tone, string]> = {
-    signed: ["warn", t("Being stored")],
-    pending: ["warn", t("Waits for the patient")],
+    signed: ["wait", t("Being stored")],
+    pending: ["wait", t("Waits for the patient")],
     committing: ["accent", t("Approved, being sealed")],
     committed: ["good", t("In the patient's record")],
     refused: ["bad", t("Sent back")],

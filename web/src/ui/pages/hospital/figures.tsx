@@ -5,14 +5,14 @@ import { PageHead, Skeleton } from "../../components/basics";
 import { Select } from "../../components/form";
 import { Offered } from "../../components/offer";
 import { Problem } from "../../components/problem";
-import { useHospital } from "../../data/hospital";
+import { type Figures, useHospital } from "../../data/hospital";
 import { useT } from "../../i18n";
 
 const PATH = "/api/v1/hospital/figures";
 const Series = lazy(() => import("../../charts/series"));
 
 function Charts({ days }: { days: number }) {
-  const { data, error, isPending, refetch } = useHospital<unknown>(`${PATH}?days=${String(days)}`, "figures");
+  const { data, error, isPending, refetch } = useHospital<Figures>(`${PATH}?days=${String(days)}`);
   if (error) return <Problem error={error} retry={() => void refetch()} />;
   if (isPending) return <Skeleton />;
   return (

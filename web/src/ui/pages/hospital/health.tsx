@@ -1,108 +1,95 @@
 /** Copies, repairs, what waits to be sent, and the seals of the log. */
-import { Fold, PageHead, Skeleton } from "../../components/basics";
+import { Badge, Notice, PageHead, Said, Skeleton, Time } from "../../components/basics";
 import { Offered } from "../../components/offer";
 import { Problem } from "../../components/problem";
-import { useHospital } from "../../data/hospital";
-import { number, relativeTime } from "../../format";
+import { type Health, useHospital } from "../../data/hospital";
+import { useName } from "../../data/hooks";
+import { bytes, number } from "../../format";
 import { useT } from "../../i18n";
 
 const PATH = "/api/v1/hospital/health";
 
-function words(key: string): string {
-  const plain = key.replaceAll("_", " ");
-  return plain.charAt(0).toUpperCase() + plain.slice(1);
-}
-
-function Value({ name, value }: { name: string; value: unknown }) {
-  if (typeof value === "number") return <>{/(_at|_time)$/.test(name) && value > 1e9 ? relativeTime(value) : number(value, 2)}</>;
-  if (typeof value === "boolean") return <>{value ? "✓" : "–"}</>;
-  if (typeof value === "string") return <span className="mono">{value}</span>;
-  if (value === null || value === undefined) return <>–</>;
-  return <span className="small mono">{JSON.stringify(value)}</span>;
-}
-
-/** Whatever the node reports: figures as tiles, lists as tables. */
-function Report({ report, depth = 0 }: { report: Readonly<Record<string, unknown>>; depth?: number }) {
-  const entries = Object.entries(report);
-  const isObject = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null && !Array.isArray(value);
-  const single = entries.filter(([, value]) => typeof value !== "object" || value === null);
-  const lists = entries.filter(([, value]) => Array.isArray(value) && value.length > 0) as [string, unknown[]][];
-  const groups = entries.filter((entry): entry is [string, Record<string, unknown>] => isObject(entry[1]));
+function Kpi({ label, value }: { label: string; value: string }) {
   return (
-    <div className="stack">
-      {single.length > 0 ? (
-        <div className="kpis">
-          {single.map(([name, value]) => (
-            <div key={name} className="kpi">
-              <span className="small muted">{words(name)}</span>
-              <strong>
-                <Value name={name} value={value} />
-              </strong>
-            </div>
-          ))}
-        </div>
-      ) : null}
-      {groups.map(([name, value]) => (
-        <section key={name} className="stack tight">
-          {depth === 0 ? <h2>{words(name)}</h2> : <h3>{words(name)}</h3>}
-          <Report report={value} depth={depth + 1} />
-        </section>
-      ))}
-      {lists.map(([name, list]) => (
-        <section key={name} className="stack tight">
-          {depth === 0 ? <h2>{words(name)}</h2> : <h3>{words(name)}</h3>}
-          <List rows={list} />
-        </section>
-      ))}
+    <div className="kpi">
+      <span className="small muted">{label}</span>
+      <strong>{value}</strong>
     </div>
   );
 }
 
-function List({ rows }: { rows: readonly unknown[] }) {
-  const objects = rows.filter((row): row is Record<string, unknown> => typeof row === "object" && row !== null);
-  const columns = [...new Set(objects.flatMap((row) => Object.keys(row)))];
-  if (columns.length === 0) return <p className="mono small">{rows.join(", ")}</p>;
+function Holder({ holder }: { holder: Health["holders"][number] }) {
+  const name = useName(holder.institution);
   return (
-    <div className="table-wrap" tabIndex={0}>
-      <table>
-        <thead>
-          <tr>
-            {columns.map((column) => (
-              <th key={column} scope="col">
-                {words(column)}
-              </th>
-            ))}
-          </tr>
-        </thead>
-        <tbody>
-          {objects.map((row, i) => (
-            <tr key={i}>
-              {columns.map((column) => (
-                <td key={column}>
-                  <Value name={column} value={row[column]} />
-                </td>
-              ))}
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <tr>
+      <th scope="row">
+        <bdi>{name}</bdi>
+      </th>
+      <td className="end">{number(holder.holds)}</td>
+      <td>{holder.last_at > 0 ? <Time at={holder.last_at} /> : "–"}</td>
+    </tr>
   );
 }
 
-function Health() {
+function State() {
   const t = useT();
-  const { data, error, isPending, refetch } = useHospital<Readonly<Record<string, unknown>>>(PATH, "health");
+  const { data, error, isPending, refetch } = useHospital<Health>(PATH);
   if (error) return <Problem error={error} retry={() => void refetch()} />;
   if (isPending) return <Skeleton />;
   return (
     <>
-      <Report report={data} />
-      <Fold label={t("As the node says it")}>
-        <pre className="mono small prose" tabIndex={0}>
-          {JSON.stringify(data, null, 2)}
-        </pre>
-      </Fold>
+      {data.lacking > 0 ? (
+        <Notice tone="warn" title={t("{{count}} files lack copies", { count: data.lacking })}>
+          {t("The node asks the other hospitals again by itself.")}
+        </Notice>
+      ) : (
+        <Notice tone="good" title={t("Every file has its copies")}>
+          {t("{{copies}} copies each; {{quorum}} must hold before an upload is acknowledged.", { copies: data.copies, quorum: data.quorum })}
+        </Notice>
+      )}
+      {data.acts_failed > 0 ? <Notice tone="bad" title={t("{{count}} transactions failed", { count: data.acts_failed })} /> : null}
+      <div className="kpis">
+        <Kpi label={t("Sealed files")} value={number(data.blobs)} />
+        <Kpi label={t("Size")} value={bytes(data.bytes)} />
+        <Kpi label={t("Transactions waiting")} value={number(data.acts_waiting + data.acts_pending)} />
+        <Kpi label={t("Entries of the log")} value={number(data.log_size)} />
+        <Kpi label={t("of them sealed on chain")} value={data.log_anchored === null ? "–" : number(data.log_anchored)} />
+      </div>
+      <section className="stack tight" aria-labelledby="holders">
+        <h2 id="holders">{t("Who holds our copies")}</h2>
+        <div className="table-wrap" tabIndex={0}>
+          <table>
+            <thead>
+              <tr>
+                <th scope="col">{t("Hospital")}</th>
+                <th scope="col" className="end">
+                  {t("Files")}
+                </th>
+                <th scope="col">{t("Last proof")}</th>
+              </tr>
+            </thead>
+            <tbody>
+              {data.holders.map((holder) => (
+                <Holder key={holder.institution} holder={holder} />
+              ))}
+            </tbody>
+          </table>
+        </div>
+      </section>
+      <section className="stack tight" aria-labelledby="events">
+        <h2 id="events">{t("Damage and repairs")}</h2>
+        {data.events.length === 0 ? <p className="muted">{t("None so far.")}</p> : null}
+        <ul className="list">
+          {data.events.map((event, i) => (
+            <li key={i} className="item">
+              <span className="main">
+                <Said>{event.text}</Said> <Time at={event.at} />
+              </span>
+              <Badge tone={event.mended ? "good" : "bad"}>{event.mended ? t("Repaired") : t("Damaged")}</Badge>
+            </li>
+          ))}
+        </ul>
+      </section>
     </>
   );
 }
@@ -113,7 +100,7 @@ export default function HealthPage() {
     <div className="stack loose">
       <PageHead title={t("Copies and repairs")} lead={t("Each record is kept at several hospitals; what is lost is repaired from the others.")} />
       <Offered path={PATH}>
-        <Health />
+        <State />
       </Offered>
     </div>
   );

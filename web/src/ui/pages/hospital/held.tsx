@@ -4,41 +4,50 @@ import { ScrollText } from "lucide-react";
 import { Badge, Empty, Hash, PageHead, Skeleton, Time } from "../../components/basics";
 import { Offered } from "../../components/offer";
 import { Problem } from "../../components/problem";
-import { type HeldRecord, rows, useHospital } from "../../data/hospital";
+import { type HeldRecord, type HeldRecords, useHospital } from "../../data/hospital";
 import { useName } from "../../data/hooks";
 import { bytes } from "../../format";
 import { useT } from "../../i18n";
+import { StageBadge } from "../doctor/sent";
 
 const PATH = "/api/v1/hospital/records";
 
 function Row({ record }: { record: HeldRecord }) {
   const t = useT();
   const author = useName(record.author);
-  const signed = record.signature_verified ?? record.author_verified ?? record.verified ?? null;
-  const copies = record.replicas ?? [];
-  const fine = copies.filter((copy) => copy.state === undefined || /ok|held|healthy|stored/i.test(copy.state)).length;
-  const chain = record.on_chain === true ? t("On chain") : record.on_chain ? String(record.on_chain) : t("Not yet");
+  const fine = record.replicas.filter((copy) => copy.state === "held").length;
+  const signed = { holds: t("Signature holds"), fails: t("Signature wrong"), erased: t("Erased"), unknown: t("Not looked at yet") }[record.signature];
+  const chain = { not: t("Not yet"), current: t("On chain"), corrected: t("Corrected since"), underway: t("Being sealed"), erased: t("Erased"), unknown: "–" }[record.on_chain];
   return (
     <tr>
       <th scope="row">
         <Hash value={record.record} />
       </th>
-      <td>{author}</td>
-      <td>{record.created_at ? <Time at={record.created_at} /> : "–"}</td>
-      <td className="end">{record.size ? bytes(record.size) : "–"}</td>
-      <td>{signed === null ? "–" : <Badge tone={signed ? "good" : "bad"}>{signed ? t("Signature holds") : t("Signature wrong")}</Badge>}</td>
       <td>
-        {record.stage} · {chain}
+        <bdi>{record.author_name ?? author}</bdi>
       </td>
-      <td>{copies.length > 0 ? <Badge tone={fine === copies.length ? "good" : "warn"}>{`${String(fine)} / ${String(copies.length)}`}</Badge> : "–"}</td>
+      <td>
+        <Time at={record.created_at} />
+      </td>
+      <td className="end">{record.size === null ? "–" : bytes(record.size)}</td>
+      <td>
+        <Badge tone={record.signature === "holds" ? "good" : record.signature === "fails" ? "bad" : "plain"}>{signed}</Badge>
+      </td>
+      <td>
+        <StageBadge stage={record.stage} />
+      </td>
+      <td>{chain}</td>
+      <td>
+        <Badge tone={fine === record.replicas.length ? "good" : "warn"}>{t("{{fine}} of {{all}} hold", { fine, all: record.replicas.length })}</Badge>
+      </td>
     </tr>
   );
 }
 
 function Held() {
   const t = useT();
-  const { data, error, isPending, refetch } = useHospital<unknown>(PATH, "records");
-  const records = rows<HeldRecord>(data, "records", "items");
+  const { data, error, isPending, refetch } = useHospital<HeldRecords>(PATH);
+  const records = data?.records ?? [];
   if (error) return <Problem error={error} retry={() => void refetch()} />;
   if (isPending) return <Skeleton />;
   if (records.length === 0) return <Empty title={t("No records yet")} sign={<ScrollText size={32} aria-hidden />}>{t("What your staff write appears here, encrypted.")}</Empty>;
@@ -53,12 +62,13 @@ function Held() {
             <th scope="col" className="end">{t("Size")}</th>
             <th scope="col">{t("Signature")}</th>
             <th scope="col">{t("State")}</th>
+            <th scope="col">{t("Chain")}</th>
             <th scope="col">{t("Copies")}</th>
           </tr>
         </thead>
         <tbody>
           {records.map((record) => (
-            <Row key={`${record.record}${String(record.version ?? "")}`} record={record} />
+            <Row key={record.record} record={record} />
           ))}
         </tbody>
       </table>

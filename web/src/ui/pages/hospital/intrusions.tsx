@@ -4,7 +4,7 @@ import { ShieldAlert, ShieldCheck } from "lucide-react";
 import { Badge, Empty, PageHead, Said, Skeleton, Time, type Tone } from "../../components/basics";
 import { Offered } from "../../components/offer";
 import { Problem } from "../../components/problem";
-import { type Intrusion, rows, useHospital } from "../../data/hospital";
+import { type Intrusion, useHospital } from "../../data/hospital";
 import { useName } from "../../data/hooks";
 import { useT } from "../../i18n";
 
@@ -12,9 +12,10 @@ const PATH = "/api/v1/hospital/intrusions";
 
 function Row({ one }: { one: Intrusion }) {
   const t = useT();
-  const who = useName(one.who);
+  const wallet = useName(one.who);
+  const who = one.name ?? wallet;
   const levels: Record<Intrusion["level"], [Tone, string]> = { info: ["plain", t("For information")], warn: ["warn", t("Unusual")], alert: ["bad", t("Alert")] };
-  const kinds: Record<string, string> = {
+  const kinds: Record<Intrusion["kind"], string> = {
     refusals: t("Many refusals"),
     off_hours: t("At an unusual hour"),
     bulk: t("Many records at once"),
@@ -28,14 +29,14 @@ function Row({ one }: { one: Intrusion }) {
         <ShieldAlert size={20} aria-hidden />
       </span>
       <div className="main">
-        <p className="title">{kinds[one.kind] ?? one.kind}</p>
+        <p className="title">{kinds[one.kind]}</p>
         <p>
           <Said>{one.text}</Said>
         </p>
         <p className="small muted">
-          {who ? `${who} · ` : ""}
+          <bdi>{who}</bdi> ·{" "}
           <Time at={one.at} />
-          {one.count && one.count > 1 ? ` · ${t("{{count}} times", { count: one.count })}` : ""}
+          {one.count > 1 ? ` · ${t("{{count}} times", { count: one.count })}` : ""}
         </p>
       </div>
       <Badge tone={tone}>{words}</Badge>
@@ -45,8 +46,8 @@ function Row({ one }: { one: Intrusion }) {
 
 function Feed() {
   const t = useT();
-  const { data, error, isPending, refetch } = useHospital<unknown>(PATH, "intrusions");
-  const found = [...rows<Intrusion>(data, "intrusions", "items")].sort((a, b) => b.at - a.at);
+  const { data, error, isPending, refetch } = useHospital<readonly Intrusion[]>(PATH);
+  const found = [...(data ?? [])].sort((a, b) => b.at - a.at);
   if (error) return <Problem error={error} retry={() => void refetch()} />;
   if (isPending) return <Skeleton />;
   if (found.length === 0) return <Empty title={t("Nothing unusual")} sign={<ShieldCheck size={32} aria-hidden />}>{t("Refusals, opens at odd hours, many at once and emergency access appear here.")}</Empty>;

@@ -2,14 +2,12 @@
 import { lazy, Suspense } from "react";
 
 import { Fold, Notice, Skeleton } from "../../components/basics";
-import { type Ahead, costOf, type Costs, type GasAct, useCosts, useForecast } from "../../data/fees";
+import { costOf, type Costs, type GasAct, useCosts, useForecast } from "../../data/fees";
 import { useOffers } from "../../data/features";
 import { day, ether, money, percent, relativeTime } from "../../format";
 import { useT } from "../../i18n";
 
 const FeeChart = lazy(() => import("../../charts/fees"));
-/** Below this share a saving is not worth a wait. */
-const WORTH = 0.05;
 
 export function priceWords(costs: Costs | undefined, wei: number): string {
   const fiat = costs?.fiat;
@@ -61,21 +59,15 @@ export interface Outlook {
   act: GasAct;
 }
 
-function cheapest(days: readonly Ahead[]): Ahead | null {
-  return days.reduce<Ahead | null>((least, ahead) => (least === null || ahead.price_wei < least.price_wei ? ahead : least), null);
-}
-
 export function useOutlook(act: GasAct): Outlook {
   const t = useT();
-  const forecast = useForecast();
-  const data = forecast.data;
-  const least = data && !data.flat ? cheapest(data.days) : null;
-  const saves = data?.now_wei && least ? 1 - least.price_wei / data.now_wei : 0;
-  const worth = least !== null && saves >= WORTH;
+  const { data } = useForecast();
+  const advice = data?.advice;
+  const chosen = advice?.do === "wait" && advice.days !== null ? (data?.days[advice.days - 1] ?? null) : null;
   return {
     act,
-    best: worth ? Math.floor(Date.parse(`${least.date}T00:00:00Z`) / 1000) : null,
-    bestWords: worth ? t("Probably on {{day}}, about {{share}} cheaper.", { day: day(least.date), share: percent(saves) }) : "",
+    best: chosen ? Math.floor(Date.parse(`${chosen.date}T00:00:00Z`) / 1000) : null,
+    bestWords: chosen ? t("Probably on {{day}}, about {{share}} cheaper.", { day: day(chosen.date), share: percent(advice?.saves ?? 0) }) : "",
     remember: keep,
     forget: (record) => keep(record, null),
   };
@@ -86,25 +78,31 @@ export function When({ outlook }: { outlook: Outlook }) {
   const offered = useOffers("/api/forecast");
   const forecast = useForecast();
   const costs = useCosts();
-  if (offered === false) return <p className="muted small">{t("This hospital's node makes no forecast of fees.")}</p>;
+  if (offered === false || forecast.data?.state === "off") return <p className="muted small">{t("This hospital's node makes no forecast of fees.")}</p>;
   if (forecast.error) return <p className="muted small">{t("There is no forecast of fees at the moment.")}</p>;
   if (!forecast.data) return null;
   const { data } = forecast;
+  const price = (wei: number) => (costs.data ? priceWords(costs.data, (costs.data.gas[outlook.act] ?? 0) * wei) : `${(wei / 1e9).toPrecision(3)} gwei`);
   return (
     <div className="stack tight">
-      {data.flat || outlook.best === null ? (
+      {data.state === "learning" ? <p className="muted small">{t("The forecast is still learning from past fees.")}</p> : null}
+      {data.state !== "learning" && outlook.best === null ? (
         <Notice tone="good" title={t("Now is a good time")}>
           <p className="small">{t("Nothing in the next seven days is forecast to be clearly cheaper.")}</p>
         </Notice>
       ) : null}
-      {data.days.length === 0 || data.made_at === null ? null : (
+      {data.days.length > 0 ? (
         <Fold label={t("Forecast of the next seven days")}>
-        <Suspense fallback={<Skeleton lines={2} />}>
-          <FeeChart forecast={data} price={(wei) => (costs.data ? priceWords(costs.data, (costs.data.gas[outlook.act] ?? 0) * wei) : `${(wei / 1e9).toPrecision(3)} gwei`)} />
-        </Suspense>
-        <p className="small muted">
-          {t("Made {{when}} by the model {{model}}; four of five days should fall into the band.", { when: relativeTime(data.made_at), model: data.model ?? "" })} {data.notes.join(" ")}
-        </p>
+          <Suspense fallback={<Skeleton lines={2} />}>
+            <FeeChart forecast={data} price={price} />
+          </Suspense>
+          <p className="small muted">
+            {t("Made {{when}} by the model {{model}}; four of five days should fall into the band.", { when: relativeTime(data.made_at ?? 0), model: data.model ?? "" })} {data.notes.join(" ")}
+          </p>
+        </Fold>
+      ) : (
+        <Fold>
+          <p className="small">{data.reason}</p>
         </Fold>
       )}
     </div>

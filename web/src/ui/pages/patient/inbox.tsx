@@ -53,7 +53,7 @@ function Asked({ request }: { request: RequestLine }) {
             {purposeWords(request.purpose)} · <Time at={request.receivedAt} />
           </span>
         </span>
-        <Badge tone="warn">{t("Waits for your answer")}</Badge>
+        <Badge tone="wait">{t("Waits for your answer")}</Badge>
       </Link>
     </li>
   );

@@ -24,7 +24,7 @@ function stageBadge(line: RecordLine, t: Words): { tone: Tone; words: string } {
     case "committed":
       return { tone: "good", words: t("Sealed on chain") };
     case "committing":
-      return { tone: "warn", words: t("Being sealed") };
+      return { tone: "wait", words: t("Being sealed") };
     case undefined:
       return { tone: "plain", words: t("Kept elsewhere") };
     default:
@@ -181,7 +181,7 @@ export function OneRecordPage() {
         <>
           <div className="row">
             <Badge tone="good">{t("Signed by {{author}}, and unchanged since", { author })}</Badge>
-            {view.stage === "committed" ? <Badge tone="good">{t("Sealed on chain")}</Badge> : <Badge tone="warn">{t("Being sealed")}</Badge>}
+            {view.stage === "committed" ? <Badge tone="good">{t("Sealed on chain")}</Badge> : <Badge tone="wait">{t("Being sealed")}</Badge>}
           </div>
           <RecordBody id={`${view.record}/${String(view.version)}`} opened={opened.data} />
           <Fold>

@@ -10,43 +10,35 @@ import { Problem } from "../../components/problem";
 import { SignDialog } from "../../components/sign";
 import { toast } from "../../components/toasts";
 import { useOffers } from "../../data/features";
-import { rows } from "../../data/hospital";
 import { FRESH_MS, useFollow, useName, useRefresh } from "../../data/hooks";
 import { useSession } from "../../data/session";
+import { bytes } from "../../format";
 import { useT } from "../../i18n";
 import { saveBlob } from "../../save";
 import { isAddress } from "../patient/share";
 
 interface Application {
-  id: string;
-  institution: Hex;
-  name: string;
-  url: string;
-  state?: string;
-  stage?: string;
-  decision?: { admit: boolean; reason?: string | null } | null;
-  reason?: string | null;
-  at?: number;
-  applied_at?: number;
-  created_at?: number;
-  documents?: readonly { name: string; media_type: string; size: number; sha256: Hex }[];
+  readonly id: string;
+  readonly institution: Hex;
+  readonly name: string;
+  readonly url: string;
+  readonly stage: "open" | "admitted" | "refused";
+  readonly reason: string | null;
+  readonly at: number;
+  readonly documents: readonly { readonly name: string; readonly media_type: string; readonly size: number }[];
+  /** Whether the hospital is admitted on chain and not suspended. */
+  readonly active: boolean;
 }
 
 const PATH = "/api/v1/applications";
-
-function decided(one: Application): "open" | "admitted" | "refused" {
-  const state = one.decision ? (one.decision.admit ? "admitted" : "refused") : (one.state ?? one.stage ?? "open");
-  if (/admit|accept/.test(state)) return "admitted";
-  return /refus|reject|declin/.test(state) ? "refused" : "open";
-}
 
 export default function HospitalsPage() {
   const t = useT();
   const session = useSession();
   const offered = useOffers(PATH);
-  const applications = useQuery({ queryKey: ["applications"], queryFn: async () => rows<Application>(await session.json<unknown>("GET", PATH), "applications", "items"), enabled: offered === true, refetchInterval: FRESH_MS });
-  const open = (applications.data ?? []).filter((one) => decided(one) === "open");
-  const done = (applications.data ?? []).filter((one) => decided(one) !== "open");
+  const applications = useQuery({ queryKey: ["applications"], queryFn: () => session.json<readonly Application[]>("GET", PATH), enabled: offered === true, refetchInterval: FRESH_MS });
+  const open = (applications.data ?? []).filter((one) => one.stage === "open");
+  const done = (applications.data ?? []).filter((one) => one.stage !== "open");
   return (
     <div className="stack loose narrow">
       <PageHead title={t("Hospitals")} lead={t("You check who a hospital is; whom you admit stands on chain for everybody.")} />
@@ -77,42 +69,50 @@ export default function HospitalsPage() {
   );
 }
 
+const ENDINGS: Record<string, string> = { "application/pdf": "pdf", "image/png": "png", "image/jpeg": "jpg" };
+
 function Documents({ one }: { one: Application }) {
   const t = useT();
   const session = useSession();
-  const save = async (number: number, name: string) => saveBlob(await session.bytes("GET", `${PATH}/${one.id}/documents/${String(number)}`), name);
+  const [error, setError] = useState<unknown>(null);
+  // The name is ours: whatever the file was called elsewhere does not decide what is written here.
+  const save = (number: number, type: string) =>
+    session.bytes("GET", `${PATH}/${one.id}/documents/${String(number)}`).then((file) => saveBlob(file, `credential-${String(number + 1)}.${ENDINGS[type] ?? "bin"}`), setError);
   return (
-    <ul className="list">
-      {(one.documents ?? []).map((document, i) => (
-        <li key={i} className="row">
-          <FileText size={18} aria-hidden />
-          <Said>{document.name}</Said>
-          <Button small kind="quiet" onClick={() => void save(i, document.name)}>
-            {t("Download")}
-          </Button>
-        </li>
-      ))}
-    </ul>
+    <div className="stack tight">
+      <ul className="list">
+        {one.documents.map((document, i) => (
+          <li key={i} className="row">
+            <FileText size={18} aria-hidden />
+            <Said>{document.name}</Said> <span className="muted small">{bytes(document.size)}</span>
+            <Button small kind="quiet" onClick={() => void save(i, document.media_type)}>
+              {t("Download")}
+              <span className="sr-only"> {document.name}</span>
+            </Button>
+          </li>
+        ))}
+      </ul>
+      {error ? <Problem error={error} /> : null}
+    </div>
   );
 }
 
 function ApplicationCard({ one }: { one: Application }) {
   const t = useT();
   const [asked, ask] = useState<"admit" | "refuse" | null>(null);
-  const at = one.applied_at ?? one.created_at ?? one.at;
   return (
     <li className="card stack">
       <div className="row between">
         <h2>
           <Said>{one.name}</Said>
         </h2>
-        <Badge tone="warn">{t("Waits for you")}</Badge>
+        <Badge tone="wait">{t("Waits for you")}</Badge>
       </div>
       <Facts
         rows={[
           [t("Address on the web"), <Said key="u">{one.url}</Said>],
           [t("Wallet"), <span key="w" className="mono">{one.institution}</span>],
-          at ? [t("Applied"), <Time key="t" at={at} />] : null,
+          [t("Applied"), <Time key="t" at={one.at} />],
         ]}
       />
       <Documents one={one} />
@@ -167,14 +167,14 @@ function DecisionDialog({ one, admit, onClose }: { one: Application; admit: bool
 
 function DecidedCard({ one }: { one: Application }) {
   const t = useT();
-  const state = decided(one);
-  const [tone, words]: [Tone, string] = state === "admitted" ? ["good", t("Admitted")] : ["bad", t("Refused")];
+  const [tone, words]: [Tone, string] = one.stage === "refused" ? ["bad", t("Refused")] : one.active ? ["good", t("Admitted")] : ["warn", t("Admitted, not active")];
   return (
     <li className="item">
       <div className="main">
         <p className="title">
           <Said>{one.name}</Said>
         </p>
+        {one.reason ? <Said prose>{one.reason}</Said> : null}
         <Fold>
           <p className="mono small">{one.institution}</p>
         </Fold>

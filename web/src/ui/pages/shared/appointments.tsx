@@ -63,8 +63,8 @@ function useAppointments() {
 function StateBadge({ state }: { state: State }) {
   const t = useT();
   const known: Record<State, [Tone, string]> = {
-    asked: ["warn", t("Waits for the doctor")],
-    proposed: ["warn", t("The doctor proposes this time")],
+    asked: ["wait", t("Waits for the doctor")],
+    proposed: ["wait", t("The doctor proposes this time")],
     accepted: ["good", t("Agreed")],
     declined: ["bad", t("Declined")],
     cancelled: ["plain", t("Cancelled")],

@@ -10,7 +10,6 @@ import { Problem } from "../../components/problem";
 import { SignDialog } from "../../components/sign";
 import { toast } from "../../components/toasts";
 import { useOffers } from "../../data/features";
-import { rows } from "../../data/hospital";
 import { FRESH_MS, useFollow } from "../../data/hooks";
 import { useSignedIn } from "../../data/session";
 import { bytes } from "../../format";
@@ -136,11 +135,10 @@ function Accept({ role, deadline }: { role: string; deadline: number }) {
 }
 
 interface Applied {
-  id: string;
-  name: string;
-  state?: string;
-  reason?: string | null;
-  decision?: { admit: boolean; reason?: string | null } | null;
+  readonly id: string;
+  readonly name: string;
+  readonly stage: "open" | "admitted" | "refused";
+  readonly reason: string | null;
 }
 
 const MOST = 5_000_000;
@@ -156,7 +154,7 @@ async function base64(file: File): Promise<string> {
 function Apply() {
   const t = useT();
   const { session } = useSignedIn();
-  const mine = useQuery({ queryKey: ["applications"], queryFn: async () => rows<Applied>(await session.json<unknown>("GET", "/api/v1/applications"), "applications", "items"), refetchInterval: FRESH_MS, retry: false });
+  const mine = useQuery({ queryKey: ["applications"], queryFn: () => session.json<readonly Applied[]>("GET", "/api/v1/applications"), refetchInterval: FRESH_MS, retry: false });
   const [name, setName] = useState("");
   const [url, setUrl] = useState("");
   const [files, setFiles] = useState<readonly File[]>([]);
@@ -169,7 +167,7 @@ function Apply() {
     setFiles([...files, ...chosen.filter((file) => file !== bad)].slice(0, 4));
   };
   const apply = async () => {
-    const documents = await Promise.all(files.map(async (file) => ({ name: file.name, media_type: file.type, content: await base64(file) })));
+    const documents = await Promise.all(files.map(async (file) => ({ name: file.name, content: await base64(file) })));
     await session.json("POST", "/api/v1/applications", { institution: session.address, name: name.trim(), url: url.trim(), documents });
     await mine.refetch();
     toast("applied", "done", t("Sent to the registrar"));
@@ -179,9 +177,9 @@ function Apply() {
       <section className="card stack" aria-labelledby="apply">
         <h2 id="apply">{t("Apply as a hospital")}</h2>
         {last ? (
-          <Notice tone={last.decision?.admit === false ? "bad" : "plain"} title={<Said>{last.name}</Said>}>
-            <p>{last.decision ? (last.decision.admit ? t("Admitted") : t("Refused")) : t("Waits for the registrar")}</p>
-            {last.decision?.reason ?? last.reason ? <Said prose>{last.decision?.reason ?? last.reason ?? ""}</Said> : null}
+          <Notice tone={last.stage === "refused" ? "bad" : "plain"} title={<Said>{last.name}</Said>}>
+            <p>{{ open: t("Waits for the registrar"), admitted: t("Admitted"), refused: t("Refused") }[last.stage]}</p>
+            {last.reason ? <Said prose>{last.reason}</Said> : null}
           </Notice>
         ) : null}
         <Field label={t("Name of the hospital")} value={name} maxLength={200} onChange={(event) => setName(event.target.value)} />
