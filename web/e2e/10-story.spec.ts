@@ -71,7 +71,7 @@ test("the doctor sees without a reload that it is in the record", async () => {
 
 test("a specialist elsewhere asks, the patient answers by part", async ({ browser }) => {
   await go(maria.page, "Me");
-  const code = await maria.page.getByLabel("Your patient code").first().textContent();
+  const code = await maria.page.getByRole("textbox", { name: "Your patient code" }).inputValue();
   await look(maria.page, "me");
   specialist = await person(browser, "specialist", 1);
   everybody.push(specialist);
@@ -80,7 +80,7 @@ test("a specialist elsewhere asks, the patient answers by part", async ({ browse
   await look(page, "ask for access");
   await page.getByRole("button", { name: "Ask a patient" }).click();
   const dialog = page.getByRole("dialog", { name: "Ask for access" });
-  await dialog.getByLabel("or the code of a patient elsewhere").fill(code ?? "");
+  await dialog.getByLabel("or the code of a patient elsewhere").fill(code);
   await dialog.getByLabel("Why, in a sentence").fill("A second opinion on your chest X-ray");
   await look(page, "ask a patient");
   await dialog.getByRole("button", { name: "Ask", exact: true }).click();
@@ -103,7 +103,7 @@ test("a specialist elsewhere asks, the patient answers by part", async ({ browse
   watch.clean();
 });
 
-test("the specialist opens what was granted", async () => {
+test("the specialist opens what was granted, at her own hospital and at the patient's", async ({ browser }) => {
   const { page, watch } = specialist;
   await go(page, "Shared with me");
   await page.getByRole("link", { name: "Open" }).first().click({ timeout: 60_000 });
@@ -113,6 +113,14 @@ test("the specialist opens what was granted", async () => {
   await expect(page.getByRole("application")).toBeVisible();
   await look(page, "an opened record");
   watch.clean();
+
+  const visiting = await person(browser, "specialist", 0);
+  everybody.push(visiting);
+  await go(visiting.page, "Shared with me");
+  await visiting.page.getByRole("link", { name: "Open" }).first().click({ timeout: 60_000 });
+  await visiting.page.getByRole("button", { name: "Open it now" }).click();
+  await expect(visiting.page.getByText(REPORT)).toBeVisible({ timeout: 60_000 });
+  visiting.watch.clean();
 });
 
 test("the patient sees who opened it, and checks the proof", async () => {

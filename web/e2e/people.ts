@@ -122,7 +122,7 @@ export async function person(browser: Browser, name: string, node = 0, options: 
 
 /** Look at a page: no violation of accessibility, and a picture of it where SCREENS names a folder. */
 export async function look(page: Page, name: string): Promise<void> {
-  await page.waitForLoadState("domcontentloaded");
+  if (!(await page.getByRole("dialog").isVisible())) await page.evaluate(() => scrollTo(0, 0));
   await picture(page, name);
   const { violations } = await new AxeBuilder({ page }).analyze();
   const found = violations.map((one) => `${one.id}: ${one.help}: ${one.nodes.map((node) => node.html).join(" | ").slice(0, 400)}`);

@@ -53,9 +53,7 @@ export function CopyText({ text, label }: { text: string; label: string }) {
   const [copied, setCopied] = useState(false);
   return (
     <div className="row">
-      <span className="mono grow" aria-label={label}>
-        {text.length > 300 ? `${text.slice(0, 120)}…` : text}
-      </span>
+      <input className="input mono grow" readOnly aria-label={label} value={text} onFocus={(event) => event.target.select()} />
       <Button small onClick={() => void navigator.clipboard.writeText(text).then(() => setCopied(true))}>
         <Copy size={16} aria-hidden /> {copied ? t("Copied") : t("Copy")}
         <span className="sr-only"> {label}</span>

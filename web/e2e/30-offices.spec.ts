@@ -1,0 +1,170 @@
+/** Registrar, hospital and technician: one journey each. */
+import { readFileSync } from "node:fs";
+
+import { expect, go, look, person, test } from "./people";
+import { nodeAt, radiograph } from "./scene";
+
+test("a newcomer makes a key, prints the kit, and is enrolled with the card", async ({ browser }) => {
+  const { visitor } = await import("./people");
+  const fresh = await visitor(browser);
+  const { page } = fresh;
+  await page.goto("/");
+  await expect(page.getByRole("heading", { name: /Sign in to/ })).toBeVisible();
+  await look(page, "sign in");
+  await page.getByRole("button", { name: "Make a new key" }).click();
+  await page.getByLabel("Your name").fill("Eleni Μαρία al-Ḥasan-Featherstonehaugh");
+  await page.getByLabel("A new passphrase").fill("a sentence that is long enough");
+  await look(page, "make a key");
+  await page.getByRole("button", { name: "Make my key" }).click();
+  await expect(page.getByRole("heading", { name: "Your recovery kit" })).toBeVisible({ timeout: 60_000 });
+  await look(page, "recovery kit");
+  const words = await page.locator(".kit-words li").allTextContents();
+  await page.getByLabel("I have printed it").check();
+  await page.getByRole("button", { name: "Go on" }).click();
+  await expect(page.getByRole("heading", { name: "Welcome" })).toBeVisible({ timeout: 60_000 });
+  await look(page, "welcome");
+  const card = await page.getByRole("textbox", { name: "Your patient card" }).inputValue();
+
+  const hospital = await person(browser, nodeAt(0).name);
+  await go(hospital.page, "Patients");
+  await hospital.page.getByRole("button", { name: "Enrol a patient" }).click();
+  const dialog = hospital.page.getByRole("dialog", { name: "Enrol a patient" });
+  await dialog.getByLabel("The patient's card").fill(card);
+  await dialog.getByLabel("Given names").fill("Eleni Μαρία");
+  await dialog.getByLabel("Family name").fill("الحسن-Featherstonehaugh");
+  await dialog.getByLabel("Number at this hospital").fill(`E-${String(Date.now())}`);
+  await dialog.getByLabel("Born").fill("1990-02-28");
+  await look(hospital.page, "enrol a patient");
+  await dialog.getByRole("button", { name: "Enrol", exact: true }).click();
+  await expect(dialog).toBeHidden({ timeout: 60_000 });
+  await expect(hospital.page.getByText("الحسن-Featherstonehaugh").first()).toBeVisible({ timeout: 30_000 });
+  await look(hospital.page, "patients of the hospital");
+  await expect(page.getByRole("heading", { name: "Inbox" })).toBeVisible({ timeout: 90_000 });
+  await look(page, "empty inbox");
+  fresh.watch.clean();
+  hospital.watch.clean();
+
+  // The kit alone brings the key back, in another browser.
+  const again = await visitor(browser);
+  await again.page.goto("/");
+  await again.page.getByRole("button", { name: "Bring a key" }).click();
+  await again.page.getByLabel("The code of the kit").fill(words.join(" "));
+  await again.page.getByLabel("Your name").fill("Eleni");
+  await again.page.getByLabel("A new passphrase").fill("another long sentence");
+  await look(again.page, "bring a key");
+  await again.page.getByRole("button", { name: "Use this key" }).click();
+  await expect(again.page.getByRole("heading", { name: "Inbox" })).toBeVisible({ timeout: 90_000 });
+  again.watch.clean();
+  for (const someone of [fresh, hospital, again]) await someone.context.close();
+});
+
+test("the hospital sees its people, records, copies, unusual access and figures", async ({ browser }) => {
+  const hospital = await person(browser, nodeAt(0).name);
+  const { page, watch } = hospital;
+  await expect(page.getByRole("heading", { name: "People" })).toBeVisible();
+  await look(page, "people");
+  for (const [menu, heading] of [["Records held", "Records held"], ["Copies", "Copies and repairs"], ["Unusual access", "Unusual access"], ["Figures", "Figures"]] as const) {
+    await go(page, menu);
+    await expect(page.getByRole("heading", { name: heading, level: 1 })).toBeVisible();
+    await page.waitForLoadState("networkidle");
+    await expect(page.getByRole("status", { name: "Loading" })).toHaveCount(0);
+    await look(page, heading);
+  }
+  watch.clean();
+  await hospital.context.close();
+});
+
+test("the registrar finds a hospital, suspends it and admits it again", async ({ browser }) => {
+  const registrar = await person(browser, "registrar");
+  const { page, watch } = registrar;
+  await page.getByLabel("Wallet of the hospital").fill(nodeAt(2).institution);
+  await expect(page.getByText("Active hospital")).toBeVisible();
+  await look(page, "hospitals");
+  await page.getByRole("button", { name: "Suspend it" }).click();
+  const suspend = page.getByRole("dialog", { name: "Suspend this hospital?" });
+  await look(page, "suspend a hospital");
+  await suspend.getByRole("button", { name: "Suspend it" }).click();
+  await expect(page.getByText("No active hospital")).toBeVisible({ timeout: 60_000 });
+  await page.getByRole("button", { name: "Admit it" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Admit it" }).click();
+  await expect(page.getByText("Active hospital")).toBeVisible({ timeout: 60_000 });
+  watch.clean();
+  await registrar.context.close();
+});
+
+test("a hospital applies with its licence; the registrar reads it and refuses with a reason", async ({ browser }) => {
+  const { visitor } = await import("./people");
+  const applicant = await visitor(browser);
+  const { page } = applicant;
+  await page.goto("/");
+  await page.getByRole("button", { name: "Make a new key" }).click();
+  await page.getByLabel("Your name").fill("Epidaurus Clinic");
+  await page.getByLabel("A new passphrase").fill("a sentence that is long enough");
+  await page.getByRole("button", { name: "Make my key" }).click();
+  await page.getByLabel("I have printed it").check({ timeout: 60_000 });
+  await page.getByRole("button", { name: "Go on" }).click();
+  await page.getByText("I speak for a hospital").click({ timeout: 60_000 });
+  await page.getByLabel("Name of the hospital").fill("Epidaurus Clinic");
+  await page.getByLabel("Where its node answers").fill("https://epidaurus.example");
+  const licence = readFileSync(new URL("./files/licence.pdf", import.meta.url));
+  await page.locator("input[type=file]").setInputFiles({ name: "licence.pdf", mimeType: "application/pdf", buffer: licence });
+  await look(page, "apply as a hospital");
+  await page.getByRole("button", { name: "Apply", exact: true }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Send the application" }).click();
+  await expect(page.getByText("Waits for the registrar")).toBeVisible({ timeout: 60_000 });
+
+  const registrar = await person(browser, "registrar");
+  await expect(registrar.page.getByRole("heading", { name: "Epidaurus Clinic" }).first()).toBeVisible({ timeout: 60_000 });
+  const [file] = await Promise.all([registrar.page.waitForEvent("download"), registrar.page.getByRole("button", { name: /Download/ }).first().click()]);
+  expect(readFileSync(await file.path()).equals(licence)).toBe(true);
+  await look(registrar.page, "applications");
+  await registrar.page.getByRole("button", { name: "Refuse" }).first().click();
+  const dialog = registrar.page.getByRole("dialog");
+  await dialog.getByLabel("Reason").fill("The licence has expired.");
+  await look(registrar.page, "refuse an application");
+  await dialog.getByRole("button", { name: "Refuse" }).click();
+  await expect(dialog).toBeHidden({ timeout: 60_000 });
+  await expect(page.getByText("The licence has expired.")).toBeVisible({ timeout: 60_000 });
+  applicant.watch.clean();
+  registrar.watch.clean();
+  await applicant.context.close();
+  await registrar.context.close();
+});
+
+test("the technician uploads, and corrects an upload", async ({ browser }) => {
+  const technician = await person(browser, "technician");
+  const { page, watch } = technician;
+  await go(page, "Upload");
+  await look(page, "choose a patient");
+  await page.getByRole("button").filter({ hasNotText: "Doukas" }).filter({ hasText: "1940" }).first().click();
+  await page.locator("input[type=file]").setInputFiles(radiograph());
+  await page.getByLabel("Title").fill("Chest, to be corrected");
+  await page.getByRole("textbox", { name: "Report", exact: true }).fill("Taken standing.");
+  await page.getByRole("button", { name: "Preview and sign" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Sign and send" }).click();
+  await expect(page.getByRole("heading", { name: "Sent", exact: true })).toBeVisible({ timeout: 90_000 });
+
+  const maria = await person(browser, "patient");
+  await maria.page.getByRole("link", { name: /Chest, to be corrected/ }).first().click({ timeout: 60_000 });
+  await maria.page.getByRole("button", { name: "Add to my record" }).click({ timeout: 60_000 });
+  await maria.page.getByRole("dialog").getByRole("button", { name: "Add it now" }).click();
+  await expect(maria.page.getByRole("heading", { name: "My record" })).toBeVisible({ timeout: 60_000 });
+
+  const row = page.getByRole("listitem").filter({ hasText: "In the patient's record" }).first();
+  await row.getByRole("link", { name: "Correct it" }).click({ timeout: 60_000 });
+  await expect(page.getByRole("heading", { name: "Correct a report" })).toBeVisible();
+  await page.locator("input[type=file]").setInputFiles(radiograph());
+  await page.getByLabel("Title").fill("Chest, corrected");
+  await page.getByRole("textbox", { name: "Report", exact: true }).fill("Taken lying down.");
+  await look(page, "correct a report");
+  await page.getByRole("button", { name: "Preview and sign" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Sign and send" }).click();
+  await expect(page.getByText("Version 2").first()).toBeVisible({ timeout: 90_000 });
+  await go(maria.page, "Inbox");
+  await expect(maria.page.getByText("A correction").first()).toBeVisible({ timeout: 60_000 });
+  await look(maria.page, "inbox");
+  watch.clean();
+  maria.watch.clean();
+  await technician.context.close();
+  await maria.context.close();
+});

@@ -1,0 +1,143 @@
+/** Phones, the back button, two tabs, zoom, the dark, other languages, right-to-left text, and a node that restarts. */
+import { devices } from "@playwright/test";
+import { spawn } from "node:child_process";
+import { join } from "node:path";
+
+import { expect, go, look, person, picture, test, unlock } from "./people";
+import { home, nodeAt, radiograph, scene } from "./scene";
+
+test("a patient's phone: every page fits, and the thumb reaches the menu", async ({ browser }) => {
+  const { defaultBrowserType: _, ...phone } = devices["Pixel 7"];
+  const maria = await person(browser, "patient", 0, phone);
+  const { page, watch } = maria;
+  for (const label of ["Inbox", "My record", "Who can see", "What happened", "Me"]) {
+    await go(page, label);
+    await expect(page.getByRole("status", { name: "Loading" })).toHaveCount(0);
+    const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+    expect(wide, `${label} scrolls sideways`).toBeLessThanOrEqual(1);
+    await look(page, `phone ${label}`);
+  }
+  watch.clean();
+  await maria.context.close();
+});
+
+test("the back button leads through the pages, and the focus follows", async ({ browser }) => {
+  const maria = await person(browser, "patient");
+  const { page } = maria;
+  await go(page, "My record");
+  await go(page, "Who can see");
+  await expect(page.getByRole("heading", { name: "Who can see" })).toBeFocused();
+  await page.goBack();
+  await expect(page.getByRole("heading", { name: "My record" })).toBeVisible();
+  await page.goBack();
+  await expect(page.getByRole("heading", { name: "Inbox" })).toBeVisible();
+  await page.goForward();
+  await expect(page.getByRole("heading", { name: "My record" })).toBeVisible();
+  maria.watch.clean();
+  await maria.context.close();
+});
+
+test("two tabs: both work, and to sign out in one signs out in the other", async ({ browser }) => {
+  const maria = await person(browser, "patient");
+  const second = await maria.context.newPage();
+  await second.goto("/");
+  await unlock(second);
+  await expect(second.getByRole("heading", { name: "Inbox" })).toBeVisible();
+  await go(maria.page, "My record");
+  await second.getByRole("button", { name: "Sign out" }).first().click();
+  await expect(second.getByRole("heading", { name: /Sign in to/ })).toBeVisible();
+  await expect(maria.page.getByRole("heading", { name: /Sign in to/ })).toBeVisible({ timeout: 30_000 });
+  maria.watch.clean();
+  await maria.context.close();
+});
+
+test("keyboard alone: skip link, menu and a dialog that gives the focus back", async ({ browser }) => {
+  const maria = await person(browser, "patient");
+  const { page } = maria;
+  await page.reload();
+  await unlock(page);
+  await page.keyboard.press("Tab");
+  await expect(page.getByRole("link", { name: "Skip to the content" })).toBeFocused();
+  await page.keyboard.press("Enter");
+  await go(page, "Me");
+  const opener = page.getByRole("navigation", { name: "Main" }).getByRole("link", { name: "Me" });
+  await opener.focus();
+  await page.keyboard.press("Enter");
+  await expect(page.getByRole("heading", { level: 1 })).toBeFocused();
+  maria.watch.clean();
+  await maria.context.close();
+});
+
+test("dark, Spanish, right-to-left and 200 % zoom", async ({ browser }) => {
+  const maria = await person(browser, "patient", 0, { colorScheme: "dark" });
+  const { page, watch } = maria;
+  await look(page, "dark inbox");
+  await go(page, "My record");
+  await look(page, "dark my record");
+  await page.getByLabel("Language").first().selectOption("es");
+  await expect(page.getByRole("heading", { name: "Mi historia" })).toBeVisible();
+  await expect(page.locator("html")).toHaveAttribute("lang", "es");
+  await look(page, "spanish my record");
+  await page.evaluate(() => document.documentElement.setAttribute("dir", "rtl"));
+  await picture(page, "right to left");
+  const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+  expect(wide, "right to left scrolls sideways").toBeLessThanOrEqual(1);
+  await page.evaluate(() => document.documentElement.setAttribute("dir", "ltr"));
+  // 200 % of zoom is half of the width in CSS pixels.
+  await page.setViewportSize({ width: 640, height: 430 });
+  for (const label of ["Bandeja", "Mi historia", "Quién puede ver", "Qué pasó", "Yo"]) {
+    await go(page, label);
+    const over = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+    expect(over, `${label} at 200 %`).toBeLessThanOrEqual(1);
+  }
+  await picture(page, "zoom 200");
+  watch.clean();
+  await maria.context.close();
+});
+
+test("the node restarts in the middle of an upload; the same button goes on", async ({ browser }) => {
+  test.setTimeout(300_000);
+  const doctor = await person(browser, "doctor");
+  const { page } = doctor;
+  await page.getByRole("row").filter({ hasNotText: "Doukas" }).nth(1).getByRole("link", { name: "Write" }).click();
+  await page.locator("input[type=file]").setInputFiles(radiograph());
+  await page.getByLabel("Title").fill("Sent through a restart");
+  await page.getByRole("textbox", { name: "Report", exact: true }).fill("Nothing is lost.");
+  await page.getByRole("button", { name: "Preview and sign" }).click();
+  const dialog = page.getByRole("dialog");
+  await dialog.getByRole("button", { name: "Sign and send" }).click();
+  await page.waitForRequest((asked) => asked.url().includes("/api/v1/uploads"));
+  const revive = await restart(0);
+  try {
+    await expect(page.getByRole("heading", { name: "Sent", exact: true }).or(dialog.getByText("That did not work"))).toBeVisible({ timeout: 120_000 });
+    if (await dialog.getByText("That did not work").isVisible()) {
+      await expect
+        .poll(async () => (await fetch(`${home()}/readyz`).catch(() => null))?.status, { timeout: 120_000 })
+        .toBe(200);
+      await dialog.getByRole("button", { name: "Sign and send" }).click();
+    }
+    await expect(page.getByRole("heading", { name: "Sent", exact: true })).toBeVisible({ timeout: 120_000 });
+    const maria = await person(browser, "patient");
+    await expect(maria.page.getByRole("link", { name: /Sent through a restart/ })).toHaveCount(1, { timeout: 60_000 });
+    await maria.context.close();
+  } finally {
+    revive();
+  }
+  await doctor.context.close();
+});
+
+/** Kill a hospital's node without a word and start it again from its folder. */
+async function restart(index: number): Promise<() => void> {
+  const { bin, pids } = scene();
+  const { folder, name, url } = nodeAt(index);
+  const pid = pids[name] ?? Object.entries(pids).find(([who]) => who.toLowerCase().includes(name.toLowerCase().split(" ")[0] ?? name))?.[1];
+  if (!pid) throw new Error(`no process of ${name} among ${Object.keys(pids).join(", ")}`);
+  process.kill(pid, "SIGKILL");
+  await expect.poll(async () => fetch(`${url}/healthz`).then(() => "up", () => "down"), { timeout: 20_000 }).toBe("down");
+  const child = spawn(bin, ["node", "--config", join(folder, "stele.toml"), "--key", join(folder, "hospital.key")], { env: { ...process.env, STELE_PASSPHRASE: "demo" }, stdio: "ignore" });
+  return () => {
+    // It goes with the scene; later tests still need it.
+    child.unref();
+    process.once("exit", () => child.kill("SIGTERM"));
+  };
+}
