@@ -21,6 +21,7 @@ use crate::journal::Journaled;
 use crate::keys::KeyRing;
 use crate::log::{self, Leaves};
 use crate::peers::{Peers, hex_id};
+use crate::profile::Roster;
 use crate::store::{Batch, Documents, Held, Kind, Query, StoreError};
 use crate::touch::{Entry, Touch};
 use crate::upload::{Draft, Stage, Version};
@@ -82,6 +83,7 @@ pub struct Hospital {
     leaves: Arc<Leaves>,
     edge: Mutex<Edge>,
     signer: ledger::typed::WalletKey,
+    pub(crate) roster: Roster,
 }
 
 impl Hospital {
@@ -131,6 +133,7 @@ impl Hospital {
             leaves,
             edge,
             signer,
+            roster: Mutex::new(None),
         })
     }
 

@@ -20,17 +20,18 @@ use crate::error::{Error, Result};
 use crate::hospital::{Hospital, random, rng};
 use crate::keys::KeyRing;
 use crate::notice::News;
+use crate::peers::hex_id;
 use crate::secrets::{Bound, open_letter, seal_letter};
-use crate::store::{Batch, Document, Documents, Kind, Query};
+use crate::store::{Batch, Document, Documents, Held, Kind, Query};
 
 /// The largest sealed letter, bytes.
 const LETTER_BYTES: usize = 256 << 10;
 /// Most grants that go with a letter.
 const GRANTS: usize = 50;
 /// Most letters in one answer.
-const PAGE: usize = 500;
+const PAGE: u32 = 500;
 /// Most letters from one person in a day.
-const A_DAY: usize = 200;
+const A_DAY: u32 = 200;
 
 /// What a letter is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -121,29 +122,83 @@ pub struct LetterView {
     pub seen_at: Option<u64>,
 }
 
-/// A letter in one mailbox.
+/// A letter in one mailbox. Its id sorts by time, so that a mailbox is read from a time on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Letter {
     owner: Address,
     view: LetterView,
 }
 
-impl Letter {
-    fn key(owner: Address, id: B256) -> String {
-        format!("{}/{}", hex::encode(owner), hex::encode(id))
-    }
+fn key_of(owner: Address, at: u64, id: &str) -> String {
+    format!("{}/{at:012}/{id}", hex::encode(owner))
 }
 
 impl Document for Letter {
     const KIND: Kind = Kind::Letter;
     fn id(&self) -> String {
-        Self::key(self.owner, self.view.id)
+        key_of(self.owner, self.view.at, &hex_id(self.view.id))
     }
     fn owner(&self) -> String {
         hex::encode(self.owner)
     }
     fn state(&self) -> String {
         hex::encode(self.view.thread)
+    }
+}
+
+/// Where a letter is in a mailbox. Belongs to no owner, so that it is in no list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Place {
+    owner: Address,
+    id: B256,
+    at: u64,
+}
+
+impl Place {
+    fn key(owner: Address, id: B256) -> String {
+        format!("place/{}/{}", hex::encode(owner), hex_id(id))
+    }
+}
+
+impl Document for Place {
+    const KIND: Kind = Kind::Letter;
+    fn id(&self) -> String {
+        Self::key(self.owner, self.id)
+    }
+}
+
+/// That one person has written to another, who may answer from then on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Wrote {
+    from: Address,
+    to: Address,
+}
+
+impl Wrote {
+    fn key(from: Address, to: Address) -> String {
+        format!("wrote/{}/{}", hex::encode(from), hex::encode(to))
+    }
+}
+
+impl Document for Wrote {
+    const KIND: Kind = Kind::Letter;
+    fn id(&self) -> String {
+        Self::key(self.from, self.to)
+    }
+}
+
+/// How many letters a person has sent on one day.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Sent {
+    from: Address,
+    day: u64,
+    letters: u32,
+}
+
+impl Document for Sent {
+    const KIND: Kind = Kind::Letter;
+    fn id(&self) -> String {
+        format!("sent/{}", hex::encode(self.from))
     }
 }
 
@@ -191,8 +246,7 @@ impl Hospital {
     /// # Errors
     /// If writer or reader have nothing to do with this hospital, or a limit is passed.
     pub async fn send_letter(&self, by: &Caller, new: NewLetter) -> Result<LetterView> {
-        let key = Letter::key(by.wallet, new.id);
-        if let Some(known) = self.store.load::<Letter>(&key).await? {
+        if let Some(known) = self.letter(by.wallet, new.id).await? {
             return Ok(known.document.view);
         }
         check_letter(&new)?;
@@ -200,10 +254,7 @@ impl Hospital {
             let who = "letters are for patients and staff";
             return Err(Error::Forbidden(who.to_owned()));
         }
-        if !self.may_write(by.wallet, new.to).await? {
-            let who = "the reader is neither staff nor a patient here, and has not written to you";
-            return Err(Error::Forbidden(who.to_owned()));
-        }
+        self.may_write(by.wallet, new.to).await?;
         let view = LetterView {
             id: new.id,
             thread: new.thread,
@@ -221,9 +272,16 @@ impl Hospital {
             ..view.clone()
         };
         let mut batch = Batch::new();
+        self.count_letter(&mut batch, by.wallet).await?;
         for (owner, view) in [(by.wallet, view.clone()), (new.to, theirs)] {
+            let (id, at) = (view.id, view.at);
+            batch.create(&Place { owner, id, at })?;
             batch.create(&Letter { owner, view })?;
         }
+        batch.put(&Wrote {
+            from: by.wallet,
+            to: new.to,
+        })?;
         let news = News::new("letter", format!("/letters/{}", view.thread))
             .with("letter", view.id)
             .with("thread", view.thread)
@@ -234,47 +292,41 @@ impl Hospital {
         Ok(view)
     }
 
-    async fn may_write(&self, from: Address, to: Address) -> Result<bool> {
+    async fn may_write(&self, from: Address, to: Address) -> Result<()> {
         if from == to {
             return Err(Error::invalid("to", "this is your own wallet"));
         }
-        let mailbox = self.mailbox(from, None).await?;
-        let today = self.now().saturating_sub(86_400);
-        let sent = mailbox
-            .iter()
-            .filter(|l| l.from == from && l.at > today)
-            .count();
-        if sent >= A_DAY {
+        let answers = self.store.load::<Wrote>(&Wrote::key(to, from)).await?;
+        let staff = self.staff(to).await?;
+        let works_here = staff.is_some_and(|s| s.institution == self.address());
+        if answers.is_some() || works_here || self.patient_of(to).await?.is_some() {
+            return Ok(());
+        }
+        let who = "the reader is neither staff nor a patient here, and has not written to you";
+        Err(Error::Forbidden(who.to_owned()))
+    }
+
+    async fn count_letter(&self, batch: &mut Batch, from: Address) -> Result<()> {
+        let day = self.now() / 86_400;
+        let mut sent = Sent {
+            from,
+            day,
+            letters: 1,
+        };
+        if let Some(held) = self.store.load::<Sent>(&sent.id()).await?
+            && held.document.day == day
+        {
+            sent.letters += held.document.letters;
+        }
+        if sent.letters > A_DAY {
             return Err(Error::TooOften(format!("at most {A_DAY} letters a day")));
         }
-        if mailbox.iter().any(|l| l.from == to) {
-            return Ok(true);
-        }
-        let works_here = self
-            .staff(to)
-            .await?
-            .is_some_and(|s| s.institution == self.address());
-        Ok(works_here || self.patient_of(to).await?.is_some())
+        batch.put(&sent)?;
+        Ok(())
     }
 
-    async fn mailbox(&self, owner: Address, thread: Option<B256>) -> Result<Vec<LetterView>> {
-        let mut letters = Vec::new();
-        let mut query = Query::of(Kind::Letter).owner(hex::encode(owner));
-        if let Some(thread) = thread {
-            query = query.state(hex::encode(thread));
-        }
-        loop {
-            let page = self.store.all::<Letter>(query.clone()).await?;
-            let Some(last) = page.last() else {
-                letters.sort_by_key(|l: &LetterView| (l.at, l.id));
-                return Ok(letters);
-            };
-            query = query.after(last.document.id());
-            letters.extend(page.into_iter().map(|h| h.document.view));
-        }
-    }
-
-    /// The letters of a person, oldest first: of one conversation or all, from a time on.
+    /// The letters of a person, oldest first: of one conversation or all, from a time on, so many
+    /// at once. More are asked for from the time of the last.
     ///
     /// # Errors
     /// If the database does not answer.
@@ -284,10 +336,23 @@ impl Hospital {
         thread: Option<B256>,
         since: u64,
     ) -> Result<Vec<LetterView>> {
-        let mut letters = self.mailbox(owner, thread).await?;
-        letters.retain(|l| l.at >= since);
-        letters.truncate(PAGE);
-        Ok(letters)
+        let mut query = Query::of(Kind::Letter)
+            .owner(hex::encode(owner))
+            .after(key_of(owner, since, ""))
+            .limit(PAGE);
+        if let Some(thread) = thread {
+            query = query.state(hex::encode(thread));
+        }
+        let held = self.store.all::<Letter>(query).await?;
+        Ok(held.into_iter().map(|h| h.document.view).collect())
+    }
+
+    async fn letter(&self, owner: Address, id: B256) -> Result<Option<Held<Letter>>> {
+        let Some(place) = self.store.load::<Place>(&Place::key(owner, id)).await? else {
+            return Ok(None);
+        };
+        let key = key_of(owner, place.document.at, &hex_id(id));
+        Ok(self.store.load::<Letter>(&key).await?)
     }
 
     /// The reader has seen a letter.
@@ -295,8 +360,7 @@ impl Hospital {
     /// # Errors
     /// [`Error::NotFound`] if it is not in the reader's mailbox.
     pub async fn letter_seen(&self, reader: Address, id: B256) -> Result<LetterView> {
-        let load = async |owner: Address| self.store.load::<Letter>(&Letter::key(owner, id)).await;
-        let held = load(reader).await?;
+        let held = self.letter(reader, id).await?;
         let held = held.filter(|h| h.document.view.to == reader);
         let mut held = held.ok_or(Error::NotFound("letter"))?;
         if held.document.view.seen_at.is_some() {
@@ -306,7 +370,7 @@ impl Hospital {
         held.document.view.seen_at = seen_at;
         let mut batch = Batch::new();
         batch.replace(&held)?;
-        if let Some(mut sent) = load(held.document.view.from).await? {
+        if let Some(mut sent) = self.letter(held.document.view.from, id).await? {
             sent.document.view.seen_at = seen_at;
             batch.replace(&sent)?;
         }

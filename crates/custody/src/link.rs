@@ -125,6 +125,14 @@ impl Document for Link {
     fn owner(&self) -> String {
         hex_id(self.patient)
     }
+    fn due_at(&self) -> u64 {
+        // Once the link is over, the guest's address is forgotten.
+        if self.view.email.is_empty() {
+            0
+        } else {
+            self.view.expires_at + 1
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -285,6 +293,22 @@ impl Hospital {
         batch.delete::<Pass>(hex_id(link));
         self.store.write(&batch).await?;
         Ok(held.document.view)
+    }
+
+    /// Forget the guests' addresses of links that are over, and what their guests have shown.
+    ///
+    /// # Errors
+    /// If the database does not answer.
+    pub async fn expire_links(&self) -> Result<()> {
+        let due = Query::of(Kind::Link).due_by(self.now());
+        for mut held in self.store.all::<Link>(due).await? {
+            held.document.view.email.clear();
+            let mut batch = Batch::new();
+            batch.replace(&held)?;
+            batch.delete::<Pass>(held.document.id());
+            self.store.write(&batch).await?;
+        }
+        Ok(())
     }
 
     fn serves(&self, link: &LinkView) -> Result<(), Refusal> {

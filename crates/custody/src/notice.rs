@@ -16,7 +16,9 @@ use utoipa::ToSchema;
 use crate::error::{Error, Result};
 use crate::hospital::Hospital;
 use crate::mail::Words;
+use crate::peers::hex_id;
 use crate::store::{Batch, Document, Documents, Held, Kind, Query};
+use crate::touch::Entry;
 
 /// How long a notice is kept, seconds.
 const LIFE: u64 = 90 * 86_400;
@@ -24,6 +26,8 @@ const LIFE: u64 = 90 * 86_400;
 const PAGE: u32 = 200;
 /// Seconds between two mails to one person.
 const MAIL_REST: u64 = 900;
+/// Seconds between two notices of one refusal of one person.
+const REFUSAL_REST: u64 = 600;
 /// The longest wait for a notice.
 pub const LONGEST_WAIT: u64 = 25;
 /// Another process of this hospital may write a notice: look again after this long.
@@ -83,17 +87,21 @@ impl Document for Seen {
     }
 }
 
-/// When a mail told a person of news last.
+/// When a person was told of something last: by mail, or of one kind of refusal.
 #[derive(Debug, Serialize, Deserialize)]
-struct Mailed {
+struct Told {
     owner: Address,
+    what: String,
     at: u64,
 }
 
-impl Document for Mailed {
+impl Document for Told {
     const KIND: Kind = Kind::Seen;
     fn id(&self) -> String {
-        format!("{}/mail", hex::encode(self.owner))
+        format!("{}/{}", hex::encode(self.owner), self.what)
+    }
+    fn due_at(&self) -> u64 {
+        self.at + LIFE
     }
 }
 
@@ -161,12 +169,12 @@ impl Hospital {
         if !profile.mail {
             return Ok(());
         }
-        let mailed = Mailed { owner, at: now };
-        let before = self.store.load::<Mailed>(&mailed.id()).await?;
-        if before.is_some_and(|held| now < held.document.at + MAIL_REST) {
+        if self
+            .told_lately(batch, owner, "mail".to_owned(), MAIL_REST)
+            .await?
+        {
             return Ok(());
         }
-        batch.put(&mailed)?;
         let words = Words {
             subject: format!("News for you at {}", self.settings.name),
             name: &profile.name,
@@ -178,7 +186,50 @@ impl Hospital {
         self.post(batch, &profile.email, &words, None)
     }
 
-    /// The same for the patient with this commitment, if there is one here.
+    /// Whether a person was told of `what` within `rest` seconds; if not, it is noted in the batch
+    /// that they are told now.
+    async fn told_lately(
+        &self,
+        batch: &mut Batch,
+        owner: Address,
+        what: String,
+        rest: u64,
+    ) -> Result<bool> {
+        let at = self.now();
+        let told = Told { owner, what, at };
+        let before = self.store.load::<Told>(&told.id()).await?;
+        if before.is_some_and(|held| at < held.document.at + rest) {
+            return Ok(true);
+        }
+        batch.put(&told)?;
+        Ok(false)
+    }
+
+    /// Tell a patient that somebody was refused. Whoever tries again and again is told of once in a
+    /// while; the log has every attempt.
+    pub(crate) async fn tell_refusal(
+        &self,
+        batch: &mut Batch,
+        entry: &Entry,
+        reason: &str,
+    ) -> Result<()> {
+        let Some(patient) = entry.patient else {
+            return Ok(());
+        };
+        let owner = self.patient(patient).await?.wallet();
+        let grant = entry.grant.unwrap_or_default();
+        let what = format!("{reason}/{}/{}", hex_id(grant), hex::encode(entry.actor));
+        if self.told_lately(batch, owner, what, REFUSAL_REST).await? {
+            return Ok(());
+        }
+        let news = News::new("refused", format!("/grants/{grant}"))
+            .with("grant", grant)
+            .with("by", entry.actor)
+            .with("reason", reason);
+        self.tell_person(batch, owner, news).await
+    }
+
+    /// Write a notice down for the patient with this commitment, if there is one here.
     pub(crate) async fn tell_patient(
         &self,
         batch: &mut Batch,
@@ -267,8 +318,12 @@ impl Hospital {
     /// # Errors
     /// If the database does not answer.
     pub async fn expire_notices(&self) -> Result<()> {
-        let due = Query::of(Kind::Notice).due_by(self.now());
         let mut batch = Batch::new();
+        let due = Query::of(Kind::Seen).due_by(self.now());
+        for held in self.store.all::<Told>(due).await? {
+            batch.delete::<Told>(held.document.id());
+        }
+        let due = Query::of(Kind::Notice).due_by(self.now());
         for held in self.store.all::<Notice>(due).await? {
             batch.delete::<Notice>(held.document.id());
         }

@@ -211,12 +211,8 @@ impl Hospital {
 
     async fn log_refusal(&self, refusal: Refusal, entry: Entry) -> Result<()> {
         let mut batch = Batch::new();
-        let grant = entry.grant.unwrap_or_default();
-        let news = News::new("refused", format!("/grants/{grant}"))
-            .with("grant", grant)
-            .with("by", entry.actor)
-            .with("reason", refusal.code());
-        self.tell_patient(&mut batch, entry.patient, news).await?;
+        self.tell_refusal(&mut batch, &entry, refusal.code())
+            .await?;
         self.write(batch, entry).await.map(|_| ())
     }
 

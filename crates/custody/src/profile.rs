@@ -4,9 +4,13 @@
 //! time. What a profile adds stays with the hospital: a name and a department, shown for staff
 //! only, and an address for mail, shown to nobody else.
 
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
 use alloy_primitives::Address;
 use record::Role;
 use serde::{Deserialize, Serialize};
+use tokio::sync::Mutex;
 use utoipa::ToSchema;
 
 use crate::admit::Person;
@@ -17,6 +21,11 @@ use crate::store::{Batch, Document, Documents, Held, Kind, Query};
 
 /// The longest name or department, bytes.
 const TEXT: usize = 200;
+/// What is remembered of who works here, and since when.
+pub(crate) type Roster = Mutex<Option<(Instant, Arc<[StaffView]>)>>;
+
+/// How long the list of staff is remembered.
+const FRESH: Duration = Duration::from_secs(3);
 /// Most people whom one answer lists.
 const PEOPLE: usize = 1000;
 
@@ -109,6 +118,7 @@ impl Hospital {
             None => batch.create(&document)?,
         }
         self.store.write(&batch).await?;
+        *self.roster.lock().await = None;
         Ok(set)
     }
 
@@ -122,7 +132,7 @@ impl Hospital {
         role: Option<Role>,
     ) -> Result<Vec<StaffView>> {
         let mut staff = if institution == self.address() {
-            self.staff_here().await?
+            self.staff_here().await?.to_vec()
         } else {
             self.staff_elsewhere(institution).await?
         };
@@ -131,11 +141,24 @@ impl Hospital {
         Ok(staff)
     }
 
-    /// The active staff of this institution.
+    /// The active staff of this institution, as it was a few seconds ago at most: a list is no
+    /// permission, and the chain is not asked anew for each of many people each time.
     ///
     /// # Errors
     /// If the database or the chain does not answer.
-    pub async fn staff_here(&self) -> Result<Vec<StaffView>> {
+    pub async fn staff_here(&self) -> Result<Arc<[StaffView]>> {
+        let mut roster = self.roster.lock().await;
+        if let Some((read, staff)) = roster.as_ref()
+            && read.elapsed() < FRESH
+        {
+            return Ok(staff.clone());
+        }
+        let staff: Arc<[StaffView]> = self.read_staff().await?.into();
+        *roster = Some((Instant::now(), staff.clone()));
+        Ok(staff)
+    }
+
+    async fn read_staff(&self) -> Result<Vec<StaffView>> {
         let mut staff = Vec::new();
         let mut query = Query::of(Kind::Person);
         loop {

@@ -277,9 +277,16 @@ impl Hospital {
     }
 
     pub(crate) async fn inbox(&self, owner: &str, about: Kind) -> Result<Vec<B256>> {
-        let query = Query::of(Kind::Inbox).owner(owner).state(about.name());
-        let held = self.store.all::<Inbox>(query).await?;
-        Ok(held.into_iter().map(|h| h.document.id).collect())
+        let mut ids = Vec::new();
+        let mut query = Query::of(Kind::Inbox).owner(owner).state(about.name());
+        loop {
+            let held = self.store.all::<Inbox>(query.clone()).await?;
+            let Some(last) = held.last() else {
+                return Ok(ids);
+            };
+            query = query.after(last.document.id());
+            ids.extend(held.into_iter().map(|h| h.document.id));
+        }
     }
 
     /// Bring requests to the patients' nodes that did not answer before.

@@ -128,6 +128,7 @@ async fn mails(app: App) -> custody::Result<()> {
 async fn tidy(app: App) -> custody::Result<()> {
     let hospital = app.hospital();
     hospital.expire_drafts().await?;
+    hospital.expire_links().await?;
     hospital.expire_slots().await?;
     hospital.expire_notices().await?;
     crate::session::expire(hospital.store.as_ref(), crate::now()).await?;

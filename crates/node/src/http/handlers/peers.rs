@@ -31,7 +31,7 @@ pub(crate) async fn person(State(app): State<App>, At(wallet): At<Address>) -> A
     (status = 200, body = [StaffView]), (status = 401, body = ErrorBody)
 ))]
 pub(crate) async fn staff(State(app): State<App>) -> Answer<Vec<StaffView>> {
-    Ok(Json(app.hospital().staff_here().await?))
+    Ok(Json(app.hospital().staff_here().await?.to_vec()))
 }
 
 /// Bring a request to a patient of this hospital.
