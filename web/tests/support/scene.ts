@@ -42,7 +42,11 @@ export async function setScene(bin: string): Promise<Scene> {
   const standing = process.env["STELE_SCENE"];
   if (standing !== undefined) {
     const file = JSON.parse(readFileSync(standing, "utf8")) as SceneFile;
-    return { ...file, folder, stop: () => Promise.resolve(rmSync(folder, { recursive: true })) };
+    const stop = (): Promise<void> => {
+      rmSync(folder, { recursive: true });
+      return Promise.resolve();
+    };
+    return { ...file, folder, stop };
   }
   const picture = join(folder, "scene.png");
   writeFileSync(picture, png(320, 240, 1));

@@ -202,10 +202,8 @@ export class ChainReader {
     const found: Log<bigint, number, false, E, true>[] = [];
     for (let from = BigInt(fromBlock); from <= head; from += SPAN) {
       const until = from + SPAN - 1n < head ? from + SPAN - 1n : head;
-      const logs = await getLogs(this.#client, {
-        address, event: event as AbiEvent, args, fromBlock: from, toBlock: until, strict: true,
-      });
-      found.push(...(logs as unknown as typeof found));
+      const question = { address, event: event as AbiEvent, args, fromBlock: from, toBlock: until, strict: true } as const;
+      found.push(...((await getLogs(this.#client, question)) as unknown as typeof found));
       onBlock?.(Number(until), Number(head));
     }
     return found;

@@ -43,7 +43,7 @@ function parse(text: string): File {
   if (text.length > LARGEST) throw bad("it is too long");
   let file: Claimed;
   try {
-    file = JSON.parse(text) as Claimed;
+    file = (JSON.parse(text) ?? {}) as Claimed;
   } catch {
     throw bad("it is no JSON");
   }
