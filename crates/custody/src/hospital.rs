@@ -465,7 +465,7 @@ impl Hospital {
         if cid != version.manifest && !version.parts.contains(&cid) {
             return Err(Error::NotFound("part"));
         }
-        Ok(self.vault.get_file(&cid))
+        Ok(self.replicator.read(&cid))
     }
 
     /// The blobs of every record and index that is kept.

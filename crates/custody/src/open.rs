@@ -174,7 +174,7 @@ impl Hospital {
         self.judged(decided, entry.clone()).await?;
         let cid = blobs::parse_cid(&part.cid)?;
         self.touch(entry).await?;
-        Ok(self.vault.get_file(&cid))
+        Ok(self.replicator.read(&cid))
     }
 
     async fn known_grant(&self, id: B256) -> Result<Grant> {

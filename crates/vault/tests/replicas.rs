@@ -224,11 +224,11 @@ async fn copies_beyond_the_quorum_follow() {
     });
     let (root, _) = upload(&world, 4).await;
     world.replicator.replicate(&root).await.unwrap();
-    for _ in 0..1000 {
+    for _ in 0..3000 {
         if world.replicator.receipts(&root).await.unwrap().len() == 3 {
             return;
         }
-        tokio::task::yield_now().await;
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }
     panic!("the background copies never came");
 }
@@ -242,6 +242,40 @@ async fn an_unreplicable_root_is_refused_at_once() {
         Err(Error::NotFound(_))
     ));
     assert!(world.replicator.roots().await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_reader_notices_nothing_of_what_the_home_node_lost() {
+    let world = world(ALL);
+    let (root, data) = upload(&world, 3).await;
+    world.replicator.replicate(&root).await.unwrap();
+    let leaves: Vec<Cid> = data.chunks(CHUNK).map(|chunk| cid_of(RAW, chunk)).collect();
+    let limit = data.len();
+    // The middle is gone, the end is damaged; then the root is gone as well.
+    world.home.tamper(&leaves[1], None);
+    world
+        .home
+        .tamper(&leaves[2], Some(Bytes::from_static(b"else")));
+    let read = collect(world.replicator.read(&root), limit).await.unwrap();
+    assert_eq!(read, data);
+    world.home.tamper(&root, None);
+    let read = collect(world.replicator.read(&root), limit).await.unwrap();
+    assert_eq!(read, data);
+    // It is kept: with nobody else there it is read again.
+    for peer in &world.peers {
+        peer.down.store(true, Ordering::Relaxed);
+    }
+    let read = collect(world.replicator.read(&root), limit).await.unwrap();
+    assert_eq!(read, data);
+    // What nobody has is an error, not a shorter file.
+    world.home.tamper(&leaves[1], None);
+    let error = collect(world.replicator.read(&root), limit)
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(error, Error::NotFound(cid) if cid == leaves[1]),
+        "{error}"
+    );
 }
 
 #[tokio::test]

@@ -170,7 +170,7 @@ impl Replicator {
         finding
     }
 
-    fn home_finding(&self, root: &Cid, block: Cid, fault: Fault) -> Finding {
+    pub(super) fn home_finding(&self, root: &Cid, block: Cid, fault: Fault) -> Finding {
         self.finding(
             root,
             &self.home.key_id(),
@@ -305,7 +305,7 @@ impl Replicator {
         }
     }
 
-    async fn repair_home(&self, finding: &Finding) -> Result<Repair> {
+    pub(super) async fn repair_home(&self, finding: &Finding) -> Result<Repair> {
         let Some(cid) = finding.block else {
             return Ok(self.repaired(finding, None, "no block is named".into()));
         };

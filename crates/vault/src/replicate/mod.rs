@@ -11,6 +11,7 @@ mod book;
 mod challenge;
 mod holder;
 mod peer;
+mod read;
 mod receipt;
 mod replicator;
 
