@@ -126,7 +126,7 @@ test("the specialist opens what was granted, at her own hospital and at the pati
 test("the patient sees who opened it, and checks the proof", async () => {
   const { page, watch } = maria;
   await go(page, "What happened");
-  const line = page.getByRole("listitem").filter({ hasText: "opened what was shared" }).first();
+  const line = page.getByRole("listitem").filter({ hasText: /opened (what was shared|“)/ }).first();
   await expect(line).toBeVisible({ timeout: 60_000 });
   await look(page, "what happened");
   await line.getByRole("button", { name: "Check it" }).click();
@@ -162,7 +162,7 @@ test("access is taken back, and the specialist's page says so", async () => {
   // After a reload the keys are locked: the passphrase opens them again.
   await unlock(page);
   await go(page, "What happened");
-  const line = page.getByRole("listitem").filter({ hasText: "opened what was shared" }).first();
+  const line = page.getByRole("listitem").filter({ hasText: /opened (what was shared|“)/ }).first();
   await line.getByRole("button", { name: "Check it" }).click();
   await expect(line.getByText("Proven")).toBeVisible({ timeout: 60_000 });
   await go(page, "Who can see");

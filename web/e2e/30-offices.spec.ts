@@ -61,7 +61,7 @@ test("a newcomer makes a key, prints the kit, and is enrolled with the card", as
 test("the hospital sees its people, records, copies, unusual access and figures", async ({ browser }) => {
   const hospital = await person(browser, nodeAt(0).name);
   const { page, watch } = hospital;
-  await expect(page.getByRole("heading", { name: "People" })).toBeVisible();
+  await expect(page.getByRole("heading", { name: "People", exact: true })).toBeVisible();
   await look(page, "people");
   for (const [menu, heading] of [["Records held", "Records held"], ["Copies", "Copies and repairs"], ["Unusual access", "Unusual access"], ["Figures", "Figures"]] as const) {
     await go(page, menu);

@@ -56,6 +56,8 @@ export function partWords(name: string): string {
   };
   const picture = /^image-(\d+)$/.exec(name);
   if (picture?.[1]) return say("image {{n}}", { n: picture[1] });
+  const file = /^file-(\d+)$/.exec(name);
+  if (file?.[1]) return say("file {{n}}", { n: file[1] });
   return known[name] ?? name;
 }
 
@@ -63,7 +65,33 @@ export function partsWords(names: readonly string[]): string {
   return names.map(partWords).join(", ");
 }
 
-export function deedWords(deed: string, who: string): string {
+/** The same where the patient's own name for the record is known. */
+function deedAbout(deed: string, who: string, what: string): string | null {
+  switch (deed) {
+    case "approve":
+      return say("{{who}} added “{{what}}” to the record", { who, what });
+    case "grant":
+      return say("{{who}} gave access to “{{what}}”", { who, what });
+    case "receive":
+      return say("{{who}} received a permission for “{{what}}”", { who, what });
+    case "open":
+      return say("{{who}} opened “{{what}}”", { who, what });
+    case "serve":
+      return say("{{who}} read a part of “{{what}}”", { who, what });
+    case "refused":
+      return say("{{who}} was refused “{{what}}”", { who, what });
+    case "revoke":
+      return say("{{who}} took back access to “{{what}}”", { who, what });
+    case "erase":
+      return say("{{who}} erased “{{what}}”", { who, what });
+    default:
+      return null;
+  }
+}
+
+export function deedWords(deed: string, who: string, what: string | null = null): string {
+  const about = what === null ? null : deedAbout(deed, who, what);
+  if (about !== null) return about;
   switch (deed) {
     case "enrol":
       return say("{{who}} enrolled you", { who });

@@ -4,6 +4,7 @@ import { useQuery } from "@tanstack/react-query";
 import type { Hex, Role } from "../../lib";
 import { useOffers } from "./features";
 import { useSession } from "./session";
+import { shortHex } from "../format";
 
 export interface StaffPerson {
   wallet: Hex;
@@ -19,10 +20,15 @@ export function useStaffDirectory(): readonly StaffPerson[] {
   const offered = useOffers("/api/v1/staff");
   const { data } = useQuery({
     queryKey: ["staff"],
-    queryFn: () => session.json<readonly StaffPerson[]>("GET", `/api/v1/staff?institution=${session.card.institution}`),
+    queryFn: async () => (await session.json<readonly StaffPerson[]>("GET", `/api/v1/staff?institution=${session.card.institution}`)).map(named),
     enabled: offered === true,
     staleTime: 30_000,
     retry: false,
   });
   return data ?? NOBODY;
+}
+
+/** A name to choose by: what the person stated, or the beginning of the address. */
+function named(person: StaffPerson & { person?: { name: string } | null }): StaffPerson {
+  return { ...person, name: person.name || person.person?.name || shortHex(person.wallet) };
 }

@@ -50,13 +50,13 @@ function text(value: unknown): string {
   return typeof value === "string" ? value : "";
 }
 
-function coding(value: unknown): Coding | null {
+function coding(value: unknown, language: string): Coding | null {
   const option = object(value);
   if (!option) return null;
   const code = object(option["valueCoding"]);
   if (code) {
     const system = text(code["system"]);
-    return { ...(system ? { system } : {}), code: text(code["code"]), display: text(code["display"]) || text(code["code"]) };
+    return { ...(system ? { system } : {}), code: text(code["code"]), display: words(code, "display", language) || text(code["code"]) };
   }
   const plain = text(option["valueString"]);
   return plain ? { code: plain, display: plain } : null;
@@ -77,42 +77,52 @@ function unit(item: Json): string | null {
   return found ? text(found["display"]) || text(found["code"]) || null : null;
 }
 
-function readItem(item: Json, depth: number, budget: { left: number }): Item | null {
+/** The words of a template in the reader's language, where it has them (FHIR's translation extension). */
+function words(of: Json, name: string, language: string): string {
+  const around = object(of[`_${name}`]);
+  for (const translation of around ? list(around["extension"]) : []) {
+    if (!text(translation["url"]).endsWith("/translation")) continue;
+    const inside = list(translation["extension"]);
+    const spoken = inside.find((one) => one["url"] === "lang")?.["valueCode"];
+    const content = inside.find((one) => one["url"] === "content")?.["valueString"];
+    if (spoken === language && typeof content === "string") return content;
+  }
+  return text(of[name]);
+}
+
+function readItem(item: Json, depth: number, budget: { left: number }, language: string): Item | null {
   const kind = text(item["type"]) === "open-choice" ? "choice" : text(item["type"]);
   budget.left -= 1;
   if (!TYPES.has(kind) || depth > DEEPEST || budget.left < 0) return null;
   return {
     linkId: text(item["linkId"]),
-    text: text(item["text"]) || text(item["linkId"]),
+    text: words(item, "text", language) || text(item["linkId"]),
     type: kind as ItemType,
     required: item["required"] === true,
     repeats: item["repeats"] === true,
-    options: list(item["answerOption"]).map(coding).filter((option) => option !== null),
-    items: list(item["item"]).map((child) => readItem(child, depth + 1, budget)).filter((child) => child !== null),
+    options: list(item["answerOption"]).map((option) => coding(option, language)).filter((option) => option !== null),
+    items: list(item["item"]).map((child) => readItem(child, depth + 1, budget, language)).filter((child) => child !== null),
     unit: unit(item),
     least: bound(item, "minValue"),
     most: bound(item, "maxValue"),
   };
 }
 
-export function readTemplate(value: unknown): Template | null {
+export function readTemplate(value: unknown, language: string): Template | null {
   const source = object(value);
   if (source?.["resourceType"] !== "Questionnaire") return null;
   const budget = { left: MOST_ITEMS };
   return {
     id: text(source["id"]) || text(source["name"]) || text(source["url"]),
-    title: text(source["title"]) || text(source["name"]),
-    description: text(source["description"]),
-    items: list(source["item"]).map((item) => readItem(item, 0, budget)).filter((item) => item !== null),
+    title: words(source, "title", language) || text(source["name"]),
+    description: words(source, "description", language),
+    items: list(source["item"]).map((item) => readItem(item, 0, budget, language)).filter((item) => item !== null),
     source,
   };
 }
 
-/** The node answers with Questionnaires, with a Bundle of them, or with a list under a name. */
-export function readTemplates(body: unknown): readonly Template[] {
-  const wrapped = object(body);
-  const values: readonly unknown[] = Array.isArray(body) ? body : Array.isArray(wrapped?.["templates"]) ? wrapped["templates"] : list(wrapped?.["entry"]).map((entry) => entry["resource"]);
-  return values.map(readTemplate).filter((template) => template !== null);
+export function readTemplates(body: unknown, language: string): readonly Template[] {
+  return list(body).map((one) => readTemplate(one, language)).filter((template) => template !== null);
 }
 
 /** An answer as the form keeps it. */

@@ -18,7 +18,7 @@ import { useSession } from "../../data/session";
 import { documentBundle, type Report, sections } from "../../fhir/document";
 import { type Answers, missing, readTemplates, type Template } from "../../fhir/questionnaire";
 import { bytes as size, day, now, percent } from "../../format";
-import { useT } from "../../i18n";
+import { language, useT } from "../../i18n";
 import { saveBlob } from "../../save";
 import { pictureType } from "../../viewer/frame";
 import { sendPrescriptionNote } from "./note";
@@ -26,6 +26,8 @@ import { fullName, matches } from "./patients";
 
 const Viewer = lazy(() => import("../../viewer"));
 const MOST_FILES = 8;
+/** Files that go along as they are and are never shown in the page: papers, and curves of an ECG. */
+const PAPERS = /\.(pdf|scp|edf|csv)$/i;
 const MOST_BYTES = 200_000_000;
 
 interface Picture {
@@ -41,8 +43,8 @@ function useTemplates() {
   const session = useSession();
   const offered = useOffers("/api/v1/templates");
   return useQuery({
-    queryKey: ["templates"],
-    queryFn: async () => readTemplates(await session.json<unknown>("GET", "/api/v1/templates")),
+    queryKey: ["templates", language()],
+    queryFn: async () => readTemplates(await session.json<unknown>("GET", "/api/v1/templates"), language()),
     enabled: offered === true,
     staleTime: Infinity,
   });
@@ -121,6 +123,7 @@ function Compose({ line, corrects }: { line: PatientLine; corrects: Hex | null }
   const [text, setText] = useState("");
   const [answers, setAnswers] = useState<Answers>({});
   const [pictures, setPictures] = useState<readonly Picture[]>([]);
+  const [papers, setPapers] = useState<readonly File[]>([]);
   const [bodyPart, setBodyPart] = useState("");
   const [modality, setModality] = useState("DX");
   const [refused, setRefused] = useState<string | null>(null);
@@ -136,10 +139,14 @@ function Compose({ line, corrects }: { line: PatientLine; corrects: Hex | null }
         setRefused(t("“{{name}}” is larger than {{most}}.", { name: file.name, most: size(MOST_BYTES) }));
         continue;
       }
+      if (sealed && PAPERS.test(file.name)) {
+        setPapers((had) => [...had, file].slice(0, MOST_FILES));
+        continue;
+      }
       try {
         const picture = await readPicture(file, line);
         setPictures((had) => (had.length < (sealed ? MOST_FILES : 1) ? [...had, picture] : sealed ? had : [picture]));
-        if (!title) setTitle(t("X-ray"));
+        setTitle((had) => had || t("X-ray"));
       } catch {
         setRefused(t("“{{name}}” is neither DICOM, PNG nor JPEG.", { name: file.name }));
       }
@@ -156,7 +163,7 @@ function Compose({ line, corrects }: { line: PatientLine; corrects: Hex | null }
     text,
     readings: pictures.map((picture) => picture.reading).filter((reading) => reading !== null),
     issuedAt,
-    attachments: pictures.map((_, i) => (i === 0 ? t("the image") : t("image {{n}}", { n: i + 1 }))),
+    attachments: [...pictures.map((_, i) => (i === 0 ? t("the image") : t("image {{n}}", { n: i + 1 }))), ...papers.map((paper) => paper.name)],
   };
   const look = () => {
     const lacks = missing(template?.items ?? [], answers);
@@ -196,9 +203,20 @@ function Compose({ line, corrects }: { line: PatientLine; corrects: Hex | null }
       <section className="stack" aria-labelledby="images">
         <h2 id="images">{t("Images")}</h2>
         {pictures.length === 0 || sealed ? (
-          <FileDrop accept=".dcm,.dicom,.png,.jpg,.jpeg,application/dicom,image/png,image/jpeg" multiple={sealed === true} label={t("Drop X-rays here")} hint={t("DICOM, PNG or JPEG")} onFiles={(files) => void take(files)} />
+          <FileDrop accept={sealed ? ".dcm,.dicom,.png,.jpg,.jpeg,.pdf,.scp,.edf,.csv" : ".dcm,.dicom,.png,.jpg,.jpeg"} multiple={sealed === true} label={t("Drop X-rays here")} hint={sealed ? t("DICOM, PNG or JPEG; papers and ECG files (PDF, SCP, EDF, CSV) go along, too") : t("DICOM, PNG or JPEG")} onFiles={(files) => void take(files)} />
         ) : null}
         {refused ? <Notice tone="bad" live title={refused} /> : null}
+        {papers.map((paper) => (
+          <div key={paper.name} className="row between">
+            <p>
+              <Said>{paper.name}</Said> <span className="muted small">{size(paper.size)}</span>
+            </p>
+            <Button small kind="quiet" onClick={() => setPapers((had) => had.filter((one) => one !== paper))}>
+              <Trash2 size={16} aria-hidden /> {t("Take away")}
+              <span className="sr-only"> {paper.name}</span>
+            </Button>
+          </div>
+        ))}
         {pictures.map((picture, i) => (
           <PictureCard
             key={picture.id}
@@ -226,7 +244,7 @@ function Compose({ line, corrects }: { line: PatientLine; corrects: Hex | null }
           <Eye size={18} aria-hidden /> {t("Preview and sign")}
         </Button>
       </div>
-      {previewing ? <Preview report={report} pictures={pictures} line={line} corrects={corrects} sealed={sealed === true} modality={modality} bodyPart={bodyPart} onClose={() => preview(false)} /> : null}
+      {previewing ? <Preview report={report} pictures={pictures} papers={papers} line={line} corrects={corrects} sealed={sealed === true} modality={modality} bodyPart={bodyPart} onClose={() => preview(false)} /> : null}
     </>
   );
 }
@@ -333,6 +351,7 @@ export function ReadingWords({ reading }: { reading: Reading }) {
 interface PreviewProps {
   report: Report;
   pictures: readonly Picture[];
+  papers: readonly File[];
   line: PatientLine;
   corrects: Hex | null;
   sealed: boolean;
@@ -341,7 +360,7 @@ interface PreviewProps {
   onClose: () => void;
 }
 
-function Preview({ report, pictures, line, corrects, sealed, modality, bodyPart, onClose }: PreviewProps) {
+function Preview({ report, pictures, papers, line, corrects, sealed, modality, bodyPart, onClose }: PreviewProps) {
   const t = useT();
   const session = useSession();
   const refresh = useRefresh();
@@ -355,7 +374,7 @@ function Preview({ report, pictures, line, corrects, sealed, modality, bodyPart,
   const pdf = async () => (await import("../../pdf/report")).reportPdf(report, verifyAt);
   const send = async () => {
     const draft = sealed
-      ? await session.staff.uploadSealed({ patient: line.patient, parts: await partsOf(report, pictures, await pdf()), ...(corrects ? { corrects } : {}) }, key.current, setProgress)
+      ? await session.staff.uploadSealed({ patient: line.patient, parts: await partsOf(report, pictures, papers, await pdf()), ...(corrects ? { corrects } : {}) }, key.current, setProgress)
       : await session.staff.upload(plainUpload(report, pictures, line, corrects, modality, bodyPart), key.current, setProgress);
     await session.staff.sign(draft);
     if (letters && sealed) await sendPrescriptionNote(session, report, line);
@@ -435,7 +454,7 @@ function plainUpload(report: Report, pictures: readonly Picture[], line: Patient
   };
 }
 
-async function partsOf(report: Report, pictures: readonly Picture[], pdf: Blob): Promise<readonly NewPart[]> {
+async function partsOf(report: Report, pictures: readonly Picture[], papers: readonly File[], pdf: Blob): Promise<readonly NewPart[]> {
   const json = (value: unknown, type: string) => new Blob([JSON.stringify(value)], { type });
   const parts: NewPart[] = [{ name: "document", mediaType: "application/fhir+json", content: json(documentBundle(report), "application/fhir+json") }];
   pictures.forEach((picture, i) => {
@@ -445,6 +464,10 @@ async function partsOf(report: Report, pictures: readonly Picture[], pdf: Blob):
   if (heat) parts.push({ name: "heatmap", mediaType: "image/png", content: new Blob([heat as BlobPart]) });
   const made = pictures.flatMap((picture) => (picture.reading ? [{ ...picture.reading, heatmap_png: null }] : []));
   if (made.length > 0) parts.push({ name: "reading", mediaType: "application/json", content: json(made, "application/json") });
+  papers.forEach((paper, i) => {
+    const mediaType = /\.pdf$/i.test(paper.name) ? "application/pdf" : "application/octet-stream";
+    parts.push({ name: `file-${String(i + 1)}`, mediaType, content: paper });
+  });
   parts.push({ name: "report.pdf", mediaType: "application/pdf", content: pdf });
   return parts;
 }

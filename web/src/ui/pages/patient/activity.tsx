@@ -7,7 +7,7 @@ import type { EntryCheck, TrailEntry } from "../../../lib";
 import { Badge, Button, Empty, Fold, Hash, Notice, PageHead, Skeleton, Time } from "../../components/basics";
 import { Select } from "../../components/form";
 import { Problem } from "../../components/problem";
-import { FRESH_MS, useName } from "../../data/hooks";
+import { FRESH_MS, useName, usePatientGrants, useRecords } from "../../data/hooks";
 import { useSession } from "../../data/session";
 import { number } from "../../format";
 import { useT, type Words } from "../../i18n";
@@ -41,7 +41,18 @@ function verdict(check: EntryCheck, t: Words): { tone: "good" | "warn" | "bad"; 
   }
 }
 
-function Line({ entry }: { entry: TrailEntry }) {
+/** The patient's own name for what an entry is about, by its record or its grant. */
+function useLabels(): (entry: TrailEntry) => string | null {
+  const records = useRecords();
+  const grants = usePatientGrants();
+  return (entry) => {
+    const controller = grants.data?.find((grant) => grant.grant === entry.grant)?.controller;
+    const line = records.data?.find((one) => one.controller === controller || (entry.record !== null && one.view?.record === entry.record));
+    return line && line.label !== "" ? line.label : null;
+  };
+}
+
+function Line({ entry, what }: { entry: TrailEntry; what: string | null }) {
   const t = useT();
   const session = useSession();
   const who = useName(entry.actor);
@@ -56,7 +67,7 @@ function Line({ entry }: { entry: TrailEntry }) {
         <Sign size={20} aria-hidden />
       </span>
       <div className="main">
-        <p className="title">{deedWords(entry.deed, capital)}</p>
+        <p className="title">{deedWords(entry.deed, capital, what)}</p>
         <p className="small muted">
           {entry.refusal ? `${refusalWords(entry.refusal)} · ` : ""}
           {where} · <Time at={entry.at} />
@@ -89,6 +100,7 @@ export default function ActivityPage() {
   const trail = useQuery({ queryKey: ["trail"], queryFn: () => session.patient.trail(), refetchInterval: FRESH_MS * 2 });
   const [kind, setKind] = useState<Kind>("all");
   const [most, setMost] = useState(PAGE);
+  const labelOf = useLabels();
   const keep = (entry: TrailEntry): boolean => {
     if (kind === "opens") return OPENS.has(entry.deed) && entry.actor !== session.address;
     if (kind === "refusals") return entry.deed === "refused";
@@ -117,7 +129,7 @@ export default function ActivityPage() {
       {lines.length > 0 ? (
         <ul className="list">
           {lines.slice(0, most).map((entry) => (
-            <Line key={`${entry.institution}${entry.leaf}`} entry={entry} />
+            <Line key={`${entry.institution}${entry.leaf}`} entry={entry} what={labelOf(entry)} />
           ))}
         </ul>
       ) : null}
