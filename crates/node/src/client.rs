@@ -42,6 +42,7 @@ use crate::api::{
     Signature, SignedIn,
 };
 use crate::http::error::ErrorBody;
+use crate::reading::{ReadingView, Task};
 
 /// How long a signature that a client makes may still be carried to the chain, seconds.
 const DEADLINE: u64 = 1800;
@@ -623,6 +624,18 @@ impl Session {
             .request(Method::POST, "/api/v1/uploads")
             .header("idempotency-key", key);
         self.client.read(request.multipart(form)).await
+    }
+
+    /// Have a radiograph read by the node; nothing of it is kept there.
+    ///
+    /// # Errors
+    /// If the caller may not, the node has no reader or is busy, or it is no radiograph.
+    pub async fn reading(&self, task: Task, image: Bytes) -> Result<ReadingView> {
+        let request = self
+            .request(Method::POST, "/api/v1/readings")
+            .query(&[("task", task)])
+            .body(image.to_vec());
+        self.client.read(request).await
     }
 
     /// Seal and sign a record for a patient of this hospital, on this machine.

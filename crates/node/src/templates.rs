@@ -121,7 +121,7 @@ fn check(questionnaire: &Value) -> Result<(), String> {
         return Err("resourceType is not Questionnaire".to_owned());
     }
     for field in ["url", "name", "title", "status"] {
-        if !questionnaire[field].as_str().is_some_and(|t| !t.is_empty()) {
+        if questionnaire[field].as_str().is_none_or(str::is_empty) {
             return Err(format!("{field} is missing"));
         }
     }
@@ -199,7 +199,8 @@ mod tests {
         let deep = (0..DEPTH + 1).fold(serde_json::json!([]), |inner, n| {
             serde_json::json!([{"linkId": n.to_string(), "type": "group", "text": "", "item": inner}])
         });
-        let wrong: [(&str, &dyn Fn(&mut Value)); 7] = [
+        type Change<'a> = &'a dyn Fn(&mut Value);
+        let wrong: [(&str, Change<'_>); 7] = [
             ("resourceType", &|q| q["resourceType"] = "Bundle".into()),
             ("url", &|q| q["url"] = Value::Null),
             ("twice", &|q| q["item"][1]["linkId"] = "bp-1".into()),
