@@ -73,10 +73,9 @@ test-contracts: setup-chain ## Solidity: unit, fuzz, invariant, gas table, artif
 	contracts/scripts/gas.sh --check
 
 test-rust: setup-chain setup-dicom ## Rust: unit, property, crash and end-to-end tests
-	@$(CARGO) test --workspace --exclude reader
-	echo "Not run here: the reader's own tests, which train small networks; see make test-reader"
+	@$(CARGO) test --workspace
 
-test-reader: setup-dicom ## The reader's own tests: decoding, networks, training
+test-reader: setup-dicom ## The reader's own tests alone: decoding, networks, training
 	@$(CARGO) test -p reader
 
 test-python: setup-python ## Independent readers of our formats, in Python

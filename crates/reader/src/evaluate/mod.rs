@@ -26,6 +26,9 @@ const CHUNK: usize = 32;
 /// Values of a column beyond which it is no subgrouping.
 const MAX_VALUES: usize = 16;
 
+/// A figure of a ranking, of all images or of a resample of them.
+type Figure<'a> = &'a dyn Fn(&Ranking, Option<&[u32]>) -> Option<f64>;
+
 /// How to evaluate.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -316,7 +319,7 @@ impl Known {
             let values: Vec<f64> = rankings.iter().filter_map(figure).collect();
             (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
         };
-        let interval = |figure: &dyn Fn(&Ranking, Option<&[u32]>) -> Option<f64>| -> Interval {
+        let interval = |figure: Figure<'_>| -> Interval {
             metrics::bootstrap(&self.groups, RESAMPLES, seed, |w| {
                 mean(&|r| figure(r, Some(w)))
             })

@@ -122,12 +122,15 @@ fn plots(card: &ModelJson, evaluation: &Evaluation) -> Vec<(&'static str, Plot)>
     ]
 }
 
+/// Names and contents of files.
+pub type Files = Vec<(String, Vec<u8>)>;
+
 /// Loss and accuracy over the epochs, out of a run folder's `metrics.jsonl`: file names and bytes;
 /// `None` where there is no such file.
 ///
 /// # Errors
 /// When the file is damaged.
-pub fn curves(folder: &Path) -> Result<Option<Vec<(String, Vec<u8>)>>, Error> {
+pub fn curves(folder: &Path) -> Result<Option<Files>, Error> {
     let path = folder.join("metrics.jsonl");
     let Ok(text) = std::fs::read_to_string(&path) else {
         return Ok(None);

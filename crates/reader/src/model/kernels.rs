@@ -141,6 +141,8 @@ impl Kernel for BiasActivation<'_> {
                         .zip(self.bias)
                         .for_each(|(y, b)| *y = (*y + b).max(0.0));
                 }
+                // `max` and `min` are an instruction each; `clamp` compares and blends.
+                #[allow(clippy::manual_clamp)]
                 Activation::Relu6 => row
                     .iter_mut()
                     .zip(self.bias)

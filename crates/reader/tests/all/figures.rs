@@ -1,5 +1,4 @@
 //! Our figures against scikit-learn's (`figures/make.py` made the reference).
-#![allow(clippy::unwrap_used)]
 
 use reader::evaluate::metrics::{Counts, Ranking, confusion, cross_entropy};
 use serde_json::Value;

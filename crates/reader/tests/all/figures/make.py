@@ -1,4 +1,4 @@
-"""Reference values of scikit-learn for tests/figures.rs. Run: python make.py (scikit-learn 1.7)."""
+"""Reference values of scikit-learn for tests/all/figures.rs. Run: python make.py (scikit-learn 1.7)."""
 import json
 import numpy as np
 from sklearn import metrics

@@ -1,5 +1,4 @@
 //! Decoding: what DICOM viewers show, and what hostile or broken files get.
-#![allow(clippy::unwrap_used)]
 
 use std::path::PathBuf;
 
@@ -8,7 +7,7 @@ use reader::input::{Image, Limits, decode, open};
 use reader::predict::png_grey;
 use serde_json::Value;
 
-fn dicom_folder() -> Option<PathBuf> {
+pub(super) fn dicom_folder() -> Option<PathBuf> {
     let folder = std::env::var_os("STELE_DICOM_DIR")
         .map(PathBuf::from)
         .filter(|p| p.is_dir());

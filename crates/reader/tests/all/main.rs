@@ -1,0 +1,10 @@
+//! The reader's tests, in one program: linking one is quicker than linking six.
+// They print what they measured, for the documents that quote it.
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
+
+mod engines;
+mod figures;
+mod input;
+mod reference;
+mod shipped;
+mod training;
