@@ -14,8 +14,8 @@ import { errorHandler } from "../src/lib/worker/errors";
 
 transferHandlers.set("throw", errorHandler);
 const channel = new MessageChannel();
-expose(inPlace, channel.port1 as unknown as Parameters<typeof expose>[1]);
-const remote = wrap<Engine>(channel.port2 as unknown as Parameters<typeof wrap>[0]);
+expose(inPlace, channel.port1);
+const remote = wrap<Engine>(channel.port2);
 afterAll(() => {
   channel.port1.close();
   channel.port2.close();

@@ -12,7 +12,7 @@ export interface paths {
             cookie?: never;
         };
         /** Fees now and in the next seven days, and whether to wait. */
-        get: operations["forecast"];
+        get: operations["get_api_forecast"];
         put?: never;
         post?: never;
         delete?: never;
@@ -29,9 +29,113 @@ export interface paths {
             cookie?: never;
         };
         /** How far an act is. */
-        get: operations["act"];
+        get: operations["get_api_v1_acts_id"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/applications": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Applications: the registrar sees all, others their own. */
+        get: operations["get_api_v1_applications"];
+        put?: never;
+        /** Apply to be admitted, signed in with the hospital's own wallet. */
+        post: operations["post_api_v1_applications"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/applications/{id}/credentials/{number}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A credential document, to be saved: it is never shown as a page of this address. */
+        get: operations["get_api_v1_applications_id_credentials_number"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/applications/{id}/decision": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Write down the decision. What admits a hospital is the registrar's act on chain. */
+        post: operations["post_api_v1_applications_id_decision"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/applications/{id}/documents/{number}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A credential document, to be saved: it is never shown as a page of this address. */
+        get: operations["get_api_v1_applications_id_documents_number"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/appointments": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The caller's appointments, by time. */
+        get: operations["get_api_v1_appointments"];
+        put?: never;
+        /** Ask a doctor for one of the doctor's free times. */
+        post: operations["post_api_v1_appointments"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/appointments/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Accept, decline, move or cancel an appointment. */
+        post: operations["post_api_v1_appointments_id"];
         delete?: never;
         options?: never;
         head?: never;
@@ -46,7 +150,7 @@ export interface paths {
             cookie?: never;
         };
         /** The versions that the caller made. */
-        get: operations["authored"];
+        get: operations["get_api_v1_authored"];
         put?: never;
         post?: never;
         delete?: never;
@@ -69,7 +173,7 @@ export interface paths {
          * @description One question at a time, about the contracts of this deployment. What the endpoint or the node
          *     refuses is a JSON-RPC error with status 200.
          */
-        post: operations["ask"];
+        post: operations["post_api_v1_chain"];
         delete?: never;
         options?: never;
         head?: never;
@@ -84,7 +188,7 @@ export interface paths {
             cookie?: never;
         };
         /** What acts use of gas, and what gas costs now. */
-        get: operations["costs"];
+        get: operations["get_api_v1_costs"];
         put?: never;
         post?: never;
         delete?: never;
@@ -101,7 +205,7 @@ export interface paths {
             cookie?: never;
         };
         /** What directory and chain know of a wallet. */
-        get: operations["directory"];
+        get: operations["get_api_v1_directory_wallet"];
         put?: never;
         post?: never;
         delete?: never;
@@ -118,10 +222,10 @@ export interface paths {
             cookie?: never;
         };
         /** The grants that the caller gave or was given. */
-        get: operations["grants"];
+        get: operations["get_api_v1_grants"];
         put?: never;
         /** Grant parts of a record. */
-        post: operations["give"];
+        post: operations["post_api_v1_grants"];
         delete?: never;
         options?: never;
         head?: never;
@@ -138,7 +242,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Open a grant: the caller's envelope, if the grant is live on chain at this moment. */
-        post: operations["open"];
+        post: operations["post_api_v1_grants_grant_open"];
         delete?: never;
         options?: never;
         head?: never;
@@ -155,7 +259,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Revoke a grant. */
-        post: operations["revoke"];
+        post: operations["post_api_v1_grants_grant_revoke"];
         delete?: never;
         options?: never;
         head?: never;
@@ -170,7 +274,75 @@ export interface paths {
             cookie?: never;
         };
         /** The sealed bytes of a granted part, if the grant is live on chain at this moment. */
-        get: operations["serve"];
+        get: operations["get_api_v1_grants_grant_sealed_cid"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/hospital/figures": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Figures by day and by doctor. */
+        get: operations["get_api_v1_hospital_figures"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/hospital/health": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How it stands with copies, repairs, acts and the log. */
+        get: operations["get_api_v1_hospital_health"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/hospital/intrusions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Refused and unusual access, newest first. */
+        get: operations["get_api_v1_hospital_intrusions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/hospital/records": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The records as this hospital holds them: sealed, with their authors' signatures checked now. */
+        get: operations["get_api_v1_hospital_records"];
         put?: never;
         post?: never;
         delete?: never;
@@ -187,7 +359,7 @@ export interface paths {
             cookie?: never;
         };
         /** The caller's sealed index. */
-        get: operations["index"];
+        get: operations["get_api_v1_index"];
         put?: never;
         post?: never;
         delete?: never;
@@ -206,7 +378,114 @@ export interface paths {
         get?: never;
         put?: never;
         /** State the caller's sealing key. */
-        post: operations["state_key"];
+        post: operations["post_api_v1_keys"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/letters": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The caller's letters, sent and received, oldest first. */
+        get: operations["get_api_v1_letters"];
+        put?: never;
+        /** Send a sealed letter. */
+        post: operations["post_api_v1_letters"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/letters/{id}/seen": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** The caller has read a letter. */
+        post: operations["post_api_v1_letters_id_seen"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/links": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The links that the caller made. */
+        get: operations["get_api_v1_links"];
+        put?: never;
+        /**
+         * Make a link to a grant that the caller gave to a guest. The guest's keys travel in the link, not
+         *     here.
+         */
+        post: operations["post_api_v1_links"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/links/{id}/code": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Have a code sent to the guest. The answer is the same whether there is such a link or not. */
+        post: operations["post_api_v1_links_id_code"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/links/{id}/confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Enter the code from the mail: the guest's session may open from now on. */
+        post: operations["post_api_v1_links_id_confirm"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/links/{id}/revoke": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take a link back. The grant behind it is revoked with its own route. */
+        post: operations["post_api_v1_links_id_revoke"];
         delete?: never;
         options?: never;
         head?: never;
@@ -223,7 +502,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Sign a checkpoint of the log now and have it anchored on chain. */
-        post: operations["anchor"];
+        post: operations["post_api_v1_log_anchor"];
         delete?: never;
         options?: never;
         head?: never;
@@ -238,7 +517,7 @@ export interface paths {
             cookie?: never;
         };
         /** The last signed checkpoint, as a C2SP note. */
-        get: operations["checkpoint"];
+        get: operations["get_api_v1_log_checkpoint"];
         put?: never;
         post?: never;
         delete?: never;
@@ -255,7 +534,7 @@ export interface paths {
             cookie?: never;
         };
         /** Proof that the log only grew between two sizes. */
-        get: operations["consistency"];
+        get: operations["get_api_v1_log_consistency"];
         put?: never;
         post?: never;
         delete?: never;
@@ -272,7 +551,24 @@ export interface paths {
             cookie?: never;
         };
         /** A tile of the log: hashes, or the entries' salted digests under `entries/`. */
-        get: operations["tile"];
+        get: operations["get_api_v1_log_tile_path"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/mails": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The mails that this node wrote, where it is set up to show them. */
+        get: operations["get_api_v1_mails"];
         put?: never;
         post?: never;
         delete?: never;
@@ -289,9 +585,43 @@ export interface paths {
             cookie?: never;
         };
         /** What the node says about itself. */
-        get: operations["card"];
+        get: operations["get_api_v1_node"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/notifications": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The caller's notices, oldest first; waits for one if asked to. */
+        get: operations["get_api_v1_notifications"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/notifications/seen": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Remember how far the caller has read. */
+        post: operations["post_api_v1_notifications_seen"];
         delete?: never;
         options?: never;
         head?: never;
@@ -306,10 +636,10 @@ export interface paths {
             cookie?: never;
         };
         /** The patients of this hospital. */
-        get: operations["patients"];
+        get: operations["get_api_v1_patients"];
         put?: never;
         /** Enrol a patient. */
-        post: operations["enrol"];
+        post: operations["post_api_v1_patients"];
         delete?: never;
         options?: never;
         head?: never;
@@ -324,7 +654,7 @@ export interface paths {
             cookie?: never;
         };
         /** To whom the caller's client seals a record for this patient: the patient and the institution. */
-        get: operations["upload_keys"];
+        get: operations["get_api_v1_patients_patient_keys"];
         put?: never;
         post?: never;
         delete?: never;
@@ -341,7 +671,7 @@ export interface paths {
             cookie?: never;
         };
         /** The versions that wait for the caller. */
-        get: operations["pending"];
+        get: operations["get_api_v1_pending"];
         put?: never;
         post?: never;
         delete?: never;
@@ -360,7 +690,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Take a version into the record. */
-        post: operations["approve"];
+        post: operations["post_api_v1_pending_record_approve"];
         delete?: never;
         options?: never;
         head?: never;
@@ -377,7 +707,42 @@ export interface paths {
         get?: never;
         put?: never;
         /** Refuse a version. */
-        post: operations["refuse"];
+        post: operations["post_api_v1_pending_record_refuse"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/profile": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What the caller has set. */
+        get: operations["get_api_v1_profile"];
+        /** Set the caller's name, department, address for mail, and whether to be told of news by mail. */
+        put: operations["put_api_v1_profile"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/readings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Read a radiograph: DICOM, PNG or JPEG as the body. It is read in memory and kept nowhere. */
+        post: operations["post_api_v1_readings"];
         delete?: never;
         options?: never;
         head?: never;
@@ -392,7 +757,7 @@ export interface paths {
             cookie?: never;
         };
         /** The caller's versions, in any stage. */
-        get: operations["records"];
+        get: operations["get_api_v1_records"];
         put?: never;
         post?: never;
         delete?: never;
@@ -411,7 +776,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Erase a record for good. */
-        post: operations["erase"];
+        post: operations["post_api_v1_records_record_erase"];
         delete?: never;
         options?: never;
         head?: never;
@@ -426,7 +791,7 @@ export interface paths {
             cookie?: never;
         };
         /** Log entries, grants and transactions about a record, for its proof bundle. */
-        get: operations["evidence"];
+        get: operations["get_api_v1_records_record_evidence"];
         put?: never;
         post?: never;
         delete?: never;
@@ -443,7 +808,7 @@ export interface paths {
             cookie?: never;
         };
         /** Sealed bytes of the caller's own record. */
-        get: operations["sealed"];
+        get: operations["get_api_v1_records_record_sealed_cid"];
         put?: never;
         post?: never;
         delete?: never;
@@ -462,7 +827,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Carry the registrar's act about an institution. */
-        post: operations["set_institution"];
+        post: operations["post_api_v1_registry_institutions"];
         delete?: never;
         options?: never;
         head?: never;
@@ -477,10 +842,10 @@ export interface paths {
             cookie?: never;
         };
         /** The invitation that waits for the caller. */
-        get: operations["invitation"];
+        get: operations["get_api_v1_registry_invitation"];
         put?: never;
         /** Accept it: the caller's half of the act. */
-        post: operations["accept"];
+        post: operations["post_api_v1_registry_invitation"];
         delete?: never;
         options?: never;
         head?: never;
@@ -497,7 +862,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Invite a person to the staff. */
-        post: operations["invite"];
+        post: operations["post_api_v1_registry_staff"];
         delete?: never;
         options?: never;
         head?: never;
@@ -514,7 +879,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Carry the institution's act about a person: another role, suspended, reinstated. */
-        post: operations["set_staff"];
+        post: operations["post_api_v1_registry_staff_wallet"];
         delete?: never;
         options?: never;
         head?: never;
@@ -529,10 +894,10 @@ export interface paths {
             cookie?: never;
         };
         /** The requests that the caller made or has to answer. */
-        get: operations["requests"];
+        get: operations["get_api_v1_requests"];
         put?: never;
         /** Ask a patient for access. */
-        post: operations["request"];
+        post: operations["post_api_v1_requests"];
         delete?: never;
         options?: never;
         head?: never;
@@ -547,12 +912,12 @@ export interface paths {
             cookie?: never;
         };
         /** Who is signed in, and what the chain says of the wallet now. */
-        get: operations["who"];
+        get: operations["get_api_v1_session"];
         put?: never;
         /** Sign in with a signed EIP-4361 message. */
-        post: operations["sign_in"];
+        post: operations["post_api_v1_session"];
         /** Sign out. */
-        delete: operations["sign_out"];
+        delete: operations["delete_api_v1_session"];
         options?: never;
         head?: never;
         patch?: never;
@@ -568,7 +933,76 @@ export interface paths {
         get?: never;
         put?: never;
         /** A challenge to sign in, good once and for five minutes. */
-        post: operations["challenge"];
+        post: operations["post_api_v1_session_nonce"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/slots": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A doctor's free times to come; the doctor sees all of them. */
+        get: operations["get_api_v1_slots"];
+        put?: never;
+        /** Offer times. */
+        post: operations["post_api_v1_slots"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/slots/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Take back a time that nobody has taken. */
+        delete: operations["delete_api_v1_slots_id"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/staff": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The active staff of an institution, with the keys to which to seal for them. */
+        get: operations["get_api_v1_staff"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/templates": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The templates of reports: FHIR Questionnaires. */
+        get: operations["get_api_v1_templates"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -583,7 +1017,7 @@ export interface paths {
             cookie?: never;
         };
         /** Everything that was done with the caller's records here, with proofs. */
-        get: operations["trail"];
+        get: operations["get_api_v1_trail"];
         put?: never;
         post?: never;
         delete?: never;
@@ -600,13 +1034,13 @@ export interface paths {
             cookie?: never;
         };
         /** The caller's drafts. */
-        get: operations["drafts"];
+        get: operations["get_api_v1_uploads"];
         put?: never;
         /**
          * Upload a radiograph with its report; the answer is what the author has to sign. The same
          *     `Idempotency-Key` with the same content returns the same draft.
          */
-        post: operations["upload"];
+        post: operations["post_api_v1_uploads"];
         delete?: never;
         options?: never;
         head?: never;
@@ -628,7 +1062,7 @@ export interface paths {
          *     its order. Sent again under the same `Idempotency-Key`, a cut-off upload goes on. The signature
          *     is sent to `/api/v1/uploads/{draft}/signature`, as for other uploads.
          */
-        post: operations["upload_sealed"];
+        post: operations["post_api_v1_uploads_sealed"];
         delete?: never;
         options?: never;
         head?: never;
@@ -643,7 +1077,7 @@ export interface paths {
             cookie?: never;
         };
         /** One of the caller's drafts. */
-        get: operations["draft"];
+        get: operations["get_api_v1_uploads_draft"];
         put?: never;
         post?: never;
         delete?: never;
@@ -662,7 +1096,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Sign a draft. The answer comes when a quorum of institutions holds the record. */
-        post: operations["sign"];
+        post: operations["post_api_v1_uploads_draft_signature"];
         delete?: never;
         options?: never;
         head?: never;
@@ -677,7 +1111,7 @@ export interface paths {
             cookie?: never;
         };
         /** Whether the process lives. */
-        get: operations["healthz"];
+        get: operations["get_healthz"];
         put?: never;
         post?: never;
         delete?: never;
@@ -694,7 +1128,7 @@ export interface paths {
             cookie?: never;
         };
         /** Counters and times in the Prometheus text format. */
-        get: operations["metrics"];
+        get: operations["get_metrics"];
         put?: never;
         post?: never;
         delete?: never;
@@ -711,7 +1145,7 @@ export interface paths {
             cookie?: never;
         };
         /** The directory entry of a wallet that this node keeps. */
-        get: operations["person"];
+        get: operations["get_peer_v1_directory_wallet"];
         put?: never;
         post?: never;
         delete?: never;
@@ -730,7 +1164,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Tell that a record was erased. */
-        post: operations["erasure"];
+        post: operations["post_peer_v1_erasures"];
         delete?: never;
         options?: never;
         head?: never;
@@ -747,7 +1181,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Bring a grant to its recipient's hospital. */
-        post: operations["grant"];
+        post: operations["post_peer_v1_grants"];
         delete?: never;
         options?: never;
         head?: never;
@@ -764,7 +1198,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Bring a request to a patient of this hospital. */
-        post: operations["request"];
+        post: operations["post_peer_v1_requests"];
         delete?: never;
         options?: never;
         head?: never;
@@ -781,7 +1215,24 @@ export interface paths {
         get?: never;
         put?: never;
         /** Bring a revocation to the recipient's hospital. */
-        post: operations["revocation"];
+        post: operations["post_peer_v1_revocations"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/peer/v1/staff": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who works here. */
+        get: operations["get_peer_v1_staff"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -796,7 +1247,7 @@ export interface paths {
             cookie?: never;
         };
         /** Whether everything that is needed to serve answers: database, Ethereum endpoint, block store. */
-        get: operations["readyz"];
+        get: operations["get_readyz"];
         put?: never;
         post?: never;
         delete?: never;
@@ -855,6 +1306,108 @@ export interface components {
              */
             size: number;
         };
+        /** @description An application. */
+        Application: {
+            /**
+             * Format: int64
+             * @description When it came, unix seconds.
+             */
+            at: number;
+            /** @description Its credentials. */
+            credentials?: components["schemas"]["Credential"][];
+            /**
+             * Format: int64
+             * @description When it was decided.
+             */
+            decided_at?: number | null;
+            /** @description Its id. */
+            id: string;
+            /** @description The hospital's wallet, which sent it. */
+            institution: string;
+            /** @description The hospital's name. */
+            name: string;
+            /** @description Why it was refused. */
+            reason?: string | null;
+            /** @description How far it is. */
+            stage: components["schemas"]["ApplicationStage"];
+            /** @description Its address on the web. */
+            url: string;
+            /** @description Its credential documents. */
+            documents: components["schemas"]["Credential"][];
+        };
+        /** @description A hospital's application to be admitted. */
+        ApplicationForm: {
+            /** @description One to four documents that show who it is. */
+            credentials?: components["schemas"]["CredentialForm"][];
+            /** @description The hospital's wallet: the one that has signed in. */
+            institution: string;
+            /** @description Its name. */
+            name: string;
+            /** @description Its address on the web. */
+            url: string;
+            /** @description One to four documents that show who it is. */
+            documents: components["schemas"]["DocumentForm"][];
+        };
+        /**
+         * @description How far an application is.
+         * @enum {string}
+         */
+        ApplicationStage: "open" | "admitted" | "refused";
+        /** @description An application, and whether the chain has the hospital as active now. */
+        ApplicationView: components["schemas"]["Application"] & {
+            /** @description Whether the hospital is admitted on chain and not suspended. */
+            active: boolean;
+            decision?: components["schemas"]["DecisionForm"] | null;
+        };
+        /**
+         * @description What to do with an appointment.
+         * @enum {string}
+         */
+        AppointmentAction: "accept" | "decline" | "move" | "cancel";
+        /** @description A change of an appointment. */
+        AppointmentChange: {
+            /** @description What to do. */
+            action: components["schemas"]["AppointmentAction"];
+            /** @description The other time, for a move. */
+            slot?: string | null;
+        };
+        /**
+         * @description How far an appointment is.
+         * @enum {string}
+         */
+        AppointmentState: "asked" | "proposed" | "accepted" | "declined" | "cancelled";
+        /** @description An appointment as one of the two sees it. */
+        AppointmentView: {
+            /**
+             * Format: int64
+             * @description When it changed last, unix seconds.
+             */
+            changed_at: number;
+            /** @description The doctor. */
+            doctor: string;
+            /** @description The time that it was first asked for, which the reason is sealed with. */
+            first_slot: string;
+            /**
+             * Format: int64
+             * @description From, unix seconds.
+             */
+            from: number;
+            /** @description Its id. */
+            id: string;
+            /** @description The patient's wallet. */
+            patient: string;
+            /** @description The reason, sealed to the one who asks. */
+            reason: string;
+            /** @description The time that it takes. */
+            slot: string;
+            /** @description How far it is. */
+            state: components["schemas"]["AppointmentState"];
+            /**
+             * Format: int64
+             * @description Until, unix seconds.
+             */
+            until: number;
+        };
         /** @description A patient's approval. */
         Approval: {
             /** @description The record's controller. */
@@ -868,6 +1421,18 @@ export interface components {
             index: string;
             /** @description The controller's signature of the commit. */
             signature: string;
+        };
+        /** @description Something that was found wrong with a stored block, or mended. */
+        BlockEvent: {
+            /**
+             * Format: int64
+             * @description When, unix seconds.
+             */
+            at: number;
+            /** @description Whether it was mended; otherwise it was found. */
+            mended: boolean;
+            /** @description What and where. */
+            text: string;
         };
         /** @description A transaction of a record's story. */
         Carriage: {
@@ -909,6 +1474,23 @@ export interface components {
              */
             to: number;
         };
+        /**
+         * @description How far a copy is.
+         * @enum {string}
+         */
+        CopyState: "held" | "partial" | "deleted";
+        /** @description A copy of a record at an institution. */
+        CopyView: {
+            /** @description The institution. */
+            institution: string;
+            /**
+             * Format: int64
+             * @description When it last signed for a part, unix seconds.
+             */
+            ok_at: number;
+            /** @description How far the copy is. */
+            state: components["schemas"]["CopyState"];
+        };
         /** @description What acts cost. */
         CostsView: {
             /**
@@ -924,6 +1506,52 @@ export interface components {
              * @description On top for whoever makes the block, wei.
              */
             priority_fee_wei: number;
+        };
+        /** @description A credential document, without its bytes. */
+        Credential: {
+            /** @description Its media type, as its first bytes say. */
+            media_type: string;
+            /** @description The file's name. */
+            name: string;
+            /** @description Its SHA-256. */
+            sha256: string;
+            /**
+             * Format: int64
+             * @description Its size.
+             */
+            size: number;
+        };
+        /** @description A credential document of an application. */
+        CredentialForm: {
+            /** @description A PDF, PNG or JPEG of at most 5 MiB, in base64. */
+            base64: string;
+            /** @description The file's name. */
+            name: string;
+        };
+        /** @description One day of figures. */
+        DayFigures: {
+            /** @description The day, for example `2025-03-01`, UTC. */
+            date: string;
+            /**
+             * Format: int64
+             * @description Gas that this hospital's transactions used.
+             */
+            gas: number;
+            /**
+             * Format: int64
+             * @description Grants opened.
+             */
+            opens: number;
+            /**
+             * Format: int64
+             * @description Opens refused.
+             */
+            refusals: number;
+            /**
+             * Format: int64
+             * @description Versions uploaded.
+             */
+            uploads: number;
         };
         /** @description One of the next days. Prices in wei per unit of gas. */
         DayView: {
@@ -946,6 +1574,13 @@ export interface components {
              * @description The forecast of the day's mean.
              */
             price_wei: number;
+        };
+        /** @description The registrar's decision about an application. */
+        DecisionForm: {
+            /** @description Whether the hospital is admitted. */
+            admit: boolean;
+            /** @description Why not; needed for a refusal. */
+            reason?: string | null;
         };
         /** @description A holder's signed statement that it deleted a blob, as the vault's replication makes it. */
         Deletion: {
@@ -990,6 +1625,32 @@ export interface components {
          * @enum {string}
          */
         Do: "send_now" | "wait" | "flat";
+        /** @description A doctor and their patients. */
+        DoctorFigures: {
+            /** @description The doctor's wallet. */
+            doctor: string;
+            /** @description Their name, if the directory here has it. */
+            name?: string | null;
+            /**
+             * Format: int64
+             * @description Patients for whom they made records.
+             */
+            patients: number;
+            /**
+             * Format: int64
+             * @description Record versions that they made.
+             */
+            records: number;
+        };
+        /** @description A credential document of an application. */
+        DocumentForm: {
+            /** @description A PDF, PNG or JPEG of at most 5 MiB, in base64. */
+            content: string;
+            /** @description The file's name. */
+            name: string;
+        };
+        /** @description An answer that says nothing but that it was done. */
+        Done: Record<string, never>;
         /** @description What the author is asked to sign. */
         DraftView: {
             /**
@@ -1080,6 +1741,22 @@ export interface components {
              */
             per_ether: number;
         };
+        /** @description Figures of a hospital. */
+        FiguresView: {
+            /** @description Day by day, oldest first; days on which nothing happened are there as well. */
+            days: components["schemas"]["DayFigures"][];
+            /** @description Patients by doctor, most first. */
+            doctors: components["schemas"]["DoctorFigures"][];
+            /**
+             * Format: int64
+             * @description Patients enrolled here.
+             */
+            patients: number;
+            /** @description Record versions made here, by how far they are. */
+            records: {
+                [key: string]: number;
+            };
+        };
         /**
          * @description How it stands with the forecast.
          * @enum {string}
@@ -1125,6 +1802,12 @@ export interface components {
             state: components["schemas"]["ForecastState"];
             /** @description The last day that it was trained on. */
             trained_to?: string | null;
+            /**
+             * Format: double
+             * @description What a unit of gas costs now in all, wei: at this moment, or on the last day of the history if
+             *     the endpoint does not answer.
+             */
+            now_wei?: number | null;
         };
         /** @description Gas of the acts that people pay for. */
         Gas: {
@@ -1226,6 +1909,145 @@ export interface components {
             /** @description How far it is, as this node knows. */
             stage: components["schemas"]["GrantStage"];
         };
+        /** @description A link as its guest sees it. */
+        GuestLink: {
+            /**
+             * Format: int64
+             * @description Until when it serves, unix seconds.
+             */
+            expires_at: number;
+            /** @description The grant to open. */
+            grant: string;
+            /** @description The patient's institution. */
+            home: string;
+            /** @description Its name. */
+            hospital: string;
+            /**
+             * Format: int32
+             * @description How often it can still be opened.
+             */
+            views_left: number;
+        };
+        /** @description How it stands with copies, acts and the log. */
+        HealthView: {
+            /**
+             * Format: int64
+             * @description Acts that the chain refused in the last thirty days.
+             */
+            acts_failed: number;
+            /**
+             * Format: int64
+             * @description Acts that are sent and not final yet.
+             */
+            acts_pending: number;
+            /**
+             * Format: int64
+             * @description Acts that are written down and not sent yet.
+             */
+            acts_waiting: number;
+            /**
+             * Format: int64
+             * @description Blobs that are to be copied.
+             */
+            blobs: number;
+            /**
+             * Format: int64
+             * @description Blocks in this hospital's store.
+             */
+            blocks: number;
+            /**
+             * Format: int64
+             * @description Their size.
+             */
+            bytes: number;
+            /** @description Copies of each blob that there should be, this hospital's included. */
+            copies: number;
+            /** @description What was found wrong or mended in the last thirty days, newest first. */
+            events: components["schemas"]["BlockEvent"][];
+            /** @description The copies by institution. */
+            holders: components["schemas"]["HolderView"][];
+            /**
+             * Format: int64
+             * @description Of those, how many have fewer copies than there should be.
+             */
+            lacking: number;
+            /**
+             * Format: int64
+             * @description Entries that the chain's checkpoint covers; nothing if the chain does not answer.
+             */
+            log_anchored?: number | null;
+            /**
+             * Format: int64
+             * @description Entries in the log.
+             */
+            log_size: number;
+            /** @description Copies that must be there before an upload is acknowledged. */
+            quorum: number;
+        };
+        /** @description A record as the hospital holds it: sealed. */
+        HeldRecord: {
+            /** @description Who made it. */
+            author: string;
+            /** @description Their name, if the directory here has it. */
+            author_name?: string | null;
+            /** @description The sealed manifest's CID. */
+            cid: string;
+            /**
+             * Format: int64
+             * @description When, unix seconds.
+             */
+            created_at: number;
+            /** @description What the chain says. */
+            on_chain: components["schemas"]["OnChain"];
+            /** @description The number of sealed parts. */
+            parts: number;
+            /** @description The patient's commitment. */
+            patient: string;
+            /** @description Its id. */
+            record: string;
+            /** @description Copies at other institutions. */
+            replicas: components["schemas"]["CopyView"][];
+            /** @description The id of its first version. */
+            series: string;
+            /** @description Whether the author's signature holds, checked now. */
+            signature: components["schemas"]["Signed"];
+            /**
+             * Format: int64
+             * @description Bytes of the parts before sealing; nothing if the manifest cannot be read.
+             */
+            size?: number | null;
+            /** @description How far it is. */
+            stage: components["schemas"]["Stage"];
+            /**
+             * Format: int64
+             * @description The version's number, from 1.
+             */
+            version: number;
+            /** @description The same as yes or no; nothing if there is nothing to check, or it cannot be checked now. */
+            signature_verified?: boolean | null;
+        };
+        /** @description A page of records. */
+        HeldRecords: {
+            /** @description Give this as `after` for the next page; nothing if this is the last one. */
+            next?: string | null;
+            /** @description The records, by id. */
+            records: components["schemas"]["HeldRecord"][];
+        };
+        /** @description Copies that one institution holds. */
+        HolderView: {
+            /**
+             * Format: int64
+             * @description Blobs that it signed for.
+             */
+            holds: number;
+            /** @description The institution. */
+            institution: string;
+            /**
+             * Format: int64
+             * @description When it last signed, unix seconds.
+             */
+            last_at: number;
+        };
         /** @description A patient's sealed index. */
         IndexView: {
             /** @description Sealed and signed by the patient, DAG-CBOR; nothing before the first record. */
@@ -1273,6 +2095,176 @@ export interface components {
             /** @description The directory entry. */
             person: components["schemas"]["Person"];
         };
+        /**
+         * @description What a letter is.
+         * @enum {string}
+         */
+        LetterKind: "consultation" | "answer" | "question" | "invitation" | "advice" | "prescription";
+        /** @description A letter as one of the two sees it. */
+        LetterView: {
+            /**
+             * Format: int64
+             * @description When it came, unix seconds.
+             */
+            at: number;
+            /** @description The writer. */
+            from: string;
+            /** @description Grants that go with it. */
+            grants: string[];
+            /** @description Its id. */
+            id: string;
+            /** @description What it is. */
+            kind: components["schemas"]["LetterKind"];
+            /** @description The letter, sealed to the one who asks. */
+            sealed: string;
+            /**
+             * Format: int64
+             * @description When the reader saw it, unix seconds.
+             */
+            seen_at?: number | null;
+            /**
+             * Format: int64
+             * @description How long it is, sealed, bytes.
+             */
+            size: number;
+            /** @description The conversation. */
+            thread: string;
+            /** @description The reader. */
+            to: string;
+        };
+        /**
+         * @description How loud a notice is.
+         * @enum {string}
+         */
+        Level: "info" | "warn" | "alert";
+        /** @description A code from the mail. */
+        LinkCode: {
+            /** @description Six digits. */
+            code: string;
+        };
+        /** @description A link as its patient sees it. */
+        LinkView: {
+            /**
+             * Format: int64
+             * @description When it was made, unix seconds.
+             */
+            created_at: number;
+            /** @description Where the guest gets codes. */
+            email: string;
+            /**
+             * Format: int64
+             * @description Until when it serves, unix seconds.
+             */
+            expires_at: number;
+            /** @description The grant. */
+            grant: string;
+            /** @description The guest's wallet. */
+            guest: string;
+            /**
+             * Format: int64
+             * @description When it was opened last, unix seconds.
+             */
+            last_view?: number | null;
+            /** @description Its id. */
+            link: string;
+            /** @description Whether the patient took it back. */
+            revoked: boolean;
+            /**
+             * Format: int32
+             * @description How often it was opened.
+             */
+            used: number;
+            /**
+             * Format: int32
+             * @description How often the guest may open it.
+             */
+            views: number;
+        };
+        /** @description A mail. */
+        Mail: {
+            /**
+             * Format: int32
+             * @description How often it was tried.
+             */
+            attempts?: number;
+            /**
+             * Format: int64
+             * @description When it was written, unix seconds.
+             */
+            created_at: number;
+            /**
+             * Format: int64
+             * @description When it is looked at next: to be sent, or to be deleted.
+             */
+            due_at?: number;
+            /**
+             * Format: int64
+             * @description After this time it is of no use any more.
+             */
+            expires_at?: number;
+            /** @description The same as HTML. */
+            html: string;
+            /** @description Its id. */
+            id: string;
+            /** @description How far it is. */
+            state: components["schemas"]["MailState"];
+            /** @description The subject. */
+            subject: string;
+            /** @description What it says. */
+            text: string;
+            /** @description The recipient's address. */
+            to: string;
+        };
+        /**
+         * @description How far a mail is.
+         * @enum {string}
+         */
+        MailState: "queued" | "sent" | "failed";
+        /** @description What a patient asks for. */
+        NewAppointment: {
+            /** @description Its id, random; asked again with the same id it is the same. */
+            id: string;
+            /** @description The reason, sealed to the doctor. */
+            reason: string;
+            /** @description The reason, sealed to the patient. */
+            reason_own: string;
+            /** @description The doctor's free time. */
+            slot: string;
+        };
+        /** @description A letter as it is sent. */
+        NewLetter: {
+            /** @description Grants that go with it. */
+            grants?: string[];
+            /** @description Its id, random; sent again with the same id it is the same letter. */
+            id: string;
+            /** @description What it is. */
+            kind: components["schemas"]["LetterKind"];
+            /** @description The letter, sealed to the reader. */
+            sealed: string;
+            /** @description The letter, sealed to the writer. */
+            sealed_own: string;
+            /** @description The conversation that it belongs to; random for a new one. */
+            thread: string;
+            /** @description The reader. */
+            to: string;
+        };
+        /** @description What a patient sends to make a link. */
+        NewLink: {
+            /** @description Where the guest gets codes. */
+            email: string;
+            /**
+             * Format: int64
+             * @description Until when, unix seconds.
+             */
+            expires_at: number;
+            /** @description The grant, to the guest's wallet. */
+            grant: string;
+            /**
+             * Format: int32
+             * @description How often the guest may open it.
+             */
+            views: number;
+        };
         /** @description A new patient, as the hospital's staff enter one. */
         NewPatient: {
             /** @description What the patient's client stated. */
@@ -1280,10 +2272,28 @@ export interface components {
             /** @description Who it is. */
             demographics: Record<string, never>;
         };
+        /** @description A time that a doctor offers. */
+        NewSlot: {
+            /**
+             * Format: int64
+             * @description From, unix seconds.
+             */
+            from: number;
+            /**
+             * Format: int64
+             * @description Until, unix seconds.
+             */
+            until: number;
+        };
         /** @description What a node says about itself to everybody. */
         NodeCard: {
             /** @description The chain and the contracts. */
             deployment: Record<string, never>;
+            /**
+             * Format: int64
+             * @description The block in which the contracts were deployed: nothing of them stands before it.
+             */
+            first_block?: number;
             /** @description The institution's wallet. */
             institution: string;
             /** @description Where IPFS peers reach it: the address of its trustless gateway. */
@@ -1295,6 +2305,61 @@ export interface components {
             /** @description The program's version. */
             version: string;
         };
+        /** @description One notice. */
+        Notice: {
+            /**
+             * Format: int64
+             * @description When it was last so, unix seconds.
+             */
+            at: number;
+            /**
+             * Format: int64
+             * @description How often.
+             */
+            count: number;
+            /** @description What was unusual. */
+            kind: components["schemas"]["NoticeKind"];
+            /** @description How loud it is. */
+            level: components["schemas"]["Level"];
+            /** @description Their name, if the directory here has it. */
+            name?: string | null;
+            /** @description The patient, by commitment, if it is about one alone. */
+            subject?: string | null;
+            /** @description In words. */
+            text: string;
+            /** @description Whose wallet. */
+            who: string;
+        };
+        /**
+         * @description What was unusual.
+         * @enum {string}
+         */
+        NoticeKind: "refusals" | "off_hours" | "bulk" | "unknown_device";
+        /** @description Something that a person should know. */
+        NoticeView: {
+            /**
+             * Format: int64
+             * @description When, unix seconds.
+             */
+            at: number;
+            /** @description Its id; later ones sort after earlier ones. */
+            id: string;
+            /** @description What happened, for example `record_pending`. */
+            kind: string;
+            /** @description The page of the app where to look. */
+            link: string;
+            /** @description Ids and codes that belong to it. */
+            params: {
+                [key: string]: string;
+            };
+            /** @description Whether the person has seen it. */
+            seen: boolean;
+        };
+        /**
+         * @description What the chain says of a record.
+         * @enum {string}
+         */
+        OnChain: "not" | "current" | "corrected" | "underway" | "erased" | "unknown";
         /** @description A part that a grant covers. */
         PartRef: {
             /** @description CID of the sealed bytes. */
@@ -1357,6 +2422,16 @@ export interface components {
              */
             priority_fee_wei: number;
         };
+        /** @description The probability of one class. */
+        Probability: {
+            /** @description The class. */
+            label: string;
+            /**
+             * Format: float
+             * @description Calibrated probability, 0 to 1.
+             */
+            p: number;
+        };
         /** @description Why a question has no answer. */
         Problem: {
             /**
@@ -1366,6 +2441,29 @@ export interface components {
             code: number;
             /** @description In words. */
             message: string;
+        };
+        /** @description What a person sets for themselves. */
+        ProfileView: {
+            /**
+             * @description The department.
+             * @default
+             */
+            department: string;
+            /**
+             * @description Where to send mail.
+             * @default
+             */
+            email: string;
+            /**
+             * @description Whether to be told of news by mail.
+             * @default false
+             */
+            mail: boolean;
+            /**
+             * @description The name under which colleagues and patients see them.
+             * @default
+             */
+            name: string;
         };
         /**
          * @description How far an act is.
@@ -1406,6 +2504,57 @@ export interface components {
             method: string;
             /** @description As in Ethereum's JSON-RPC. */
             params?: Record<string, never>[];
+        };
+        /** @description A second opinion on a radiograph. It is no diagnosis. */
+        ReadingView: {
+            /** @description Why there is no verdict, in words. */
+            abstained?: string | null;
+            /**
+             * @description How likely that is, in words: `very likely`, `likely`, `uncertain`, `unlikely`,
+             *     `very unlikely`, or `no verdict`.
+             */
+            certainty: string;
+            /** @description What ran the network. */
+            engine: string;
+            /** @description The image with the places over it that the verdict rests on: a PNG in base64. */
+            heatmap_png?: string | null;
+            /**
+             * Format: int32
+             * @description Its height.
+             */
+            height?: number | null;
+            /**
+             * Format: double
+             * @description How long it took.
+             */
+            milliseconds: number;
+            /** @description The model's name and version. */
+            model: string;
+            /** @description SHA-256 of its weights. */
+            model_sha256: string;
+            /** @description Calibrated probability of every class. */
+            probabilities: components["schemas"]["Probability"][];
+            /**
+             * Format: float
+             * @description Probability of the finding (two classes), or of the most likely class.
+             */
+            probability?: number | null;
+            /** @description The model's task, for example `fracture`. */
+            task: string;
+            /**
+             * Format: float
+             * @description The operating point that the verdict rests on.
+             */
+            threshold?: number | null;
+            /** @description The class, or nothing if the model abstains. */
+            verdict?: string | null;
+            /** @description What a person should know beside the verdict. */
+            warnings: string[];
+            /**
+             * Format: int32
+             * @description The width of that PNG.
+             */
+            width?: number | null;
         };
         /** @description A patient's refusal. */
         RefusalNote: {
@@ -1490,6 +2639,11 @@ export interface components {
             /** @description The sealed parts, in the manifest's order: one field of this name for each. */
             part: string[];
         };
+        /** @description How far the caller has read. */
+        SeenUpTo: {
+            /** @description The id of the last notice read. */
+            up_to: string;
+        };
         /** @description What the recipient is served. */
         Served: {
             /** @description The document, DAG-CBOR. */
@@ -1520,6 +2674,11 @@ export interface components {
             /** @description 65 bytes, or what an ERC-1271 wallet takes. */
             signature: string;
         };
+        /**
+         * @description Whether a version is signed by whom it names.
+         * @enum {string}
+         */
+        Signed: "holds" | "fails" | "erased" | "unknown";
         /** @description A session. */
         SignedIn: {
             /**
@@ -1532,14 +2691,41 @@ export interface components {
             /** @description Who signed in. */
             who: components["schemas"]["Who"];
         };
+        /** @description A time at which a doctor can be seen. */
+        Slot: {
+            /** @description The doctor. */
+            doctor: string;
+            /**
+             * Format: int64
+             * @description From, unix seconds.
+             */
+            from: number;
+            /** @description Its id. */
+            slot: string;
+            /** @description Whether it is taken. */
+            taken: boolean;
+            /**
+             * Format: int64
+             * @description Until, unix seconds.
+             */
+            until: number;
+        };
         /** @description A person at an institution, as the chain says. */
         StaffView: {
-            /** @description Whether neither the person nor the institution is suspended. */
-            active: boolean;
+            /** @description The department. */
+            department?: string;
             /** @description The institution. */
             institution: string;
+            /** @description The name. */
+            name?: string;
+            /** @description The key statement: to which key to seal. */
+            person?: components["schemas"]["Person"];
             /** @description The role. */
             role?: string | null;
+            /** @description The wallet. */
+            wallet?: string;
+            /** @description Whether neither the person nor the institution is suspended. */
+            active: boolean;
         };
         /**
          * @description How far a record version is.
@@ -1636,7 +2822,7 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
-    forecast: {
+    get_api_forecast: {
         parameters: {
             query?: never;
             header?: never;
@@ -1655,7 +2841,7 @@ export interface operations {
             };
         };
     };
-    act: {
+    get_api_v1_acts_id: {
         parameters: {
             query?: never;
             header?: never;
@@ -1685,7 +2871,293 @@ export interface operations {
             };
         };
     };
-    authored: {
+    get_api_v1_applications: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApplicationView"][];
+                };
+            };
+        };
+    };
+    post_api_v1_applications: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ApplicationForm"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApplicationView"];
+                };
+            };
+            /** @description An earlier one still waits */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_api_v1_applications_id_credentials_number: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                /** @description From 0 */
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": unknown;
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    post_api_v1_applications_id_decision: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DecisionForm"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApplicationView"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_api_v1_applications_id_documents_number: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                /** @description From 0 */
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": unknown;
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_api_v1_appointments: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AppointmentView"][];
+                };
+            };
+        };
+    };
+    post_api_v1_appointments: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewAppointment"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AppointmentView"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Somebody was faster */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    post_api_v1_appointments_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AppointmentChange"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AppointmentView"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_api_v1_authored: {
         parameters: {
             query?: never;
             header?: never;
@@ -1704,7 +3176,7 @@ export interface operations {
             };
         };
     };
-    ask: {
+    post_api_v1_chain: {
         parameters: {
             query?: never;
             header?: never;
@@ -1743,7 +3215,7 @@ export interface operations {
             };
         };
     };
-    costs: {
+    get_api_v1_costs: {
         parameters: {
             query?: never;
             header?: never;
@@ -1770,7 +3242,7 @@ export interface operations {
             };
         };
     };
-    directory: {
+    get_api_v1_directory_wallet: {
         parameters: {
             query?: never;
             header?: never;
@@ -1791,7 +3263,7 @@ export interface operations {
             };
         };
     };
-    grants: {
+    get_api_v1_grants: {
         parameters: {
             query?: never;
             header?: never;
@@ -1810,7 +3282,7 @@ export interface operations {
             };
         };
     };
-    give: {
+    post_api_v1_grants: {
         parameters: {
             query?: never;
             header?: never;
@@ -1849,7 +3321,7 @@ export interface operations {
             };
         };
     };
-    open: {
+    post_api_v1_grants_grant_open: {
         parameters: {
             query?: never;
             header?: never;
@@ -1897,7 +3369,7 @@ export interface operations {
             };
         };
     };
-    revoke: {
+    post_api_v1_grants_grant_revoke: {
         parameters: {
             query?: never;
             header?: never;
@@ -1938,7 +3410,7 @@ export interface operations {
             };
         };
     };
-    serve: {
+    get_api_v1_grants_grant_sealed_cid: {
         parameters: {
             query?: never;
             header?: never;
@@ -1987,7 +3459,94 @@ export interface operations {
             };
         };
     };
-    index: {
+    get_api_v1_hospital_figures: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Days, 1 to 366; 30 if nothing is said. */
+                days: number | null;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FiguresView"];
+                };
+            };
+        };
+    };
+    get_api_v1_hospital_health: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HealthView"];
+                };
+            };
+        };
+    };
+    get_api_v1_hospital_intrusions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Days, 1 to 366; 30 if nothing is said. */
+                days: number | null;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Notice"][];
+                };
+            };
+        };
+    };
+    get_api_v1_hospital_records: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The `next` of the page before. */
+                after: string | null;
+                /** @description Records on the page, at most 50. */
+                limit: number | null;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HeldRecords"];
+                };
+            };
+        };
+    };
+    get_api_v1_index: {
         parameters: {
             query?: never;
             header?: never;
@@ -2006,7 +3565,7 @@ export interface operations {
             };
         };
     };
-    state_key: {
+    post_api_v1_keys: {
         parameters: {
             query?: never;
             header?: never;
@@ -2037,7 +3596,271 @@ export interface operations {
             };
         };
     };
-    anchor: {
+    get_api_v1_letters: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Only this conversation. */
+                thread: string | null;
+                /** @description Only from this time on, unix seconds. */
+                since: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LetterView"][];
+                };
+            };
+        };
+    };
+    post_api_v1_letters: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewLetter"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LetterView"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    post_api_v1_letters_id_seen: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LetterView"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_api_v1_links: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LinkView"][];
+                };
+            };
+        };
+    };
+    post_api_v1_links: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewLink"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LinkView"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    post_api_v1_links_id_code: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    post_api_v1_links_id_confirm: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LinkCode"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GuestLink"];
+                };
+            };
+            /** @description `code_wrong`, `code_spent`, `views_used_up`, `revoked`, `expired` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    post_api_v1_links_id_revoke: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LinkView"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    post_api_v1_log_anchor: {
         parameters: {
             query?: never;
             header?: never;
@@ -2056,7 +3879,7 @@ export interface operations {
             };
         };
     };
-    checkpoint: {
+    get_api_v1_log_checkpoint: {
         parameters: {
             query?: never;
             header?: never;
@@ -2083,7 +3906,7 @@ export interface operations {
             };
         };
     };
-    consistency: {
+    get_api_v1_log_consistency: {
         parameters: {
             query?: never;
             header?: never;
@@ -2115,7 +3938,7 @@ export interface operations {
             };
         };
     };
-    tile: {
+    get_api_v1_log_tile_path: {
         parameters: {
             query?: never;
             header?: never;
@@ -2145,7 +3968,35 @@ export interface operations {
             };
         };
     };
-    card: {
+    get_api_v1_mails: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Mail"][];
+                };
+            };
+            /** @description Mails are not shown here */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_api_v1_node: {
         parameters: {
             query?: never;
             header?: never;
@@ -2164,7 +4015,54 @@ export interface operations {
             };
         };
     };
-    patients: {
+    get_api_v1_notifications: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the last notice that is known. */
+                since: string;
+                /** @description Seconds to wait for one, at most 25. */
+                wait: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NoticeView"][];
+                };
+            };
+        };
+    };
+    post_api_v1_notifications_seen: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SeenUpTo"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+        };
+    };
+    get_api_v1_patients: {
         parameters: {
             query?: never;
             header?: never;
@@ -2183,7 +4081,7 @@ export interface operations {
             };
         };
     };
-    enrol: {
+    post_api_v1_patients: {
         parameters: {
             query?: never;
             header?: never;
@@ -2214,7 +4112,7 @@ export interface operations {
             };
         };
     };
-    upload_keys: {
+    get_api_v1_patients_patient_keys: {
         parameters: {
             query?: never;
             header?: never;
@@ -2243,7 +4141,7 @@ export interface operations {
             };
         };
     };
-    pending: {
+    get_api_v1_pending: {
         parameters: {
             query?: never;
             header?: never;
@@ -2262,7 +4160,7 @@ export interface operations {
             };
         };
     };
-    approve: {
+    post_api_v1_pending_record_approve: {
         parameters: {
             query?: never;
             header?: never;
@@ -2303,7 +4201,7 @@ export interface operations {
             };
         };
     };
-    refuse: {
+    post_api_v1_pending_record_refuse: {
         parameters: {
             query?: never;
             header?: never;
@@ -2336,7 +4234,116 @@ export interface operations {
             };
         };
     };
-    records: {
+    get_api_v1_profile: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProfileView"];
+                };
+            };
+        };
+    };
+    put_api_v1_profile: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProfileView"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProfileView"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    post_api_v1_readings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description `fracture`, `chest` or `auto`, which is meant if nothing is said. */
+                task: "fracture" | "chest" | "auto";
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/octet-stream": number[];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReadingView"];
+                };
+            };
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no reader here */
+            501: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_api_v1_records: {
         parameters: {
             query?: never;
             header?: never;
@@ -2355,7 +4362,7 @@ export interface operations {
             };
         };
     };
-    erase: {
+    post_api_v1_records_record_erase: {
         parameters: {
             query?: never;
             header?: never;
@@ -2396,7 +4403,7 @@ export interface operations {
             };
         };
     };
-    evidence: {
+    get_api_v1_records_record_evidence: {
         parameters: {
             query?: never;
             header?: never;
@@ -2425,7 +4432,7 @@ export interface operations {
             };
         };
     };
-    sealed: {
+    get_api_v1_records_record_sealed_cid: {
         parameters: {
             query?: never;
             header?: never;
@@ -2455,7 +4462,7 @@ export interface operations {
             };
         };
     };
-    set_institution: {
+    post_api_v1_registry_institutions: {
         parameters: {
             query?: never;
             header?: never;
@@ -2487,7 +4494,7 @@ export interface operations {
             };
         };
     };
-    invitation: {
+    get_api_v1_registry_invitation: {
         parameters: {
             query?: never;
             header?: never;
@@ -2514,7 +4521,7 @@ export interface operations {
             };
         };
     };
-    accept: {
+    post_api_v1_registry_invitation: {
         parameters: {
             query?: never;
             header?: never;
@@ -2545,7 +4552,7 @@ export interface operations {
             };
         };
     };
-    invite: {
+    post_api_v1_registry_staff: {
         parameters: {
             query?: never;
             header?: never;
@@ -2576,7 +4583,7 @@ export interface operations {
             };
         };
     };
-    set_staff: {
+    post_api_v1_registry_staff_wallet: {
         parameters: {
             query?: never;
             header?: never;
@@ -2610,7 +4617,7 @@ export interface operations {
             };
         };
     };
-    requests: {
+    get_api_v1_requests: {
         parameters: {
             query?: never;
             header?: never;
@@ -2629,7 +4636,7 @@ export interface operations {
             };
         };
     };
-    request: {
+    post_api_v1_requests: {
         parameters: {
             query?: never;
             header?: never;
@@ -2660,7 +4667,7 @@ export interface operations {
             };
         };
     };
-    who: {
+    get_api_v1_session: {
         parameters: {
             query?: never;
             header?: never;
@@ -2687,7 +4694,7 @@ export interface operations {
             };
         };
     };
-    sign_in: {
+    post_api_v1_session: {
         parameters: {
             query?: never;
             header?: never;
@@ -2718,7 +4725,7 @@ export interface operations {
             };
         };
     };
-    sign_out: {
+    delete_api_v1_session: {
         parameters: {
             query?: never;
             header?: never;
@@ -2735,7 +4742,7 @@ export interface operations {
             };
         };
     };
-    challenge: {
+    post_api_v1_session_nonce: {
         parameters: {
             query?: never;
             header?: never;
@@ -2754,7 +4761,157 @@ export interface operations {
             };
         };
     };
-    trail: {
+    get_api_v1_slots: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The doctor. */
+                doctor: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Slot"][];
+                };
+            };
+        };
+    };
+    post_api_v1_slots: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewSlot"][];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Slot"][];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    delete_api_v1_slots_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_api_v1_staff: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The institution; this one if it is left out. */
+                institution: string | null;
+                /** @description Only this role. */
+                role: string | null;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StaffView"][];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The other institution's node does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_api_v1_templates: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>[];
+                };
+            };
+        };
+    };
+    get_api_v1_trail: {
         parameters: {
             query?: never;
             header?: never;
@@ -2773,7 +4930,7 @@ export interface operations {
             };
         };
     };
-    drafts: {
+    get_api_v1_uploads: {
         parameters: {
             query?: never;
             header?: never;
@@ -2792,7 +4949,7 @@ export interface operations {
             };
         };
     };
-    upload: {
+    post_api_v1_uploads: {
         parameters: {
             query?: never;
             header: {
@@ -2852,7 +5009,7 @@ export interface operations {
             };
         };
     };
-    upload_sealed: {
+    post_api_v1_uploads_sealed: {
         parameters: {
             query?: never;
             header: {
@@ -2912,7 +5069,7 @@ export interface operations {
             };
         };
     };
-    draft: {
+    get_api_v1_uploads_draft: {
         parameters: {
             query?: never;
             header?: never;
@@ -2941,7 +5098,7 @@ export interface operations {
             };
         };
     };
-    sign: {
+    post_api_v1_uploads_draft_signature: {
         parameters: {
             query?: never;
             header?: never;
@@ -2983,7 +5140,7 @@ export interface operations {
             };
         };
     };
-    healthz: {
+    get_healthz: {
         parameters: {
             query?: never;
             header?: never;
@@ -3001,7 +5158,7 @@ export interface operations {
             };
         };
     };
-    metrics: {
+    get_metrics: {
         parameters: {
             query?: never;
             header?: never;
@@ -3020,7 +5177,7 @@ export interface operations {
             };
         };
     };
-    person: {
+    get_peer_v1_directory_wallet: {
         parameters: {
             query?: never;
             header?: never;
@@ -3057,7 +5214,7 @@ export interface operations {
             };
         };
     };
-    erasure: {
+    post_peer_v1_erasures: {
         parameters: {
             query?: never;
             header?: never;
@@ -3094,7 +5251,7 @@ export interface operations {
             };
         };
     };
-    grant: {
+    post_peer_v1_grants: {
         parameters: {
             query?: never;
             header?: never;
@@ -3131,7 +5288,7 @@ export interface operations {
             };
         };
     };
-    request: {
+    post_peer_v1_requests: {
         parameters: {
             query?: never;
             header?: never;
@@ -3168,7 +5325,7 @@ export interface operations {
             };
         };
     };
-    revocation: {
+    post_peer_v1_revocations: {
         parameters: {
             query?: never;
             header?: never;
@@ -3205,7 +5362,34 @@ export interface operations {
             };
         };
     };
-    readyz: {
+    get_peer_v1_staff: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StaffView"][];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_readyz: {
         parameters: {
             query?: never;
             header?: never;
