@@ -20,7 +20,7 @@ use crate::watch::Notice;
 const DAY: u64 = 86_400;
 /// Log entries that are looked at; more than a busy hospital writes in a month.
 const ENTRIES: usize = 50_000;
-/// Names of people that are looked up for one answer.
+/// Events or notices in one answer.
 const EVENTS: usize = 200;
 
 /// How far a copy is.

@@ -170,7 +170,8 @@ fn refusals(entries: &[Entry], rules: &WatchConfig) -> Vec<Notice> {
     tallies.into_iter().map(notice).collect()
 }
 
-/// Opens outside the hospital's hours, by person and day.
+/// Opens outside the hospital's hours, by person and day. As many as would be unusual within an hour
+/// of the day are louder.
 fn off_hours(entries: &[Entry], rules: &WatchConfig) -> Vec<Notice> {
     let quiet = |entry: &Entry| {
         let local = entry
@@ -196,7 +197,7 @@ fn off_hours(entries: &[Entry], rules: &WatchConfig) -> Vec<Notice> {
     tallies.into_iter().map(notice).collect()
 }
 
-/// Many grants opened within an hour, by person; the busiest hour of each stretch.
+/// Many grants opened within an hour of the clock, by person.
 fn bulk(entries: &[Entry], rules: &WatchConfig) -> Vec<Notice> {
     let tallies = tallied(entries, HOUR, |entry| entry.deed == Deed::Open);
     let many = tallies.into_iter().filter_map(|((who, _), tally)| {

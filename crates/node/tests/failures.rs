@@ -495,6 +495,8 @@ async fn limits_on_size_and_rate_are_kept() {
     assert!(last.headers().contains_key("retry-after"));
     assert!(last.headers().contains_key("x-request-id"));
     assert_eq!(last.headers()["x-content-type-options"], "nosniff");
+    let policy = last.headers()["content-security-policy"].to_str().unwrap();
+    assert!(policy.starts_with("default-src 'none'"), "{policy}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -313,6 +313,11 @@ async fn not_so() -> ApiError {
     let status = StatusCode::METHOD_NOT_ALLOWED;
     let message = "this address does not take that method";
     ApiError::new(status, "method", message, "see /api/openapi.json")
+        // What is no page of ours shows and runs nothing; pages have said so themselves.
+        .layer(fixed(
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'none'; frame-ancestors 'none'",
+        ))
 }
 
 #[cfg(test)]
