@@ -7,7 +7,8 @@ import { expect, go, look, person, picture, test, unlock } from "./people";
 import { home, nodeAt, radiograph, scene } from "./scene";
 
 test("a patient's phone: every page fits, and the thumb reaches the menu", async ({ browser }) => {
-  const { defaultBrowserType: _, ...phone } = devices["Pixel 7"];
+  const { viewport, userAgent, deviceScaleFactor, isMobile, hasTouch } = devices["Pixel 7"];
+  const phone = { viewport, userAgent, deviceScaleFactor, isMobile, hasTouch };
   const maria = await person(browser, "patient", 0, phone);
   const { page, watch } = maria;
   for (const label of ["Inbox", "My record", "Who can see", "What happened", "Me"]) {

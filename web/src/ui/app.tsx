@@ -48,7 +48,7 @@ export function App() {
 
 function Faces() {
   const [path] = useLocation();
-  if (path === "/guest" || path.startsWith("/guest/")) return <Guest />;
+  if (path === "/g") return <Guest />;
   if (path === "/verify") return <Verify />;
   return <Own />;
 }

@@ -65,5 +65,5 @@ export function useForecast() {
 export function costOf(costs: Costs | undefined, act: GasAct, price?: number): number | null {
   const gas = costs?.gas[act];
   if (!costs || gas === undefined) return null;
-  return gas * (price ?? Number(costs.base_fee_wei) + Number(costs.priority_fee_wei));
+  return gas * (price ?? costs.base_fee_wei + costs.priority_fee_wei);
 }

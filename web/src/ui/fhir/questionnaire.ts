@@ -185,6 +185,6 @@ export function lines(items: readonly Item[], answers: Answers, depth = 0): read
     const below = lines(item.items, answers, depth + 1);
     const given = (answers[item.linkId] ?? []).filter(answered).map((value) => sayValue(value, item));
     if (given.length > 0) return [`${item.text}: ${given.join(", ")}`, ...below];
-    return below.length > 0 && depth > 0 ? [`${item.text}`, ...below] : below;
+    return below.length > 0 && depth > 0 ? [item.text, ...below] : below;
   });
 }

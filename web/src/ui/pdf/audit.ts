@@ -18,7 +18,7 @@ export async function auditPdf({ report, signer, signature, text }: SignedReport
   for (const problem of report.problems) await paper.text(problem, { bold: true });
   for (const seal of report.checkpoints) {
     await paper.text(`${shortTime(seal.at)} · ${number(seal.size)} · ${say("Block")} ${number(seal.block)} · ${seal.holds === null ? say("On chain") : seal.holds ? say("Holds") : say("Does not hold")}`, { size: 9, gap: 0 });
-    await paper.text(`${seal.root}`, { size: 8, soft: true });
+    await paper.text(seal.root, { size: 8, soft: true });
   }
   paper.space(10);
   paper.rule();

@@ -135,7 +135,7 @@ export class Paper {
       page.drawText(`${String(i + 1)} / ${String(pages.length)}`, { x: WIDTH - MARGIN - 24, y: 28, size: 8, font: this.#plain, color: SOFT });
     });
     const bytes = await this.#pdf.save();
-    return new Blob([bytes as BlobPart], { type: "application/pdf" });
+    return new Blob([bytes], { type: "application/pdf" });
   }
 }
 

@@ -86,7 +86,7 @@ export async function readDicom(bytes: Uint8Array): Promise<Frame> {
 function firstFrame(set: DataSet): Uint8Array {
   const element = set.elements["x7fe00010"];
   if (!element?.fragments?.length) throw new CannotShow("The DICOM file holds no picture.", "Its report is in the record all the same.");
-  const frames = Number(set.intString("x00280008") ?? 1);
+  const frames = set.intString("x00280008") ?? 1;
   const data =
     element.basicOffsetTable?.length || frames > 1
       ? element.basicOffsetTable?.length

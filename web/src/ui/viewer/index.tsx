@@ -28,28 +28,31 @@ interface Props {
   heatmap?: Uint8Array | undefined;
 }
 
+interface Read {
+  bytes: Uint8Array;
+  frame: Frame | null;
+  error: unknown;
+}
+
 export default function Viewer({ bytes, label, heatmap }: Props) {
-  const [frame, setFrame] = useState<Frame | null>(null);
-  const [error, setError] = useState<unknown>(null);
+  const [read, setRead] = useState<Read | null>(null);
   useEffect(() => {
     let gone = false;
-    setFrame(null);
-    setError(null);
+    const keep = (frame: Frame | null, error: unknown) => {
+      if (!gone) setRead({ bytes, frame, error });
+    };
     readFrame(bytes).then(
-      (read) => {
-        if (!gone) setFrame(read);
-      },
-      (failure: unknown) => {
-        if (!gone) setError(failure);
-      },
+      (frame) => keep(frame, null),
+      (error: unknown) => keep(null, error),
     );
     return () => {
       gone = true;
     };
   }, [bytes]);
-  if (error) return <Problem error={error} />;
-  if (!frame) return <Skeleton lines={2} />;
-  return <Stage frame={frame} label={label} heatmap={heatmap} />;
+  // What was read of other bytes is not shown for these.
+  if (read?.bytes !== bytes) return <Skeleton lines={2} />;
+  if (!read.frame) return <Problem error={read.error} />;
+  return <Stage key={label} frame={read.frame} label={label} heatmap={heatmap} />;
 }
 
 function useHeat(heatmap: Uint8Array | undefined): ImageBitmap | null {

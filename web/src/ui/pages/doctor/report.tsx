@@ -129,7 +129,7 @@ function Compose({ line, corrects }: { line: PatientLine; corrects: Hex | null }
   const [refused, setRefused] = useState<string | null>(null);
   const [wrong, setWrong] = useState<ReadonlySet<string>>(new Set());
   const [previewing, preview] = useState(false);
-  const issuedAt = useMemo(now, []);
+  const [issuedAt] = useState(now);
   const blocked = pictures.find((picture) => picture.wrong !== null);
 
   const take = async (files: File[]) => {
@@ -374,7 +374,7 @@ function Preview({ report, pictures, papers, line, corrects, sealed, modality, b
   const pdf = async () => (await import("../../pdf/report")).reportPdf(report, verifyAt);
   const send = async () => {
     const draft = sealed
-      ? await session.staff.uploadSealed({ patient: line.patient, parts: await partsOf(report, pictures, papers, await pdf()), ...(corrects ? { corrects } : {}) }, key.current, setProgress)
+      ? await session.staff.uploadSealed({ patient: line.patient, parts: partsOf(report, pictures, papers, await pdf()), ...(corrects ? { corrects } : {}) }, key.current, setProgress)
       : await session.staff.upload(plainUpload(report, pictures, line, corrects, modality, bodyPart), key.current, setProgress);
     await session.staff.sign(draft);
     if (letters && sealed) await sendPrescriptionNote(session, report, line);
@@ -454,7 +454,7 @@ function plainUpload(report: Report, pictures: readonly Picture[], line: Patient
   };
 }
 
-async function partsOf(report: Report, pictures: readonly Picture[], papers: readonly File[], pdf: Blob): Promise<readonly NewPart[]> {
+function partsOf(report: Report, pictures: readonly Picture[], papers: readonly File[], pdf: Blob): readonly NewPart[] {
   const json = (value: unknown, type: string) => new Blob([JSON.stringify(value)], { type });
   const parts: NewPart[] = [{ name: "document", mediaType: "application/fhir+json", content: json(documentBundle(report), "application/fhir+json") }];
   pictures.forEach((picture, i) => {

@@ -217,7 +217,7 @@ function Fresh({ onEnter, onBack }: Way) {
   const [kind, setKind] = useState<Kind>("passphrase");
   const [passphrase, setPassphrase] = useState("");
   const [made, setMade] = useState<{ account: Account; kit: RecoveryKit } | null>(null);
-  if (made) return <Kit kit={made.kit} busy={busy} error={error} onDone={() => run(async () => onEnter(await keys.signIn(made.account, passphrase)))} />;
+  if (made) return <Kit kit={made.kit} busy={busy} error={error} onDone={() => void run(async () => onEnter(await keys.signIn(made.account, passphrase)))} />;
   const ready = name.trim() !== "" && (kind === "passkey" || passphrase.length >= SHORTEST);
   return (
     <form

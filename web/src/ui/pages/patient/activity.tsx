@@ -17,11 +17,13 @@ type Kind = "all" | "opens" | "refusals" | "mine";
 const OPENS = new Set(["open", "serve"]);
 const PAGE = 50;
 
-function signOf(deed: string) {
-  if (OPENS.has(deed)) return Eye;
-  if (deed === "refused") return Ban;
-  if (deed === "grant" || deed === "revoke" || deed === "request" || deed === "receive") return KeyRound;
-  return FileCheck2;
+const CONSENT = new Set(["grant", "revoke", "request", "receive"]);
+
+function Sign({ deed }: { deed: string }) {
+  const look = { size: 20, "aria-hidden": true } as const;
+  if (OPENS.has(deed)) return <Eye {...look} />;
+  if (deed === "refused") return <Ban {...look} />;
+  return CONSENT.has(deed) ? <KeyRound {...look} /> : <FileCheck2 {...look} />;
 }
 
 function verdict(check: EntryCheck, t: Words): { tone: "good" | "warn" | "bad"; title: string; text: string } {
@@ -58,13 +60,12 @@ function Line({ entry, what }: { entry: TrailEntry; what: string | null }) {
   const who = useName(entry.actor);
   const where = useName(entry.institution);
   const check = useMutation({ mutationFn: () => session.patient.check(entry) });
-  const Sign = signOf(entry.deed);
   const shown = check.data ? verdict(check.data, t) : null;
   const capital = who.charAt(0).toLocaleUpperCase() + who.slice(1);
   return (
     <li className="item">
       <span className={entry.deed === "refused" ? "sign bad" : "sign plain"}>
-        <Sign size={20} aria-hidden />
+        <Sign deed={entry.deed} />
       </span>
       <div className="main">
         <p className="title">{deedWords(entry.deed, capital, what)}</p>

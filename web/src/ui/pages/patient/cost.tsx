@@ -46,8 +46,8 @@ export function planned(record: string): number | null {
 }
 
 function keep(record: string, at: number | null): void {
-  const { [record]: _, ...others } = plans();
-  localStorage.setItem(PLANS, JSON.stringify(at === null ? others : { ...others, [record]: at }));
+  const others = Object.entries(plans()).filter(([known]) => known !== record);
+  localStorage.setItem(PLANS, JSON.stringify(Object.fromEntries(at === null ? others : [...others, [record, at]])));
 }
 
 export interface Outlook {

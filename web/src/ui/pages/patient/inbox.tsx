@@ -1,5 +1,4 @@
 /** Reports that wait for the patient. */
-import { useQueryClient } from "@tanstack/react-query";
 import { Inbox as InboxSign, KeyRound, MailOpen } from "lucide-react";
 import { Link } from "wouter";
 
@@ -12,7 +11,6 @@ import { purposeWords } from "../../words";
 
 function Waiting({ view }: { view: VersionView }) {
   const t = useT();
-  const client = useQueryClient();
   const opened = useOpened(view);
   const document = useDocument([view.record, view.version], opened.data);
   const author = useName(view.author);
@@ -20,7 +18,7 @@ function Waiting({ view }: { view: VersionView }) {
   const title = document.data?.text.title;
   return (
     <li>
-      <Link href={`/inbox/${view.record}`} className="item" onMouseEnter={() => void client.prefetchQuery({ queryKey: ["features"] })}>
+      <Link href={`/inbox/${view.record}`} className="item">
         <span className="sign">
           <MailOpen size={20} aria-hidden />
         </span>

@@ -1,7 +1,7 @@
 /** Share a record: with a person who has keys, or with a guest by link. */
 import { useQuery } from "@tanstack/react-query";
 import { Copy } from "lucide-react";
-import { useState } from "react";
+import { useRef, useState } from "react";
 
 import type { Hex, OpenedRecord, RecordLine } from "../../../lib";
 import { Button, Notice, Said } from "../../components/basics";
@@ -150,16 +150,21 @@ function ByLink({ line, opened, onClose, onMade, children }: Way & { onMade: (ur
   const [span, setSpan] = useState<Span>("7");
   const [email, setEmail] = useState("");
   const [views, setViews] = useState("3");
+  // Once the link is there it is shown in this dialog's place, not closed with it.
+  const ready = useRef(false);
   const valid = /^[^@\s]+@[^@\s]+$/.test(email.trim());
   const share = async () => {
     const made = await session.patient.share({ controller: line.controller, parts, purpose: "PATRQT", email: email.trim(), views: Number(views), until: now() + SPANS[span] });
     refresh();
+    ready.current = true;
     onMade(made.url);
   };
   return (
     <SignDialog
       open
-      onClose={onClose}
+      onClose={() => {
+        if (!ready.current) onClose();
+      }}
       title={t("Share “{{label}}”", { label: line.label })}
       what={t("You get a link to send. Whoever opens it needs the code that goes to the e-mail address, too. The key is in the link and no server sees it.")}
       rows={[
