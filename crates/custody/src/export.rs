@@ -157,9 +157,14 @@ impl Hospital {
         let about = |e: &Entry| {
             e.record == Some(record) || e.grant.is_some_and(|grant| ids.contains(&grant))
         };
-        let log = self
+        let mut log = self
             .proven(patient, self.anchored_size().await?, about)
             .await?;
+        for proven in self.abroad(patient).await? {
+            if proven.size > 0 && about(&Entry::decode(&proven.entry)?) {
+                log.push(proven);
+            }
+        }
         let transactions = self.carriages(errands.into_iter().flatten()).await?;
         Ok(Evidence {
             log,
@@ -184,7 +189,7 @@ impl Hospital {
     }
 
     /// Size of the last checkpoint that the chain holds and this log covers.
-    async fn anchored_size(&self) -> Result<u64> {
+    pub(crate) async fn anchored_size(&self) -> Result<u64> {
         let anchored = self.chain.anchored(self.address()).await?;
         let size = self.log.size().await.map_err(log_failed)?;
         if anchored > size {
@@ -195,14 +200,17 @@ impl Hospital {
         Ok(anchored)
     }
 
-    /// All log entries about a patient, each proven in the last signed checkpoint.
+    /// All log entries about a patient, each proven in the last signed checkpoint; then those of
+    /// other institutions' logs, proven in a checkpoint that the chain holds.
     ///
     /// # Errors
     /// If the database does not answer.
     pub async fn trail(&self, patient: B256) -> Result<Vec<ProvenEntry>> {
         let checkpoint = self.log.latest_checkpoint().await.map_err(log_failed)?;
-        self.proven(patient, checkpoint.map_or(0, |c| c.size), |_| true)
-            .await
+        let size = checkpoint.map_or(0, |c| c.size);
+        let mut entries = self.proven(patient, size, |_| true).await?;
+        entries.extend(self.abroad(patient).await?);
+        Ok(entries)
     }
 
     async fn proven(
@@ -228,7 +236,7 @@ impl Hospital {
         }
     }
 
-    async fn prove(&self, touch: Touch, size: u64, root: B256) -> Result<ProvenEntry> {
+    pub(crate) async fn prove(&self, touch: Touch, size: u64, root: B256) -> Result<ProvenEntry> {
         let covered = touch.leaf < size;
         let path = if covered {
             self.log

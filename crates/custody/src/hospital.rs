@@ -201,6 +201,16 @@ impl Hospital {
     /// # Errors
     /// If the vault or the database refuses, or a document changed meanwhile.
     pub async fn write(&self, batch: Batch, entry: Entry) -> Result<u64> {
+        self.write_owed(batch, entry, None).await
+    }
+
+    /// The same, for an entry that another institution has to be told of.
+    pub(crate) async fn write_owed(
+        &self,
+        batch: Batch,
+        entry: Entry,
+        owed: Option<Address>,
+    ) -> Result<u64> {
         let mut edge = self.edge.lock().await;
         // Another process of the same hospital may have written meanwhile: catch up and repeat.
         for _ in 0..8 {
@@ -209,6 +219,7 @@ impl Hospital {
                 patient: entry.patient,
                 salt: random(),
                 entry: entry.encode()?,
+                owed,
             };
             let leaf = touch.leaf;
             match self.grow(&batch, &edge, touch).await {

@@ -20,11 +20,13 @@
 //! | [`export`] | the patient takes everything along, with proofs |
 //! | [`erase`] | the patient ends a record |
 //! | [`verify`] | anyone checks, trusting the chain alone |
+//! | [`abroad`] | what recipients do elsewhere comes into the patient's trail |
 //! | [`letter`] | two people write to each other, sealed |
 //! | [`appointment`] | a patient asks a doctor for one of the doctor's free times |
 //! | [`profile`] | who works here, and how people want to be told of news |
 //! | [`notice`], [`mail`] | what people are told, in the app and by mail |
 
+pub mod abroad;
 pub mod act;
 pub mod admit;
 pub mod apply;

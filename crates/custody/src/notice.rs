@@ -246,7 +246,8 @@ impl Hospital {
         }
     }
 
-    /// The notices of a person after `since`, oldest first; waits up to `wait` seconds for one.
+    /// The notices of a person after `since`, or the newest without it, oldest first; waits up to
+    /// `wait` seconds for one.
     ///
     /// # Errors
     /// If the database does not answer.
@@ -268,13 +269,9 @@ impl Hospital {
     }
 
     async fn notices_now(&self, owner: Address, since: &str) -> Result<Vec<NoticeView>> {
-        let query = Query::of(Kind::Notice)
-            .owner(hex::encode(owner))
-            .after(key_of(owner, since))
-            .limit(PAGE);
         let seen = self.store.load::<Seen>(&hex::encode(owner)).await?;
         let up_to = seen.map(|h| h.document.up_to).unwrap_or_default();
-        let held = self.store.all::<Notice>(query).await?;
+        let held = self.notices_after(owner, since).await?;
         let view = |held: Held<Notice>| {
             let Notice {
                 id,
@@ -294,6 +291,27 @@ impl Hospital {
             }
         };
         Ok(held.into_iter().map(view).collect())
+    }
+
+    /// The first ones after `since`; without it, the last ones of all.
+    async fn notices_after(&self, owner: Address, since: &str) -> Result<Vec<Held<Notice>>> {
+        let mut query = Query::of(Kind::Notice)
+            .owner(hex::encode(owner))
+            .after(key_of(owner, since));
+        if !since.is_empty() {
+            return Ok(self.store.all::<Notice>(query.limit(PAGE)).await?);
+        }
+        let mut newest = Vec::new();
+        loop {
+            let page = self.store.all::<Notice>(query.clone()).await?;
+            let Some(last) = page.last() else {
+                return Ok(newest);
+            };
+            query = query.after(last.document.id());
+            newest.extend(page);
+            let over = newest.len().saturating_sub(PAGE as usize);
+            newest.drain(..over);
+        }
     }
 
     /// Remember how far a person has read.

@@ -133,7 +133,7 @@ impl Hospital {
         let grant = self.known_grant(id).await?;
         let decided = self.decide_open(caller, &grant).await;
         let entry = self.entry(Deed::Open, caller, &grant);
-        let (envelope, view) = self.judged(decided, entry.clone()).await?;
+        let (envelope, view) = self.judged(&grant, decided, entry.clone()).await?;
         let mut batch = Batch::new();
         let news = News::new("opened", format!("/grants/{id}"));
         let news = news.with("grant", id).with("by", caller.wallet);
@@ -145,7 +145,7 @@ impl Hospital {
             let news = news.with("left", link.views.saturating_sub(link.used));
             self.tell_patient(&mut batch, grant.patient, news).await?;
         }
-        let leaf = self.write(batch, entry).await?;
+        let leaf = self.write_owed(batch, entry, self.home_of(&grant)).await?;
         Ok(Served {
             grant: id,
             document: grant.message.document.clone(),
@@ -165,15 +165,16 @@ impl Hospital {
         let part = grant.message.part_of(cid).cloned();
         let entry = self.entry(Deed::Serve, caller, &grant).detail(cid);
         let Some(part) = part else {
-            return Err(self.refuse_open(Refusal::OtherPart, entry).await);
+            return Err(self.refuse_open(&grant, Refusal::OtherPart, entry).await);
         };
         let decided = match self.decide(caller, &grant, Some(&part.name)).await {
             Ok(_) => self.part_by_link(caller, id).await,
             Err(refused) => Err(refused),
         };
-        self.judged(decided, entry.clone()).await?;
+        self.judged(&grant, decided, entry.clone()).await?;
         let cid = blobs::parse_cid(&part.cid)?;
-        self.touch(entry).await?;
+        self.write_owed(Batch::new(), entry, self.home_of(&grant))
+            .await?;
         Ok(self.replicator.read(&cid))
     }
 
@@ -188,32 +189,40 @@ impl Hospital {
         entry
     }
 
-    async fn judged<T>(&self, decided: Result<T>, entry: Entry) -> Result<T> {
+    async fn judged<T>(&self, grant: &Grant, decided: Result<T>, entry: Entry) -> Result<T> {
         match decided {
             Ok(allowed) => Ok(allowed),
-            Err(Error::Refused(refusal)) => Err(self.refuse_open(refusal, entry).await),
+            Err(Error::Refused(refusal)) => Err(self.refuse_open(grant, refusal, entry).await),
             Err(other) => Err(other),
         }
     }
 
     /// Log a refusal. A refusal that cannot be logged is still a refusal.
-    async fn refuse_open(&self, refusal: Refusal, entry: Entry) -> Error {
+    async fn refuse_open(&self, grant: &Grant, refusal: Refusal, entry: Entry) -> Error {
         let entry = Entry {
             deed: Deed::Refused,
             ..entry
         }
         .refusal(refusal);
-        match self.log_refusal(refusal, entry).await {
+        match self.log_refusal(grant, refusal, entry).await {
             Ok(()) => Error::Refused(refusal),
             Err(unwritten) => unwritten,
         }
     }
 
-    async fn log_refusal(&self, refusal: Refusal, entry: Entry) -> Result<()> {
+    /// The patient's institution, if it is another one: it is told of everything done here.
+    fn home_of(&self, grant: &Grant) -> Option<Address> {
+        let home = grant.message.home;
+        (home != self.address() && self.peers.knows(home)).then_some(home)
+    }
+
+    async fn log_refusal(&self, grant: &Grant, refusal: Refusal, entry: Entry) -> Result<()> {
         let mut batch = Batch::new();
         self.tell_refusal(&mut batch, &entry, refusal.code())
             .await?;
-        self.write(batch, entry).await.map(|_| ())
+        self.write_owed(batch, entry, self.home_of(grant))
+            .await
+            .map(|_| ())
     }
 
     /// The rule of access, and the conditions of a link where there is one.

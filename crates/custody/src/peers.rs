@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 
 use crate::admit::Person;
 use crate::error::Result;
+use crate::export::ProvenEntry;
 use crate::grant::GrantMessage;
 use crate::profile::StaffView;
 use crate::request::RequestMessage;
@@ -33,6 +34,11 @@ pub trait Peers: Send + Sync {
     async fn person(&self, wallet: Address) -> Result<Option<Person>>;
     /// Ask an institution who works there.
     async fn staff(&self, institution: Address) -> Result<Vec<StaffView>>;
+    /// Bring an entry of this institution's log to the patient's institution. One that it will never
+    /// take is no error.
+    async fn send_touch(&self, to: Address, entry: &ProvenEntry) -> Result<()>;
+    /// Ask an institution for the proofs of entries that it brought.
+    async fn proofs(&self, of: Address, leaves: &[u64]) -> Result<Vec<ProvenEntry>>;
     /// Bring a request to the patient's institution.
     async fn send_request(&self, to: Address, message: &RequestMessage) -> Result<()>;
     /// Bring a grant to the recipient's institution.

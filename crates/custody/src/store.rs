@@ -102,13 +102,15 @@ pub enum Kind {
     Mail,
     /// Something that a person should know.
     Notice,
+    /// An entry of another institution's log about a patient of this one.
+    Abroad,
     /// How far a person has read the notices, and when a mail told of one last.
     Seen,
 }
 
 impl Kind {
     /// Every kind, in a fixed order.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 33] = [
         Self::Person,
         Self::Invitation,
         Self::Patient,
@@ -140,6 +142,7 @@ impl Kind {
         Self::Profile,
         Self::Mail,
         Self::Notice,
+        Self::Abroad,
         Self::Seen,
     ];
 
@@ -178,6 +181,7 @@ impl Kind {
             Self::Profile => "profile",
             Self::Mail => "mail",
             Self::Notice => "notice",
+            Self::Abroad => "abroad",
             Self::Seen => "seen",
         }
     }

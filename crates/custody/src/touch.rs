@@ -158,6 +158,9 @@ pub struct Touch {
     /// The entry, DAG-CBOR.
     #[serde(with = "serde_bytes")]
     pub entry: Vec<u8>,
+    /// The patient's own institution, while it still has to be told of it.
+    #[serde(default)]
+    pub owed: Option<Address>,
 }
 
 impl Touch {
@@ -183,5 +186,10 @@ impl Document for Touch {
 
     fn owner(&self) -> String {
         self.patient.map(hex::encode).unwrap_or_default()
+    }
+
+    fn due_at(&self) -> u64 {
+        // Whatever is owed is owed at once; the job comes round by itself.
+        u64::from(self.owed.is_some())
     }
 }

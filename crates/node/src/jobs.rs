@@ -114,6 +114,7 @@ async fn deliver(app: App) -> custody::Result<()> {
     let hospital = app.hospital();
     hospital.settle_grants().await?;
     hospital.settle_requests().await?;
+    hospital.settle_touches().await?;
     hospital.settle_uploads().await
 }
 

@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use alloy_primitives::{Address, hex};
 use async_trait::async_trait;
+use custody::abroad::ProofQuery;
 use custody::admit::Person;
 use custody::error::{Error, Result};
+use custody::export::ProvenEntry;
 use custody::grant::GrantMessage;
 use custody::peers::{ErasureMessage, Peers};
 use custody::profile::StaffView;
@@ -20,6 +22,8 @@ use vault::sign::{Clock, Request, Signer, content_digest, sign_request};
 
 /// How long another node may take to answer.
 const PATIENCE: Duration = Duration::from_secs(15);
+/// The same where a person waits for it.
+const BRIEFLY: Duration = Duration::from_secs(3);
 /// The largest answer that is read, bytes.
 const ANSWER: usize = 1 << 20;
 
@@ -155,6 +159,45 @@ impl Peers for HttpPeers {
             institution,
             reason,
         };
+        if !status.is_success() {
+            return Err(failed(status.to_string()));
+        }
+        serde_json::from_slice(&answer).map_err(|e| failed(e.to_string()))
+    }
+
+    async fn send_touch(&self, to: Address, entry: &ProvenEntry) -> Result<()> {
+        let body = serde_json::to_vec(entry).map_err(|e| Error::Internal(e.to_string()))?;
+        let path = "/peer/v1/touches";
+        let (status, _) = self.ask(to, Method::POST, path, Some(body)).await?;
+        // What it does not know or take today, it will not take tomorrow either.
+        let never = matches!(
+            status,
+            StatusCode::NOT_FOUND
+                | StatusCode::UNPROCESSABLE_ENTITY
+                | StatusCode::PAYLOAD_TOO_LARGE
+        );
+        if status.is_success() || never {
+            return Ok(());
+        }
+        Err(Error::Peer {
+            institution: to,
+            reason: status.to_string(),
+        })
+    }
+
+    async fn proofs(&self, institution: Address, leaves: &[u64]) -> Result<Vec<ProvenEntry>> {
+        let failed = |reason: String| Error::Peer {
+            institution,
+            reason,
+        };
+        let leaves = leaves.to_vec();
+        let body = serde_json::to_vec(&ProofQuery { leaves });
+        let body = body.map_err(|e| Error::Internal(e.to_string()))?;
+        let asked = self.ask(institution, Method::POST, "/peer/v1/proofs", Some(body));
+        // A patient waits for the answer: a slow peer is asked again next time.
+        let (status, answer) = tokio::time::timeout(BRIEFLY, asked)
+            .await
+            .map_err(|_| failed("it does not answer".to_owned()))??;
         if !status.is_success() {
             return Err(failed(status.to_string()));
         }

@@ -76,7 +76,16 @@ async fn refused(
     let response = request.send().await.unwrap();
     let status = response.status();
     assert_ne!(status, StatusCode::INTERNAL_SERVER_ERROR, "{method} {path}");
-    let body: serde_json::Value = response.json().await.unwrap_or_default();
+    let mut body: serde_json::Value = response.json().await.unwrap_or_default();
+    if body["resourceType"] == "OperationOutcome" {
+        // FHIR has words of its own for the same three things.
+        let issue = &body["issue"][0];
+        body = serde_json::json!({
+            "error": issue["details"]["coding"][0]["code"],
+            "message": issue["details"]["text"],
+            "hint": issue["diagnostics"],
+        });
+    }
     if !status.is_success() {
         for field in ["error", "message", "hint"] {
             assert!(

@@ -19,6 +19,7 @@ use custody::chain::{
     Carried, Chain, ChainError, GrantFacts, InstitutionFacts, KeyFacts, RecordFacts, StaffFacts,
 };
 use custody::enrol::{NewPatient, PatientCard};
+use custody::export::ProvenEntry;
 use custody::grant::GrantMessage;
 use custody::holding::{ActiveInstitutions, InstitutionSigner, StoreBook, key_id};
 use custody::journal::Journaled;
@@ -289,6 +290,12 @@ impl Peers for Alone {
         Ok(None)
     }
     async fn staff(&self, _: Address) -> Result<Vec<StaffView>> {
+        Ok(Vec::new())
+    }
+    async fn send_touch(&self, _: Address, _: &ProvenEntry) -> Result<()> {
+        Ok(())
+    }
+    async fn proofs(&self, _: Address, _: &[u64]) -> Result<Vec<ProvenEntry>> {
         Ok(Vec::new())
     }
     async fn send_request(&self, _: Address, _: &RequestMessage) -> Result<()> {

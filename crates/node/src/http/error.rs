@@ -92,9 +92,46 @@ impl ApiError {
     }
 }
 
+/// The media type of FHIR resources.
+pub(crate) const FHIR: &str = "application/fhir+json";
+
+/// An error as FHIR clients read it: an OperationOutcome in place of the body, if it is an error.
+pub(crate) fn as_outcome(mut response: Response) -> Response {
+    let Some(body) = response.extensions_mut().remove::<ErrorBody>() else {
+        return response;
+    };
+    let kind = match response.status() {
+        StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY => "invalid",
+        StatusCode::UNAUTHORIZED => "login",
+        StatusCode::FORBIDDEN => "forbidden",
+        StatusCode::NOT_FOUND => "not-found",
+        StatusCode::SERVICE_UNAVAILABLE => "transient",
+        _ => "exception",
+    };
+    let outcome = serde_json::json!({
+        "resourceType": "OperationOutcome",
+        "issue": [{
+            "severity": "error",
+            "code": kind,
+            "details": {
+                "coding": [{"system": "urn:stele:error", "code": body.error}],
+                "text": body.message,
+            },
+            "diagnostics": body.hint,
+        }],
+    });
+    let (mut parts, _) = response.into_parts();
+    parts.headers.remove(header::CONTENT_LENGTH);
+    let media_type = header::HeaderValue::from_static(FHIR);
+    parts.headers.insert(header::CONTENT_TYPE, media_type);
+    Response::from_parts(parts, outcome.to_string().into())
+}
+
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
+        let told = self.body.clone();
         let mut response = (self.status, Json(self.body)).into_response();
+        response.extensions_mut().insert(told);
         if let Some(seconds) = self.retry_after {
             response
                 .headers_mut()

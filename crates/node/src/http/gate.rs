@@ -17,7 +17,7 @@ use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use vault::sign;
 
 use super::App;
-use super::error::ApiError;
+use super::error::{ApiError, as_outcome};
 use super::rules::{Rule, rule_of};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -169,6 +169,9 @@ pub(crate) async fn gate(
         Ok(request) => next.run(request).await,
         Err(refusal) => refusal.into_response(),
     };
+    if route.starts_with("/fhir/") {
+        response = as_outcome(response);
+    }
     response.extensions_mut().insert(Matched(route));
     response
 }

@@ -145,6 +145,7 @@ impl App {
         (name = "hospital", description = "What the hospital's management and its auditor see"),
         (name = "links", description = "Links for guests"),
         (name = "people", description = "Staff, notices, letters, appointments, templates"),
+        (name = "fhir", description = "What can be read as FHIR R4; errors are OperationOutcomes"),
         (name = "log", description = "The institution's log and a patient's trail"),
         (name = "peers", description = "Between institutions' nodes; requests carry RFC 9421 signatures")
     )
@@ -153,8 +154,8 @@ struct Description;
 
 fn described() -> OpenApiRouter<App> {
     use handlers::{
-        applications, chain, consent, fees, hospital, links, log, node, peers, people, readings,
-        records, registry, session,
+        applications, chain, consent, fees, fhir, hospital, links, log, node, peers, people,
+        readings, records, registry, session,
     };
     OpenApiRouter::with_openapi(Description::openapi())
         .routes(routes!(node::healthz))
@@ -208,6 +209,12 @@ fn described() -> OpenApiRouter<App> {
         .routes(routes!(people::profile, people::set_profile))
         .routes(routes!(people::staff))
         .routes(routes!(people::templates))
+        .routes(routes!(fhir::metadata))
+        .routes(routes!(fhir::questionnaires))
+        .routes(routes!(fhir::questionnaire))
+        .routes(routes!(fhir::organization))
+        .routes(routes!(fhir::roles))
+        .routes(routes!(fhir::role))
         .routes(routes!(people::mails))
         .routes(routes!(people::notices))
         .routes(routes!(people::seen))
@@ -228,6 +235,8 @@ fn described() -> OpenApiRouter<App> {
         .routes(routes!(peers::grant))
         .routes(routes!(peers::revocation))
         .routes(routes!(peers::erasure))
+        .routes(routes!(peers::touch))
+        .routes(routes!(peers::proofs))
 }
 
 fn openapi() -> utoipa::openapi::OpenApi {

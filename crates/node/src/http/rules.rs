@@ -142,6 +142,12 @@ pub const RULES: &[(Method, &str, Rule)] = &[
     (PUT, "/api/v1/profile", Rule::SignedIn),
     (GET, "/api/v1/staff", Rule::SignedIn),
     (GET, "/api/v1/templates", Rule::SignedIn),
+    (GET, "/fhir/metadata", Rule::Public),
+    (GET, "/fhir/Questionnaire", Rule::SignedIn),
+    (GET, "/fhir/Questionnaire/{id}", Rule::SignedIn),
+    (GET, "/fhir/Organization/{wallet}", Rule::SignedIn),
+    (GET, "/fhir/PractitionerRole", Rule::SignedIn),
+    (GET, "/fhir/PractitionerRole/{wallet}", Rule::SignedIn),
     (GET, "/api/v1/mails", Rule::Public),
     (GET, "/api/v1/notifications", Rule::SignedIn),
     (POST, "/api/v1/notifications/seen", Rule::SignedIn),
@@ -160,6 +166,8 @@ pub const RULES: &[(Method, &str, Rule)] = &[
     (POST, "/peer/v1/grants", Rule::Peer),
     (POST, "/peer/v1/revocations", Rule::Peer),
     (POST, "/peer/v1/erasures", Rule::Peer),
+    (POST, "/peer/v1/touches", Rule::Peer),
+    (POST, "/peer/v1/proofs", Rule::Peer),
 ];
 
 /// The rule of a route, if it has one.

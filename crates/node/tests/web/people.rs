@@ -432,3 +432,65 @@ async fn a_profile_has_limits_and_templates_are_served() {
             .all(|t| t["resourceType"] == "Questionnaire")
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn templates_staff_and_hospital_are_read_as_fhir_and_errors_are_outcomes() {
+    let Some(world) = World::new("fhir", 1).await else {
+        return;
+    };
+    world.admit_hospitals().await;
+    let doctor = world.hire(0, "fhir doctor", Role::Doctor).await;
+    let home = &world.places[0];
+    let session = home.sign_in(&doctor).await;
+    let http = reqwest::Client::new();
+    let get = async |path: &str, token: Option<&str>| {
+        let request = http.get(format!("{}/fhir/{path}", home.url()));
+        let request = match token {
+            Some(token) => request.bearer_auth(token),
+            None => request,
+        };
+        let answer = request.send().await.unwrap();
+        assert_eq!(answer.headers()["content-type"], "application/fhir+json");
+        let status = answer.status().as_u16();
+        (status, answer.json::<serde_json::Value>().await.unwrap())
+    };
+    let token = Some(session.token());
+    let (status, capability) = get("metadata", None).await;
+    assert_eq!((status, &capability["fhirVersion"]), (200, &"4.0.1".into()));
+    let (_, found) = get("Questionnaire", token).await;
+    assert_eq!(found["total"], 6);
+    let (_, found) = get("Questionnaire?url=urn:stele:questionnaire:visit", token).await;
+    assert_eq!(
+        (&found["total"], &found["entry"][0]["resource"]["id"]),
+        (&1.into(), &"visit".into())
+    );
+    let (_, visit) = get("Questionnaire/visit", token).await;
+    assert_eq!(visit["resourceType"], "Questionnaire");
+    let (_, staff) = get("PractitionerRole?role=doctor", token).await;
+    let role = &staff["entry"][0]["resource"];
+    assert_eq!(role["practitioner"]["display"], "fhir doctor");
+    let id = role["id"].as_str().unwrap();
+    assert_eq!(&get(&format!("PractitionerRole/{id}"), token).await.1, role);
+    let organization = role["organization"]["reference"].as_str().unwrap();
+    let (_, organization) = get(organization, token).await;
+    assert_eq!(organization["name"], home.config.name.as_str());
+
+    let code = |outcome: &serde_json::Value| {
+        assert_eq!(outcome["resourceType"], "OperationOutcome");
+        outcome["issue"][0]["code"].as_str().unwrap().to_owned()
+    };
+    for (path, token, status, kind) in [
+        ("Questionnaire", None, 401, "login"),
+        ("Questionnaire/none", token, 404, "not-found"),
+        ("PractitionerRole?role=wizard", token, 400, "invalid"),
+        (
+            "Organization/0x0000000000000000000000000000000000000001",
+            token,
+            404,
+            "not-found",
+        ),
+    ] {
+        let (found, outcome) = get(path, token).await;
+        assert_eq!((found, code(&outcome)), (status, kind.to_owned()), "{path}");
+    }
+}

@@ -50,6 +50,7 @@ enum Command {
 
 #[derive(Serialize)]
 struct Line {
+    institution: Address,
     leaf: u64,
     at: u64,
     deed: String,
@@ -71,6 +72,7 @@ async fn work(args: Args) -> Result<(), Failure> {
             let lines: Vec<Line> = trail
                 .into_iter()
                 .map(|(proven, entry)| Line {
+                    institution: proven.institution,
                     leaf: proven.leaf,
                     at: entry.at,
                     deed: format!("{:?}", entry.deed).to_lowercase(),
@@ -189,11 +191,12 @@ fn told(line: &Line) -> String {
         "not yet under a checkpoint"
     };
     format!(
-        "{}  {:<9} {}{refusal}  [{}, {proven}]",
+        "{}  {:<9} {}{refusal}  [{} in the log of {}, {proven}]",
         super::date(line.at),
         line.deed,
         line.actor,
-        line.leaf
+        line.leaf,
+        line.institution
     )
 }
 

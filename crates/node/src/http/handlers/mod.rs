@@ -4,6 +4,7 @@ pub(crate) mod applications;
 pub(crate) mod chain;
 pub(crate) mod consent;
 pub(crate) mod fees;
+pub(crate) mod fhir;
 pub(crate) mod hospital;
 pub(crate) mod links;
 pub(crate) mod log;

@@ -4,7 +4,9 @@ use alloy_primitives::Address;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::{Extension, Json};
+use custody::abroad::ProofQuery;
 use custody::admit::Person;
+use custody::export::ProvenEntry;
 use custody::grant::GrantMessage;
 use custody::peers::ErasureMessage;
 use custody::profile::StaffView;
@@ -73,6 +75,32 @@ pub(crate) async fn revocation(
 ) -> Result<StatusCode, ApiError> {
     app.hospital().receive_revocation(from, message).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Bring an entry of the calling institution's log about a grant of a patient of this hospital.
+#[utoipa::path(post, path = "/peer/v1/touches", tag = "peers", request_body = ProvenEntry, responses(
+    (status = 204), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody), (status = 422, body = ErrorBody)
+))]
+pub(crate) async fn touch(
+    State(app): State<App>,
+    Extension(Institution(from)): Extension<Institution>,
+    Body(entry): Body<ProvenEntry>,
+) -> Result<StatusCode, ApiError> {
+    app.hospital().receive_touch(from, entry).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Proofs of entries that this hospital brought to the calling institution, in the last checkpoint
+/// on chain.
+#[utoipa::path(post, path = "/peer/v1/proofs", tag = "peers", request_body = ProofQuery, responses(
+    (status = 200, body = [ProvenEntry]), (status = 401, body = ErrorBody), (status = 422, body = ErrorBody)
+))]
+pub(crate) async fn proofs(
+    State(app): State<App>,
+    Extension(Institution(from)): Extension<Institution>,
+    Body(query): Body<ProofQuery>,
+) -> Answer<Vec<ProvenEntry>> {
+    Ok(Json(app.hospital().prove_for(from, query).await?))
 }
 
 /// Tell that a record was erased.

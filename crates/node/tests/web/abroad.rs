@@ -1,0 +1,101 @@
+use alloy_primitives::Address;
+use custody::touch::Deed;
+use record::Role;
+
+use crate::common::{WAIT, World, approve, grant_of, picture, until, upload};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_recipient_does_elsewhere_is_in_the_patients_trail_and_proven() {
+    let Some(world) = World::new("abroad", 2).await else {
+        return;
+    };
+    world.admit_hospitals().await;
+    let doctor = world.hire(0, "abroad doctor", Role::Doctor).await;
+    let specialist = world.hire(1, "abroad specialist", Role::Doctor).await;
+    let (keys, commitment) = world.enrol(0, "Abroad Patient").await;
+    let (home, there) = (&world.places[0], &world.places[1]);
+    upload(&home.sign_in(&doctor).await, &picture(commitment), "one").await;
+    let patient = home.sign_in(&keys).await;
+    let version = approve(&patient).await;
+    let new = grant_of(&version, specialist.address(), &["image"]);
+    let grant = patient.grant(new).await.unwrap();
+    patient.settle(grant.act.unwrap(), WAIT).await.unwrap();
+    let asking = there.sign_in(&specialist).await;
+    until("the grant is there", async || {
+        let known = asking.grants().await.unwrap();
+        known.iter().any(|g| g.grant == grant.grant)
+    })
+    .await;
+    let opened = asking.open(grant.grant).await.unwrap();
+    asking
+        .read_granted(grant.grant, &opened, "image")
+        .await
+        .unwrap();
+    patient.revoke(grant.grant).await.unwrap();
+    until("the other hospital knows that it is revoked", async || {
+        asking.open(grant.grant).await.is_err()
+    })
+    .await;
+
+    // The patient is told at home, by whom and where, and has the entries.
+    let abroad = async || {
+        let mut trail = patient.trail().await.unwrap();
+        trail.retain(|(proven, _)| proven.institution == there.address());
+        trail
+    };
+    until("opening and refusal are told at home", async || {
+        let deeds: Vec<Deed> = abroad().await.iter().map(|(_, e)| e.deed).collect();
+        [Deed::Open, Deed::Serve, Deed::Refused]
+            .iter()
+            .all(|deed| deeds.contains(deed))
+    })
+    .await;
+    let notices = patient.notices("", 0).await.unwrap();
+    let notice = notices.iter().find(|n| n.kind == "opened").unwrap();
+    assert_eq!(notice.params["at"], there.address().to_string());
+    assert_eq!(notice.params["by"], specialist.address().to_string());
+    assert!(notices.iter().any(|n| n.kind == "refused"));
+    assert!(abroad().await.iter().all(|(proven, _)| proven.size == 0));
+
+    // Once the other hospital has a checkpoint on chain, each of them is proven by it.
+    let institution = there.sign_in(&there.keys).await;
+    let anchor = institution.anchor().await.unwrap();
+    let act = anchor.act.unwrap().act;
+    institution.settle(act, WAIT).await.unwrap();
+    until("all are proven", async || {
+        abroad().await.iter().all(|(proven, _)| proven.size > 0)
+    })
+    .await;
+    let proven = abroad().await;
+    for (proven, _) in &proven {
+        assert_eq!((proven.size, proven.root), (anchor.size, anchor.root));
+        proven.verify().unwrap();
+    }
+
+    // They are in the record's proof bundle too.
+    let controller = version.controller.unwrap();
+    let bundle = patient.export(controller, &["image".to_owned()]).await;
+    let bundle = bundle.unwrap();
+    let from_there = bundle
+        .log
+        .iter()
+        .filter(|e| e.institution == there.address());
+    assert_eq!(from_there.count(), proven.len());
+
+    // Nobody else can put an entry there, and nobody else is given proofs.
+    let hospital = home.node().hospital();
+    let mut forged = proven[0].0.clone();
+    forged.leaf += 1000;
+    let stranger = Address::repeat_byte(7);
+    let refused = hospital.receive_touch(stranger, forged.clone()).await;
+    assert_eq!(refused.unwrap_err().code(), "invalid");
+    forged.institution = stranger;
+    let refused = hospital.receive_touch(stranger, forged).await;
+    assert_eq!(refused.unwrap_err().code(), "not_found");
+    let leaves = vec![proven[0].0.leaf];
+    let query = custody::abroad::ProofQuery { leaves };
+    let asked = there.node().hospital();
+    let mine = asked.prove_for(home.address(), query.clone()).await;
+    assert_eq!(mine.unwrap().len(), 1);
+    assert!(asked.prove_for(stranger, query).await.unwrap().is_empty());
+}
