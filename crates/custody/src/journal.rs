@@ -214,12 +214,12 @@ impl Journaled {
     }
 
     async fn put(&self, page: &Page) -> Result<Cid> {
-        let plain = serde_ipld_dagcbor::to_vec(page).map_err(|e| StoreError::Corrupt {
-            kind: Kind::Journal.name(),
-            reason: e.to_string(),
-        })?;
+        self.put_encoded(&encode(page)?).await
+    }
+
+    async fn put_encoded(&self, plain: &[u8]) -> Result<Cid> {
         let mut rng = UnwrapErr(getrandom::SysRng);
-        let sealed = seal::file::seal(&plain, &self.key, &mut rng);
+        let sealed = seal::file::seal(plain, &self.key, &mut rng);
         blobs::keep(self.vault.as_ref(), Bytes::from(sealed)).await
     }
 
@@ -243,13 +243,18 @@ impl Journaled {
         };
         let number = head.document.number;
         let rows = self.everything().await?;
-        let cid = self
-            .put(&Page::Snapshot {
-                number,
-                at: (self.clock)(),
-                rows,
-            })
-            .await?;
+        let plain = encode(&Page::Snapshot {
+            number,
+            at: (self.clock)(),
+            rows,
+        })?;
+        // A page that could not be read back must never replace those that can.
+        if plain.len() as u64 > BLOB_LIMIT / 2 {
+            let bytes = plain.len();
+            tracing::warn!(bytes, "everything is too much for one page; the journal stays long");
+            return Ok(None);
+        }
+        let cid = self.put_encoded(&plain).await?;
         let old = self.places().await?;
         head.document.snapshot = number;
         let mut batch = Batch::new();
@@ -386,6 +391,16 @@ impl Journaled {
                 .into()
             })
     }
+}
+
+fn encode(page: &Page) -> Result<Vec<u8>> {
+    serde_ipld_dagcbor::to_vec(page).map_err(|e| {
+        StoreError::Corrupt {
+            kind: Kind::Journal.name(),
+            reason: e.to_string(),
+        }
+        .into()
+    })
 }
 
 /// A page as writes that expect nothing: replaying is not racing.

@@ -25,7 +25,16 @@ use crate::http::gate::Institution;
 ))]
 pub(crate) async fn person(State(app): State<App>, At(wallet): At<Address>) -> Answer<Person> {
     let person = app.hospital().person_here(wallet).await?;
-    Ok(Json(person.ok_or(custody::Error::NotFound("person"))?))
+    let mut person = person.ok_or(custody::Error::NotFound("person"))?;
+    let facts = app.facts();
+    let staff = facts.staff(wallet).await.map_err(custody::Error::from)?;
+    let institution = facts.institution(wallet).await;
+    let institution = institution.map_err(custody::Error::from)?;
+    // Patients' names stay in their own hospital's list.
+    if staff.is_none() && institution.nonce == 0 {
+        person.name.clear();
+    }
+    Ok(Json(person))
 }
 
 /// Who works here.

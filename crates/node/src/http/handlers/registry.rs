@@ -23,7 +23,7 @@ pub(crate) async fn directory(
     At(wallet): At<Address>,
 ) -> Answer<DirectoryView> {
     let facts = app.facts();
-    let person = match app.hospital().person(wallet).await {
+    let mut person = match app.hospital().person(wallet).await {
         Ok(person) => Some(person),
         Err(custody::Error::NotFound(_)) => None,
         Err(other) => return Err(other.into()),
@@ -34,6 +34,13 @@ pub(crate) async fn directory(
         .map_err(custody::Error::from)?;
     let staff = facts.staff(wallet).await.map_err(custody::Error::from)?;
     let key = facts.key(wallet).await.map_err(custody::Error::from)?;
+    // Who works or worked at a hospital is known by name; a patient to the own hospital alone.
+    if let Some(person) = &mut person
+        && staff.is_none()
+        && institution.nonce == 0
+    {
+        person.name.clear();
+    }
     Ok(Json(DirectoryView::new(person, institution, staff, key)))
 }
 
