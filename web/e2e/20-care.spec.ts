@@ -12,6 +12,7 @@ let maria: Someone;
 let guest: Someone;
 const everybody: Someone[] = [];
 let link = "";
+const GUEST = `guest-${String(Date.now())}@example.org`;
 
 test.afterAll(async () => {
   for (const someone of everybody) await someone.context.close();
@@ -97,7 +98,7 @@ test("the patient shares by link; the guest needs the code from the e-mail", asy
   await page.getByRole("button", { name: "Share" }).click({ timeout: 60_000 });
   const dialog = page.getByRole("dialog", { name: /Share/ });
   await dialog.getByRole("radio", { name: /A guest, by link/ }).check();
-  await dialog.getByLabel("E-mail of the guest").fill("guest@example.org");
+  await dialog.getByLabel("E-mail of the guest").fill(GUEST);
   await look(page, "share by link");
   await dialog.getByRole("button", { name: "Make the link" }).click();
   const box = page.getByRole("dialog", { name: "The link is ready" }).getByRole("textbox", { name: "Link" });
@@ -123,7 +124,7 @@ test("the patient shares by link; the guest needs the code from the e-mail", asy
     .poll(
       async () => {
         const mails = (await (await request.get(`${home()}/api/v1/mails`)).json()) as { to: string; text: string }[];
-        code = /\b(\d{6})\b/.exec(mails.find((mail) => mail.to === "guest@example.org")?.text ?? "")?.[1] ?? "";
+        code = /\b(\d{6})\b/.exec(mails.find((mail) => mail.to === GUEST)?.text ?? "")?.[1] ?? "";
         return code;
       },
       { timeout: 60_000 },
@@ -143,7 +144,7 @@ test("the patient shares by link; the guest needs the code from the e-mail", asy
 test("the link is revoked while the guest's page is open", async () => {
   const { page, watch } = maria;
   await go(page, "Who can see");
-  const row = page.getByRole("listitem").filter({ hasText: "guest@example.org" }).first();
+  const row = page.getByRole("listitem").filter({ hasText: GUEST }).first();
   await expect(row).toBeVisible({ timeout: 60_000 });
   await look(page, "who can see with a link");
   await row.getByRole("button", { name: /Take back/ }).click();
@@ -207,7 +208,7 @@ test("the patient's news tell what happened, and the demo's mails can be read", 
   await expect(page.getByRole("listitem").filter({ hasText: /report|appointment|message/i }).first()).toBeVisible({ timeout: 60_000 });
   await look(page, "news");
   await page.getByRole("link", { name: "Mails of this demo" }).click();
-  await expect(page.getByText("guest@example.org").first()).toBeVisible({ timeout: 60_000 });
+  await expect(page.getByText(GUEST).first()).toBeVisible({ timeout: 60_000 });
   await look(page, "mails");
   watch.clean();
 });

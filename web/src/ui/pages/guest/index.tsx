@@ -9,6 +9,7 @@ import { Field } from "../../components/form";
 import { Problem, told } from "../../components/problem";
 import { LookControls, Mark } from "../../components/shell";
 import { openLink } from "../../data/accounts";
+import { isLive } from "../../data/live";
 import { useDocument } from "../../data/hooks";
 import { useT } from "../../i18n";
 import { refusalWords } from "../../words";
@@ -130,11 +131,11 @@ function Shown({ guest, opened }: { guest: GuestFlows; opened: OpenedGrant }) {
   const t = useT();
   const has = opened.parts.some((part) => part.name === "document");
   const document = useDocument(["guest", opened.grant.grant], has ? opened : undefined);
-  const gone = useRevoked(guest, opened);
+  const gone = useGone(guest, opened);
   if (gone) {
     return (
       <Notice tone="warn" live title={t("This is not shared with you any more")}>
-        <p>{gone}</p>
+        <p>{t("The patient took the permission back, or it has ended.")}</p>
       </Notice>
     );
   }
@@ -162,25 +163,12 @@ function Shown({ guest, opened }: { guest: GuestFlows; opened: OpenedGrant }) {
   );
 }
 
-/** Ask again while the page is open: what the patient took back disappears. */
-function useRevoked(guest: GuestFlows, opened: OpenedGrant): string | null {
-  const t = useT();
-  const [gone, setGone] = useState<string | null>(null);
+/** Ask the chain while the page is open: what the patient took back disappears, and the keys with it. */
+function useGone(guest: GuestFlows, opened: OpenedGrant): boolean {
+  const live = useQuery({ queryKey: ["live", opened.grant.grant], queryFn: () => isLive(opened.grant), refetchInterval: CHECK_MS });
+  const gone = live.data === false;
   useEffect(() => {
-    if (gone !== null) return;
-    const [first] = opened.parts;
-    if (!first) return;
-    const smallest = [...opened.parts].sort((a, b) => a.size - b.size)[0] ?? first;
-    const timer = setInterval(() => {
-      opened.part(smallest.name).catch((error: unknown) => {
-        const { code, message } = told(error);
-        if (code && ["revoked", "expired", "erased", "not_active"].includes(code)) {
-          guest.close();
-          setGone(refusalWords(code) || message);
-        }
-      });
-    }, CHECK_MS);
-    return () => clearInterval(timer);
-  }, [gone, guest, opened, t]);
+    if (gone) guest.close();
+  }, [gone, guest]);
   return gone;
 }
