@@ -299,6 +299,11 @@ pub(crate) fn router(app: App, gateway: Gateway, assets: Option<Arc<dyn web::Ass
         .layer(CatchPanicLayer::new())
         .layer(from_fn_with_state(app, gate::observe))
         .layer(from_fn(gate::number))
+        // What is no page of ours shows and runs nothing; pages have said so themselves.
+        .layer(fixed(
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'none'; frame-ancestors 'none'",
+        ))
         .layer(fixed(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .layer(fixed(header::REFERRER_POLICY, "no-referrer"))
         .layer(fixed(header::X_FRAME_OPTIONS, "DENY"))
@@ -322,11 +327,6 @@ async fn not_so() -> ApiError {
     let status = StatusCode::METHOD_NOT_ALLOWED;
     let message = "this address does not take that method";
     ApiError::new(status, "method", message, "see /api/openapi.json")
-        // What is no page of ours shows and runs nothing; pages have said so themselves.
-        .layer(fixed(
-            header::CONTENT_SECURITY_POLICY,
-            "default-src 'none'; frame-ancestors 'none'",
-        ))
 }
 
 #[cfg(test)]
