@@ -11,7 +11,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { accounts, NodeError, openLink, signIn, verifyProofFile, verifyReport, WalletError } from "../src/lib";
 import type { Draft, GrantLine, Hex, OpenedRecord, RecordLine, RequestLine, Session } from "../src/lib";
 import { randomHex } from "../src/lib/formats/bytes";
-import { keyOf, png, program, setScene, signedIn, stele, urlOf } from "./support/scene";
+import { keyOf, person, png, program, setScene, signedIn, stele, urlOf } from "./support/scene";
 import type { Scene } from "./support/scene";
 
 const bin = program();
@@ -47,6 +47,7 @@ async function has(session: Session, method: "GET" | "POST", path: string): Prom
 describe.skipIf(bin === null)("a scene", { timeout: 240_000 }, () => {
   const stel = bin ?? "";
   let scene: Scene;
+  let standing: Scene | undefined;
   let patient: Session;
   let doctor: Session;
   let specialist: Session;
@@ -56,12 +57,12 @@ describe.skipIf(bin === null)("a scene", { timeout: 240_000 }, () => {
   let asked: RequestLine | undefined;
 
   beforeAll(async () => {
-    scene = await setScene(stel);
+    scene = standing = await setScene(stel);
     doctor = await signedIn(scene, "doctor", 0);
     specialist = await signedIn(scene, "specialist", 1);
   }, 300_000);
   afterAll(async () => {
-    await scene.stop();
+    await standing?.stop();
   }, 30_000);
 
   /** Send an image to the patient; the draft is signed. */
@@ -194,10 +195,18 @@ describe.skipIf(bin === null)("a scene", { timeout: 240_000 }, () => {
   });
 
   it("shows the trail and proves it against the chain", async () => {
-    const auditor = await signedIn(scene, "auditor", 0);
-    const { act } = await auditor.audit.anchor();
-    if (act !== null) await auditor.settled(act.act);
-    const trail = await patient.patient.trail();
+    const kos = made(scene.nodes[1], "the other hospital");
+    const office = await signIn(await person(join(kos.folder, "hospital.key")), { node: kos.url });
+    for (const keeper of [await signedIn(scene, "auditor", 0), office]) {
+      const { act } = await keeper.audit.anchor();
+      if (act !== null) await keeper.settled(act.act);
+    }
+    // The specialist's node brings its own entries, and their proofs once the chain has them.
+    const abroad = await waitFor(async () =>
+      (await patient.patient.trail()).find((e) => e.institution === office.address && e.deed === "open" && e.size > 0),
+    );
+    expect(abroad.actor).toBe(specialist.address);
+    const trail = (await patient.patient.trail()).filter((e) => e.size > 0);
     const deeds = new Set(trail.map((entry) => entry.deed));
     for (const deed of ["enrol", "upload", "approve", "grant", "open", "serve", "revoke", "request"]) {
       expect(deeds, [...deeds].join()).toContain(deed);
@@ -327,7 +336,7 @@ describe.skipIf(bin === null)("a scene", { timeout: 240_000 }, () => {
 
   it("admits and suspends by the hospital and the registrar", async () => {
     const node = made(scene.nodes[0], "the hospital");
-    const office = await signIn(await (await import("./support/scene")).person(join(node.folder, "hospital.key")), { node: node.url });
+    const office = await signIn(await person(join(node.folder, "hospital.key")), { node: node.url });
     expect(office.who.institution).toBe(true);
     const { unlocked } = await accounts.create({ name: "Nurse Ivo", protection: { kind: "passphrase", passphrase: "four random words here" } });
     const nurse = await signIn(unlocked, { node: node.url });

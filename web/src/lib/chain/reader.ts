@@ -84,6 +84,13 @@ export class ChainReader {
     }));
   }
 
+  /** Whether an institution anchored its log of this size and root. */
+  async holds(institution: Hex, point: { readonly size: number; readonly root: Hex }, fromBlock: number): Promise<boolean> {
+    const newest = await this.latest(institution);
+    if (newest.size === point.size) return point.root.startsWith(newest.prefix.toLowerCase());
+    return (await this.anchored(institution, fromBlock)).some((c) => c.size === point.size && c.root === point.root);
+  }
+
   /** When a block was made, unix seconds. */
   async timeOf(block: number): Promise<number> {
     const known = this.#times.get(block);

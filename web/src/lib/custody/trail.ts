@@ -137,11 +137,18 @@ async function prove(context: Context, entry: TrailEntry): Promise<EntryCheck> {
   if (rootFromPath(entryLeaf(entry.salt, entry.bytes), leaf, size, path) !== root) {
     throw new Wrong(`log entry ${leaf}`, "its proof does not lead to the root", "wrong_proof");
   }
+  const { ChainReader } = await import("../chain/reader");
+  const chain = new ChainReader(context.http, at(context));
+  const found = { size, root, reason: null };
+  if (entry.institution !== context.card.institution) {
+    // Another institution's log is not served here: its entries come with a checkpoint of the chain's.
+    const holds = await chain.holds(entry.institution, entry, context.card.firstBlock);
+    if (!holds) throw new Wrong("log", "the chain does not hold the checkpoint that it was proven in", "not_anchored");
+    return { ...found, state: "proven", anchor: { size } };
+  }
   const latest = await latestCheckpoint(context, entry.institution);
   await checkGrowth(context, entry, latest);
-  const { ChainReader } = await import("../chain/reader");
-  const anchored = await new ChainReader(context.http, at(context)).latest(entry.institution);
-  const found = { size, root, reason: null };
+  const anchored = await chain.latest(entry.institution);
   if (anchored.size <= leaf) return { ...found, state: "signed", anchor: null };
   if (anchored.size > latest.size) throw new Wrong("log", "the chain knows more entries than the hospital shows", "rewritten");
   const known = { size: anchored.size, root: await rootAt(context, anchored.size, latest.size) };
