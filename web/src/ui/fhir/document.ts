@@ -77,7 +77,7 @@ export function documentBundle(report: Report): unknown {
     resourceType: "Composition",
     status: "final",
     type: { coding: [{ system: "http://loinc.org", code: "11506-3", display: "Progress note" }], text: clean(report.template?.title ?? report.title) },
-    subject: refer(names.patient, "Patient"),
+    subject: refer(names.patient, patientName),
     date: at,
     author: [refer(names.author, report.author.name)],
     title: clean(report.title),

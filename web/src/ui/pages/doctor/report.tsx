@@ -127,7 +127,9 @@ function Compose({ line, corrects }: { line: PatientLine; corrects: Hex | null }
   const [bodyPart, setBodyPart] = useState("");
   const [modality, setModality] = useState("DX");
   const [refused, setRefused] = useState<string | null>(null);
-  const [wrong, setWrong] = useState<ReadonlySet<string>>(new Set());
+  const [tried, setTried] = useState(false);
+  const lacking = missing(template?.items ?? [], answers);
+  const wrong = new Set(tried ? lacking.map((item) => item.linkId) : []);
   const [previewing, preview] = useState(false);
   const [issuedAt] = useState(now);
   const blocked = pictures.find((picture) => picture.wrong !== null);
@@ -166,15 +168,14 @@ function Compose({ line, corrects }: { line: PatientLine; corrects: Hex | null }
     attachments: [...pictures.map((_, i) => (i === 0 ? t("the image") : t("image {{n}}", { n: i + 1 }))), ...papers.map((paper) => paper.name)],
   };
   const look = () => {
-    const lacks = missing(template?.items ?? [], answers);
-    setWrong(new Set(lacks.map((item) => item.linkId)));
-    if (lacks.length === 0 && title.trim()) preview(true);
+    setTried(true);
+    if (lacking.length === 0 && title.trim()) preview(true);
     else if (!title.trim()) setRefused(t("Give the report a title."));
   };
   const choose = (id: string) => {
     setTemplate(id);
     setAnswers({});
-    setWrong(new Set());
+    setTried(false);
     const chosen = templates.data?.find((one) => one.id === id);
     if (chosen) setTitle(chosen.title);
   };

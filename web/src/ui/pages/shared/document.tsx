@@ -128,6 +128,13 @@ function fileName(part: PartInfo): string {
   return `${plain}.${ENDINGS[part.mediaType] ?? "bin"}`;
 }
 
+/** The name in the document's Patient resource. */
+function patientName(bundle: unknown): string {
+  const entries = (bundle as { entry?: { resource?: { resourceType?: string; name?: { family?: string; given?: string[] }[] } }[] } | null)?.entry;
+  const name = Array.isArray(entries) ? entries.find((entry) => entry.resource?.resourceType === "Patient")?.resource?.name?.[0] : undefined;
+  return [...(Array.isArray(name?.given) ? name.given : []), name?.family].filter((word) => typeof word === "string").join(" ");
+}
+
 /** All of it. */
 export function RecordBody({ id, opened }: { id: string; opened: Readable }) {
   const t = useT();
@@ -141,7 +148,7 @@ export function RecordBody({ id, opened }: { id: string; opened: Readable }) {
         <div className="sheet stack">
           <Facts
             rows={[
-              [t("Patient"), <Said key="p">{document.data.text.patient}</Said>],
+              [t("Patient"), <Said key="p">{patientName(document.data.bundle) || document.data.text.patient}</Said>],
               [t("Written by"), <Said key="a">{document.data.text.author}</Said>],
               [t("Hospital"), <Said key="h">{document.data.text.institution}</Said>],
             ]}
