@@ -29,6 +29,9 @@ pub struct NodeCard {
     /// The chain and the contracts.
     #[schema(value_type = Object)]
     pub deployment: Deployment,
+    /// The block in which the contracts were deployed: nothing of them stands before it.
+    #[serde(default)]
+    pub first_block: u64,
 }
 
 /// A fresh challenge for signing in.

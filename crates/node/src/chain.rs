@@ -35,6 +35,11 @@ impl LedgerChain {
         }
     }
 
+    /// The block in which the contracts were deployed.
+    pub(crate) fn first_block(&self) -> u64 {
+        self.chain.deployment().block
+    }
+
     /// Whether the endpoint answers and keeps up.
     ///
     /// # Errors

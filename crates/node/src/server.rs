@@ -219,6 +219,7 @@ impl Node {
             ipfs_peer: format!("{url}/ipfs/"),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             deployment: *parts.chain.deployment(),
+            first_block: parts.chain.first_block(),
         };
         let fees = Fees::open(
             config.fees.clone(),

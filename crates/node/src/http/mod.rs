@@ -22,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 use utoipa::OpenApi;
+use utoipa::openapi::PathItem;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -250,8 +251,30 @@ fn openapi() -> utoipa::openapi::OpenApi {
     api.paths.paths = paths
         .into_iter()
         .map(|(path, item)| (path.replace("{*", "{"), item))
+        .map(|(path, item)| (path.clone(), named(&path, item)))
         .collect();
     api
+}
+
+/// Name each operation of a path after its method and path: the handlers' names, which are taken
+/// otherwise, are not unique, and OpenAPI asks for that.
+fn named(path: &str, mut item: PathItem) -> PathItem {
+    let words: Vec<&str> = path
+        .split(|c: char| !c.is_ascii_alphanumeric())
+        .filter(|word| !word.is_empty())
+        .collect();
+    let operations = [
+        ("get", &mut item.get),
+        ("post", &mut item.post),
+        ("put", &mut item.put),
+        ("delete", &mut item.delete),
+    ];
+    for (method, operation) in operations {
+        if let Some(operation) = operation {
+            operation.operation_id = Some(format!("{method}_{}", words.join("_")));
+        }
+    }
+    item
 }
 
 /// The OpenAPI document, as it is served at `/api/openapi.json`.

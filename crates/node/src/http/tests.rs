@@ -26,6 +26,19 @@ fn the_table_of_rules_and_the_description_name_the_same_routes() {
     assert_eq!(ruled, described_routes());
 }
 
+#[test]
+fn every_operation_has_a_name_of_its_own() {
+    let api = serde_json::to_value(openapi()).unwrap();
+    let mut names = BTreeSet::new();
+    for item in api["paths"].as_object().unwrap().values() {
+        for operation in item.as_object().unwrap().values() {
+            let name = operation["operationId"].as_str().unwrap().to_owned();
+            assert!(names.insert(name.clone()), "{name} is there twice");
+        }
+    }
+    assert!(names.contains("get_api_v1_records"));
+}
+
 /// Compare a file under docs/ with what the program says; `STELE_WRITE_DOCS=1` writes it.
 fn check_document(name: &str, expected: &str) {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
