@@ -15,7 +15,7 @@ import { readReason } from "./custody/opened";
 import * as patient from "./custody/patient";
 import * as staff from "./custody/staff";
 import * as trail from "./custody/trail";
-import { NodeError, NotTaken, Wrong } from "./errors";
+import { NodeError, NotTaken, SteleError, Unreachable, Wrong } from "./errors";
 import { fromHex, toHex } from "./formats/bytes";
 import { sealingKeyOf } from "./formats/key-statement";
 import { openAccount } from "./keys/accounts";
@@ -27,6 +27,9 @@ import type { Account, ActProgress, ActView, BeforeSign, Hex, NodeCard, Who } fr
 
 /** How often an act is asked for while it is followed, milliseconds. */
 const FOLLOW = 1000;
+/** How often a node that is busy or restarts is asked again. */
+const PATIENCE = 30;
+const BUSY: readonly number[] = [429, 502, 503, 504];
 const CHANNEL = "stele";
 
 type EndReason = "signed_out" | "other_tab" | "expired";
@@ -241,12 +244,26 @@ class Live implements Session {
     let before = "";
     for (;;) {
       signal?.throwIfAborted();
-      const act = await this.act(id);
+      const act = await this.#patiently(() => this.act(id));
       if (act.progress !== before) onChange(act);
       before = act.progress;
       if (ends.includes(act.progress)) return act;
       if (act.progress === "failed") throw new NotTaken(act.name, act.error ?? "no reason given");
       await new Promise((resolve) => setTimeout(resolve, FOLLOW));
+    }
+  }
+
+  /** Ask again while the node is busy, restarts or cannot be reached. */
+  async #patiently<T>(ask: () => Promise<T>): Promise<T> {
+    for (let failures = 1; ; failures++) {
+      try {
+        return await ask();
+      } catch (error) {
+        const passing = error instanceof Unreachable || (error instanceof NodeError && BUSY.includes(error.status));
+        if (!passing || failures === PATIENCE) throw error;
+        const wait = error instanceof NodeError ? (error.retryAfter ?? 1) : 1;
+        await new Promise((resolve) => setTimeout(resolve, wait * FOLLOW));
+      }
     }
   }
 
@@ -283,7 +300,7 @@ class Live implements Session {
       await ok(this.#context.http.api.DELETE("/api/v1/session"));
     } catch (error) {
       // The keys go whether or not the node could be told.
-      if (!(error instanceof NodeError)) throw error;
+      if (!(error instanceof SteleError)) throw error;
     } finally {
       this.#end("signed_out");
     }

@@ -56,23 +56,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/applications/{id}/credentials/{number}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** A credential document, to be saved: it is never shown as a page of this address. */
-        get: operations["get_api_v1_applications_id_credentials_number"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/v1/applications/{id}/decision": {
         parameters: {
             query?: never;
@@ -1103,6 +1086,108 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/fhir/Organization/{wallet}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The hospital. */
+        get: operations["get_fhir_Organization_wallet"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/fhir/PractitionerRole": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The hospital's active staff. */
+        get: operations["get_fhir_PractitionerRole"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/fhir/PractitionerRole/{wallet}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One of them. */
+        get: operations["get_fhir_PractitionerRole_wallet"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/fhir/Questionnaire": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The templates of reports. */
+        get: operations["get_fhir_Questionnaire"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/fhir/Questionnaire/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One template. */
+        get: operations["get_fhir_Questionnaire_id"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/fhir/metadata": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What this endpoint can do: a CapabilityStatement. */
+        get: operations["get_fhir_metadata"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/healthz": {
         parameters: {
             query?: never;
@@ -1188,6 +1273,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/peer/v1/proofs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Proofs of entries that this hospital brought to the calling institution, in the last checkpoint
+         *     on chain.
+         */
+        post: operations["post_peer_v1_proofs"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/peer/v1/requests": {
         parameters: {
             query?: never;
@@ -1233,6 +1338,23 @@ export interface paths {
         get: operations["get_peer_v1_staff"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/peer/v1/touches": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Bring an entry of the calling institution's log about a grant of a patient of this hospital. */
+        post: operations["post_peer_v1_touches"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1313,13 +1435,13 @@ export interface components {
              * @description When it came, unix seconds.
              */
             at: number;
-            /** @description Its credentials. */
-            credentials?: components["schemas"]["Credential"][];
             /**
              * Format: int64
              * @description When it was decided.
              */
             decided_at?: number | null;
+            /** @description Its credential documents. */
+            documents: components["schemas"]["Credential"][];
             /** @description Its id. */
             id: string;
             /** @description The hospital's wallet, which sent it. */
@@ -1332,21 +1454,17 @@ export interface components {
             stage: components["schemas"]["ApplicationStage"];
             /** @description Its address on the web. */
             url: string;
-            /** @description Its credential documents. */
-            documents: components["schemas"]["Credential"][];
         };
         /** @description A hospital's application to be admitted. */
         ApplicationForm: {
             /** @description One to four documents that show who it is. */
-            credentials?: components["schemas"]["CredentialForm"][];
+            documents: components["schemas"]["DocumentForm"][];
             /** @description The hospital's wallet: the one that has signed in. */
             institution: string;
             /** @description Its name. */
             name: string;
             /** @description Its address on the web. */
             url: string;
-            /** @description One to four documents that show who it is. */
-            documents: components["schemas"]["DocumentForm"][];
         };
         /**
          * @description How far an application is.
@@ -1521,13 +1639,6 @@ export interface components {
              */
             size: number;
         };
-        /** @description A credential document of an application. */
-        CredentialForm: {
-            /** @description A PDF, PNG or JPEG of at most 5 MiB, in base64. */
-            base64: string;
-            /** @description The file's name. */
-            name: string;
-        };
         /** @description One day of figures. */
         DayFigures: {
             /** @description The day, for example `2025-03-01`, UTC. */
@@ -1613,7 +1724,7 @@ export interface components {
              */
             key_version: number;
             person?: components["schemas"]["Person"] | null;
-            staff?: components["schemas"]["StaffView"] | null;
+            staff?: components["schemas"]["Standing"] | null;
             /**
              * Format: int64
              * @description The nonce of the next act about it as a person.
@@ -1796,18 +1907,18 @@ export interface components {
             /** @description What a reader should know besides: missing days, an old model, an old history. */
             notes: string[];
             now?: components["schemas"]["Price"] | null;
-            /** @description The state in words. */
-            reason: string;
-            /** @description How it stands with the forecast. */
-            state: components["schemas"]["ForecastState"];
-            /** @description The last day that it was trained on. */
-            trained_to?: string | null;
             /**
              * Format: double
              * @description What a unit of gas costs now in all, wei: at this moment, or on the last day of the history if
              *     the endpoint does not answer.
              */
             now_wei?: number | null;
+            /** @description The state in words. */
+            reason: string;
+            /** @description How it stands with the forecast. */
+            state: components["schemas"]["ForecastState"];
+            /** @description The last day that it was trained on. */
+            trained_to?: string | null;
         };
         /** @description Gas of the acts that people pay for. */
         Gas: {
@@ -2011,6 +2122,8 @@ export interface components {
             series: string;
             /** @description Whether the author's signature holds, checked now. */
             signature: components["schemas"]["Signed"];
+            /** @description The same as yes or no; nothing if there is nothing to check, or it cannot be checked now. */
+            signature_verified?: boolean | null;
             /**
              * Format: int64
              * @description Bytes of the parts before sealing; nothing if the manifest cannot be read.
@@ -2023,8 +2136,6 @@ export interface components {
              * @description The version's number, from 1.
              */
             version: number;
-            /** @description The same as yes or no; nothing if there is nothing to check, or it cannot be checked now. */
-            signature_verified?: boolean | null;
         };
         /** @description A page of records. */
         HeldRecords: {
@@ -2470,6 +2581,11 @@ export interface components {
          * @enum {string}
          */
         Progress: "waiting" | "pending" | "included" | "final" | "failed";
+        /** @description The entries of a log whose proofs are wanted. */
+        ProofQuery: {
+            /** @description Their places in the log. */
+            leaves: number[];
+        };
         /** @description One log entry with its proof, as it travels. */
         ProvenEntry: {
             /** @description The entry, DAG-CBOR. */
@@ -2710,28 +2826,35 @@ export interface components {
              */
             until: number;
         };
-        /** @description A person at an institution, as the chain says. */
+        /** @description A person of an institution's staff. */
         StaffView: {
             /** @description The department. */
-            department?: string;
+            department: string;
             /** @description The institution. */
             institution: string;
             /** @description The name. */
-            name?: string;
+            name: string;
             /** @description The key statement: to which key to seal. */
-            person?: components["schemas"]["Person"];
-            /** @description The role. */
-            role?: string | null;
+            person: components["schemas"]["Person"];
+            /** @description The role there. */
+            role: string;
             /** @description The wallet. */
-            wallet?: string;
-            /** @description Whether neither the person nor the institution is suspended. */
-            active: boolean;
+            wallet: string;
         };
         /**
          * @description How far a record version is.
          * @enum {string}
          */
         Stage: "signed" | "pending" | "committing" | "committed" | "refused" | "erased";
+        /** @description A person at an institution, as the chain says. */
+        Standing: {
+            /** @description Whether neither the person nor the institution is suspended. */
+            active: boolean;
+            /** @description The institution. */
+            institution: string;
+            /** @description The role. */
+            role?: string | null;
+        };
         /** @description The fields of an upload's form, for the OpenAPI document; the file comes last. */
         UploadForm: {
             /** @description The body part of a PNG or JPEG. */
@@ -2929,37 +3052,6 @@ export interface operations {
                 };
             };
             422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    get_api_v1_applications_id_credentials_number: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-                /** @description From 0 */
-                number: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/octet-stream": unknown;
-                };
-            };
-            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5140,6 +5232,156 @@ export interface operations {
             };
         };
     };
+    get_fhir_Organization_wallet: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                wallet: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/fhir+json": Record<string, never>;
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/fhir+json": Record<string, never>;
+                };
+            };
+        };
+    };
+    get_fhir_PractitionerRole: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Only this role. */
+                role: string | null;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/fhir+json": Record<string, never>;
+                };
+            };
+        };
+    };
+    get_fhir_PractitionerRole_wallet: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                wallet: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/fhir+json": Record<string, never>;
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/fhir+json": Record<string, never>;
+                };
+            };
+        };
+    };
+    get_fhir_Questionnaire: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Only the one with this canonical URL. */
+                url: string | null;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/fhir+json": Record<string, never>;
+                };
+            };
+        };
+    };
+    get_fhir_Questionnaire_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/fhir+json": Record<string, never>;
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/fhir+json": Record<string, never>;
+                };
+            };
+        };
+    };
+    get_fhir_metadata: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/fhir+json": Record<string, never>;
+                };
+            };
+        };
+    };
     get_healthz: {
         parameters: {
             query?: never;
@@ -5288,6 +5530,45 @@ export interface operations {
             };
         };
     };
+    post_peer_v1_proofs: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProofQuery"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProvenEntry"][];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     post_peer_v1_requests: {
         parameters: {
             query?: never;
@@ -5380,6 +5661,51 @@ export interface operations {
                 };
             };
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    post_peer_v1_touches: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProvenEntry"];
+            };
+        };
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };

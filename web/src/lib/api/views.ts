@@ -33,12 +33,9 @@ export function cardOf(raw: Schemas["NodeCard"]): NodeCard {
   const { name, url, version } = raw;
   return {
     institution: address20(raw.institution, "institution"), name, url, version, deployment: deploymentOf(raw.deployment),
-    firstBlock: blockOf((raw as { readonly first_block?: unknown }).first_block),
+    firstBlock: raw.first_block ?? 0,
   };
 }
-
-const blockOf = (value: unknown): number =>
-  typeof value === "number" && Number.isSafeInteger(value) && value >= 0 ? value : 0;
 
 export const roleOf = (value: unknown): Role | null => ROLES.find((role) => role === value) ?? null;
 
