@@ -38,9 +38,14 @@ export class Watch {
       if (!this.record) return;
       const line = { url: request.url(), method: request.method(), sent: request.postDataBuffer(), got: null as Buffer | null };
       this.wire.push(line);
-      request.response().then(async (answer) => {
-        line.got = (await answer?.body()) ?? null;
-      }, () => undefined);
+      // A page that is closed meanwhile has no body left to read.
+      void request
+        .response()
+        .then((answer) => answer?.body())
+        .then(
+          (body) => (line.got = body ?? null),
+          () => undefined,
+        );
     });
   }
 

@@ -134,9 +134,10 @@ function Shown({ guest, opened }: { guest: GuestFlows; opened: OpenedGrant }) {
   const gone = useGone(guest, opened);
   if (gone) {
     return (
-      <Notice tone="warn" live title={t("This is not shared with you any more")}>
-        <p>{t("The patient took the permission back, or it has ended.")}</p>
-      </Notice>
+      <>
+        <h1>{t("This is not shared with you any more")}</h1>
+        <Notice tone="warn" live title={t("The patient took the permission back, or it has ended.")} />
+      </>
     );
   }
   return (
