@@ -167,6 +167,7 @@ pub struct DirectoryView {
 
 /// A person at an institution, as the chain says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = Standing)]
 pub struct StaffView {
     /// The institution.
     #[schema(value_type = String)]
