@@ -5,7 +5,7 @@ import type { AlignedData, Options } from "uplot";
 import { Fold } from "../components/basics";
 import type { DayFigures, Figures } from "../data/hospital";
 import { useName } from "../data/hooks";
-import { number } from "../format";
+import { compact, number } from "../format";
 import { useT } from "../i18n";
 import { axes, Plot, token } from "./plot";
 
@@ -28,7 +28,8 @@ function ByDay({ title, rows, names }: { title: string; rows: readonly DayFigure
     const dashes: (number[] | undefined)[] = [undefined, [6, 4], [2, 3]];
     const made: Omit<Options, "width" | "height"> = {
       scales: { x: { time: true }, y: { range: (_, least, most) => [Math.min(0, least), Math.max(1, most)] } },
-      axes: axes((value) => number(value)),
+      legend: { live: false },
+      axes: axes(compact),
       series: [{}, ...names.map(({ label }, i) => ({ label, stroke: inks[i] ?? "gray", width: 2, points: { show: rows.length < 40 }, ...(dashes[i] ? { dash: dashes[i] } : {}) }))],
     };
     return { data: [times, ...names.map(({ key }) => rows.map((row) => row[key]))] as AlignedData, options: made };

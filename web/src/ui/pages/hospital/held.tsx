@@ -47,7 +47,7 @@ function Row({ record }: { record: HeldRecord }) {
 function Held() {
   const t = useT();
   const { data, error, isPending, refetch } = useHospital<HeldRecords>(PATH);
-  const records = data?.records ?? [];
+  const records = [...(data?.records ?? [])].sort((a, b) => b.created_at - a.created_at);
   if (error) return <Problem error={error} retry={() => void refetch()} />;
   if (isPending) return <Skeleton />;
   if (records.length === 0) return <Empty title={t("No records yet")} sign={<ScrollText size={32} aria-hidden />}>{t("What your staff write appears here, encrypted.")}</Empty>;

@@ -72,7 +72,7 @@ export default function InboxPage() {
         <section className="stack tight" aria-labelledby="reports">
           <h2 id="reports">{t("Reports to read")}</h2>
           <ul className="list">
-            {inbox.data.map((view) => (
+            {[...inbox.data].sort((a, b) => b.createdAt - a.createdAt).map((view) => (
               <Waiting key={`${view.record}${view.version}`} view={view} />
             ))}
           </ul>
