@@ -103,7 +103,9 @@ export async function signIn(
   const connected = await connect(new Http(options.node ?? ""), ring);
   let keyState = await keyStateOf(connected.context);
   if (keyState === "missing") {
-    await staff.stateKey(connected.context, account.name);
+    const who = connected.context.who();
+    // Anyone who signs in can read the directory: a patient's or guest's name is not for it.
+    await staff.stateKey(connected.context, who.staff !== null || who.institution ? account.name : "");
     keyState = "stated";
   }
   return new Live(account, ring, connected, keyState);

@@ -273,6 +273,14 @@ export interface NewRequest {
   readonly recipient?: Recipient;
 }
 
+/** What the chain says of a grant and of the record version that it shares. */
+export interface GrantStanding {
+  /** Whether the grant is live at this moment. */
+  readonly live: boolean;
+  /** Whether the version is the one that stands, stood before a correction, or is not on chain. */
+  readonly version: "current" | "corrected" | "unknown";
+}
+
 /** A grant that was opened and checked. */
 export interface OpenedGrant {
   readonly grant: GrantLine;
@@ -286,6 +294,8 @@ export interface OpenedGrant {
   readonly hidden: number;
   /** The place of this opening in the log of the institution that served it. */
   readonly leaf: number;
+  /** Ask the chain, through this node, whether permission and version stand there. */
+  standing(): Promise<GrantStanding>;
   document(): Promise<{ readonly text: DocumentText; readonly bundle: unknown }>;
   part(name: string, onProgress?: OnProgress): Promise<Blob>;
 }
@@ -456,8 +466,11 @@ export interface AuditReport {
   readonly from: number;
   readonly until: number;
   readonly checkedAt: number;
-  /** Everything holds. */
+  /** Everything was checked and holds; never so for another institution's log, of which only the
+   * seals on chain can be looked at. */
   readonly holds: boolean;
+  /** Whether entries could be checked at all: `false` for another institution's log. */
+  readonly whole: boolean;
   /** Entries whose digests were fetched and hashed into the roots. */
   readonly entries: number;
   readonly checkpoints: readonly CheckpointCheck[];

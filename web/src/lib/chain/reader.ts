@@ -9,7 +9,7 @@ import { SteleError } from "../errors";
 import { hash32 } from "../formats/bytes";
 import { grantId } from "../formats/consent";
 import type { ProofBundle } from "../formats/proof";
-import type { ChainFact, Deployment, Hex } from "../types";
+import type { ChainFact, Deployment, GrantStanding, Hex } from "../types";
 
 /** How many blocks are asked for at once; the node takes no more. */
 const SPAN = 10_000n;
@@ -29,10 +29,12 @@ const REGISTRY = parseAbi([
 const RECORDS = parseAbi([
   "event Committed(address indexed controller, bytes32 indexed commitment, address indexed institution, uint64 version, bytes32 previous)",
   "event Erased(address indexed controller)",
+  "function current(address controller) view returns (bytes32)",
 ]);
 const CONSENTS = parseAbi([
   "event Granted(address indexed controller, bytes32 indexed id, uint64 expiry)",
   "event Revoked(address indexed controller, bytes32 indexed id)",
+  "function isLive(address controller, bytes32 id) view returns (bool)",
 ]);
 
 /** A checkpoint that the chain holds. */
@@ -89,6 +91,24 @@ export class ChainReader {
     const newest = await this.latest(institution);
     if (newest.size === point.size) return point.root.startsWith(newest.prefix.toLowerCase());
     return (await this.anchored(institution, fromBlock)).some((c) => c.size === point.size && c.root === point.root);
+  }
+
+  /** Whether a grant is live at this moment. */
+  async isLive(controller: Hex, grant: Hex): Promise<boolean> {
+    return readContract(this.#client, {
+      address: this.#at.contracts.consents, abi: CONSENTS, functionName: "isLive", args: [controller, grant],
+    });
+  }
+
+  /** How a commitment stands under its controller. */
+  async versionOf(controller: Hex, commitment: Hex, fromBlock: number): Promise<GrantStanding["version"]> {
+    const { records } = this.#at.contracts;
+    const current = await readContract(this.#client, {
+      address: records, abi: RECORDS, functionName: "current", args: [controller],
+    });
+    if (current === commitment) return "current";
+    const commits = await this.#events(records, RECORDS[0], { controller }, fromBlock);
+    return commits.some(({ args }) => args.commitment === commitment) ? "corrected" : "unknown";
   }
 
   /** When a block was made, unix seconds. */

@@ -97,13 +97,37 @@ export async function share(context: Context, wanted: Share): Promise<{ readonly
   const fresh: NewGrant = {
     to: guest.address, controller: wanted.controller, parts: wanted.parts, purpose: wanted.purpose, until: wanted.until,
   };
-  const granted = await give(context, fresh, guest.sealingPublic);
+  checkEmail(wanted.email);
+  try {
+    const granted = await give(context, fresh, guest.sealingPublic);
+    const link = await linkTo(context, granted, wanted);
+    const base = context.http.base || globalThis.location.origin;
+    return { url: `${base}/g#${fragmentOf({ grant: granted.grant, link: link.id, ring: guest })}`, link };
+  } finally {
+    guest.wipe();
+  }
+}
+
+/** What the node takes as an address for mail; said before anything is granted. */
+function checkEmail(email: string): void {
+  const at_ = email.indexOf("@");
+  const [name, domain] = [email.slice(0, at_), email.slice(at_ + 1)];
+  const plain = /^[\x21-\x7e]{3,254}$/.test(email) && !/[<>()[\],;:\\"]/.test(email);
+  const whole = at_ > 0 && name.length <= 64 && !domain.includes("@") && domain.split(".").every((label) => label !== "");
+  if (!plain || !whole) {
+    throw new BadInput("email", "This is no address that mail can be sent to.", "Write it as name@example.org.");
+  }
+}
+
+/** Make the link of a grant. A grant without a link would open to keys that nobody has: it goes too. */
+async function linkTo(context: Context, granted: GrantLine, wanted: Share): Promise<LinkLine> {
   const body = { grant: granted.grant, email: wanted.email, views: wanted.views, expires_at: wanted.until };
-  const link = linkOf(await context.http.json<RawLink>("POST", "/api/v1/links", body));
-  const base = context.http.base || globalThis.location.origin;
-  const url = `${base}/g#${fragmentOf({ grant: granted.grant, link: link.id, ring: guest })}`;
-  guest.wipe();
-  return { url, link };
+  try {
+    return linkOf(await context.http.json<RawLink>("POST", "/api/v1/links", body));
+  } catch (error) {
+    await revoke(context, granted.grant);
+    throw error;
+  }
 }
 
 export async function links(context: Context): Promise<LinkLine[]> {

@@ -11,7 +11,7 @@ import type { Disclosure, PartKeys } from "../formats/disclosure";
 import { checkAuthor, commitmentOf, manifestCodec, partOf, recordsDomain } from "../formats/manifest";
 import type { Manifest, Part } from "../formats/manifest";
 import { openFile } from "../formats/sealed-file";
-import type { Deployment, GrantLine, Hex, OnProgress, OpenedGrant, OpenedRecord, PartInfo, VersionView } from "../types";
+import type { Deployment, GrantLine, GrantStanding, Hex, OnProgress, OpenedGrant, OpenedRecord, PartInfo, VersionView } from "../types";
 import { engineOf } from "../worker";
 import type { components } from "../api/schema";
 import { at } from "./context";
@@ -148,6 +148,17 @@ export class GrantedRecord extends Parts implements OpenedGrant {
   get createdAt(): number { return this.#disclosure.header.created_at; }
   get version(): number { return this.#disclosure.header.version; }
   get parts(): readonly PartInfo[] { return this.#disclosure.parts.map((shown) => infoOf(shown.part)); }
+
+  async standing(): Promise<GrantStanding> {
+    const { ChainReader } = await import("../chain/reader");
+    const { http, card } = this.#context;
+    const chain = new ChainReader(http, card.deployment);
+    const { controller, grant, commitment } = this.grant;
+    const [live, version] = await Promise.all([
+      chain.isLive(controller, grant), chain.versionOf(controller, commitment, card.firstBlock),
+    ]);
+    return { live, version };
+  }
 
   protected partNamed(name: string): Part {
     return partOf(this.#disclosure.parts.map((shown) => shown.part), name);

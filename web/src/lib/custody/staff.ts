@@ -20,6 +20,7 @@ import type {
   ActView, Demographics, Draft, GrantLine, Hex, Invitation, NewPart, NewRequest, NewUpload, OnProgress, PatientLine,
   RequestLine, Role, VersionView,
 } from "../types";
+import type { KeyRing } from "../keys/ring";
 import { engineOf } from "../worker";
 import { at, deadline, directory, now } from "./context";
 import type { Context } from "./context";
@@ -146,8 +147,22 @@ export async function drafts(context: Context): Promise<Draft[]> {
   return (await ok(context.http.api.GET("/api/v1/uploads"))).map(draftOf);
 }
 
-/** Sign a draft. The manifest is read, not believed: it must name this author and patient. */
+/** Sign a draft. Signing again, as after 503 `no_quorum`, repeats the signature that was made. */
 export async function sign(context: Context, draft: Draft): Promise<VersionView> {
+  const path = { draft: draft.record };
+  const { signatures, sealed } = unfinished(context);
+  const signature = signatures.get(draft.record) ?? (await signatureOf(context, draft));
+  signatures.set(draft.record, signature);
+  const body = { signature };
+  const view = versionOf(await ok(context.http.api.POST("/api/v1/uploads/{draft}/signature", { params: { path }, body })));
+  signatures.delete(draft.record);
+  for (const [key, kept] of sealed) if (kept.draft?.record === draft.record) sealed.delete(key);
+  return view;
+}
+
+/** The author's signature of a draft. The manifest is read, not believed: it must name this author and
+ * patient, and the parts that were uploaded. */
+async function signatureOf(context: Context, draft: Draft): Promise<Hex> {
   const path = { draft: draft.record };
   const raw = await ok(context.http.api.GET("/api/v1/uploads/{draft}", { params: { path } }));
   const { manifest, ...seen } = draftOf(raw);
@@ -158,8 +173,29 @@ export async function sign(context: Context, draft: Draft): Promise<VersionView>
   }
   const same = seen.parts.length === draft.parts.length && seen.parts.every((part, i) => part.cid === draft.parts[i]?.cid);
   if (!same) throw new Wrong("draft", "it is not the one that was uploaded");
-  const body = { signature: await authorSignature(context, manifest) };
-  return versionOf(await ok(context.http.api.POST("/api/v1/uploads/{draft}/signature", { params: { path }, body })));
+  return authorSignature(context, manifest);
+}
+
+/** What was sealed under an idempotency key, and the node's answer once it came. */
+interface SealedUpload {
+  readonly draftText: string;
+  readonly manifest: Blob;
+  readonly parts: readonly Blob[];
+  draft: Draft | null;
+}
+
+/** Uploads that were begun and not finished, by their keys; forgotten with the keys of their author. */
+interface Unfinished {
+  readonly sealed: Map<string, SealedUpload>;
+  readonly signatures: Map<Hex, Hex>;
+}
+
+const begun = new WeakMap<KeyRing, Unfinished>();
+
+function unfinished({ keys }: Context): Unfinished {
+  const known = begun.get(keys) ?? { sealed: new Map(), signatures: new Map() };
+  begun.set(keys, known);
+  return known;
 }
 
 /** The author's signature: made here, or the one that went with a manifest that was sealed here. */
@@ -193,14 +229,37 @@ function keyIn(context: Context, person: Schemas["Person"]): { readonly wallet: 
   return { wallet, key: sealingKeyOf(fromHex(person.statement, "key statement"), wallet, at(context)) };
 }
 
-/** Seal in the browser: the node sees ciphertext only. The signature of what comes back is made here
- * already, so that {@link sign} repeats it. */
+/** What is sealed in the browser. */
+interface Unsealed {
+  readonly patient: Hex;
+  readonly parts: readonly NewPart[];
+  readonly corrects?: Hex;
+}
+
+/** Seal in the browser: the node sees ciphertext only. Trying again under the same key sends the same
+ * bytes, so that the node knows the upload again. */
 export async function uploadSealed(
   context: Context,
-  fresh: { readonly patient: Hex; readonly parts: readonly NewPart[]; readonly corrects?: Hex },
+  fresh: Unsealed,
   key: string,
   onProgress?: OnProgress,
 ): Promise<Draft> {
+  const { sealed } = unfinished(context);
+  const kept = sealed.get(key) ?? (await seal(context, fresh, onProgress));
+  sealed.set(key, kept);
+  if (kept.draft !== null) return kept.draft;
+  const form = new FormData();
+  form.append("draft", kept.draftText);
+  form.append("manifest", kept.manifest, "manifest");
+  for (const part of kept.parts) form.append("part", part, "part");
+  const headers = { "idempotency-key": key };
+  const answer = await context.http.form<Schemas["DraftView"]>("/api/v1/uploads/sealed", form, headers, onProgress);
+  kept.draft = draftOf(answer);
+  return kept.draft;
+}
+
+/** Seal parts, manifest and envelopes. The signature of what comes back is in the manifest already. */
+async function seal(context: Context, fresh: Unsealed, onProgress?: OnProgress): Promise<SealedUpload> {
   if (fresh.parts[0]?.name !== DOCUMENT) throw new BadInput("parts", `the first part is the ${DOCUMENT}`);
   const path = { patient: fresh.patient };
   const keys = await ok(context.http.api.GET("/api/v1/patients/{patient}/keys", { params: { path } }));
@@ -222,13 +281,8 @@ export async function uploadSealed(
     to_institution: await envelope(keys.institution),
   };
   recordKey.fill(0);
-  const form = new FormData();
-  form.append("draft", JSON.stringify(draft));
-  form.append("manifest", new Blob([sealedManifest.slice()]), "manifest");
-  for (const { sealed: bytes } of sealed) form.append("part", bytes, "part");
-  const headers = { "idempotency-key": key };
-  const answer = await context.http.form<Schemas["DraftView"]>("/api/v1/uploads/sealed", form, headers, onProgress);
-  return draftOf(answer);
+  const parts = sealed.map((s) => s.sealed);
+  return { draftText: JSON.stringify(draft), manifest: new Blob([sealedManifest.slice()]), parts, draft: null };
 }
 
 async function signedManifest(

@@ -104,14 +104,6 @@ export function verifyCheckpoint({ origin, size, root, signature }: Checkpoint):
   checkSigned("checkpoint", origin.institution, digest, signature);
 }
 
-/** A checkpoint as a note. */
-export function writeCheckpoint(checkpoint: Checkpoint): string {
-  const origin = originText(checkpoint.origin);
-  const signature = concat(keyId(checkpoint.origin), fromHex(checkpoint.signature, "signature"));
-  const root = base64.encode(fromHex(checkpoint.root, "root", 32));
-  return `${origin}\n${checkpoint.size}\n${root}\n\n\u2014 ${origin} ${base64.encode(signature)}\n`;
-}
-
 /** Hashes of a full tile. */
 export const TILE = 256;
 
@@ -129,14 +121,6 @@ function tileNumber(number: number): string {
 /** Path of a tile of hashes: level, number, and how many hashes a partial one has. */
 export function tilePath(level: number, number: number, width = TILE): string {
   return `tile/${level}/${tileNumber(number)}${width === TILE ? "" : `.p/${width}`}`;
-}
-
-/** The paths of all tiles of level 0 of a log, in order, with how many hashes each has. */
-export function* tilesOf(size: number): Generator<{ readonly path: string; readonly width: number }> {
-  for (let n = 0; n * TILE < size; n++) {
-    const width = Math.min(TILE, size - n * TILE);
-    yield { path: tilePath(0, n, width), width };
-  }
 }
 
 /** The hashes of a tile. */

@@ -45,7 +45,6 @@ export interface Domain {
   readonly contract: Hex;
 }
 export const recordsDomain = (at: Deployment): Domain => ({ chainId: at.chainId, contract: at.contracts.records });
-export const registryDomain = (at: Deployment): Domain => ({ chainId: at.chainId, contract: at.contracts.registry });
 
 const headerCodec = c.codec("header", headerShape, MANIFEST_BYTES);
 const partCodec = c.codec("part", partShape, MANIFEST_BYTES);

@@ -149,15 +149,6 @@ export function withoutKeys(index: PatientIndex, number: number): PatientIndex {
   };
 }
 
-/** The union of two indexes that grew apart. What either erased stays erased. */
-export function mergeIndexes(a: PatientIndex, b: PatientIndex): PatientIndex {
-  let merged = b.records.reduce(withEntry, a);
-  merged = b.grants.reduce(withGrant, { ...merged, next: Math.max(a.next, b.next) });
-  const enrolments = new Map([...a.enrolments, ...b.enrolments].map((e) => [e.institution, e]));
-  const erased = merged.records.filter((r) => r.erased).map((r) => r.index);
-  return erased.reduce(withoutKeys, { ...merged, enrolments: [...enrolments.values()] });
-}
-
 const sealedShape = c.struct({
   format: c.literal(1),
   owner: c.address,
