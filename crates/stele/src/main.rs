@@ -1,4 +1,6 @@
 //! The command line of Stele: the only crate that knows the terminal.
+// What a command prints is its result.
+#![allow(clippy::print_stdout)]
 
 mod cmd;
 #[cfg(feature = "hospital")]
@@ -10,7 +12,7 @@ mod random;
 #[cfg(feature = "hospital")]
 mod stage;
 
-#[cfg(any(feature = "reader", feature = "forecast"))]
+#[cfg(feature = "forecast")]
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
@@ -107,7 +109,7 @@ fn run(command: Command) -> Result<(), cmd::Failure> {
 }
 
 /// Whether a person watches: progress goes to standard error only then.
-#[cfg(any(feature = "reader", feature = "forecast"))]
+#[cfg(feature = "forecast")]
 pub(crate) fn watched() -> bool {
     std::io::stderr().is_terminal()
 }
