@@ -1,6 +1,6 @@
 /** Buttons, badges, notices, times, empty and loading states. */
 import { AlertTriangle, CheckCircle2, Clock, Info, XCircle } from "lucide-react";
-import { type ButtonHTMLAttributes, type ReactNode, useEffect, useState } from "react";
+import { type ButtonHTMLAttributes, type ReactNode, useEffect, useRef, useState } from "react";
 import { Link } from "wouter";
 
 import { exactTime, relativeTime, shortHex } from "../format";
@@ -154,11 +154,26 @@ export function Empty({ title, children, sign, action }: { title: string; childr
   );
 }
 
+/** The path whose title had the focus last; nothing before the first page. */
+let arrivedAt: string | null = null;
+
+/** A new page is announced, and the keyboard starts at its top, as soon as its title stands. */
+function useArrival() {
+  const title = useRef<HTMLHeadingElement>(null);
+  useEffect(() => {
+    const moved = arrivedAt !== null && arrivedAt !== location.pathname;
+    arrivedAt = location.pathname;
+    if (moved) title.current?.focus({ preventScroll: true });
+  }, []);
+  return title;
+}
+
 export function PageHead({ title, lead, children }: { title: ReactNode; lead?: ReactNode; children?: ReactNode }) {
+  const heading = useArrival();
   return (
     <header className="page-head">
       <div>
-        <h1 tabIndex={-1} id="page-title">
+        <h1 tabIndex={-1} id="page-title" ref={heading}>
           {title}
         </h1>
         {lead ? <p>{lead}</p> : null}

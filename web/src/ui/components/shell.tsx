@@ -65,14 +65,11 @@ export function Shell({ items, children }: { items: readonly NavItem[]; children
   const t = useT();
   const { session, leave } = useSignedIn();
   const [path] = useLocation();
-  const main = useRef<HTMLElement>(null);
   const last = useRef(path);
   useEffect(() => {
     if (last.current === path) return;
     last.current = path;
     scrollTo(0, 0);
-    // A new page is announced and the keyboard starts at its top.
-    requestAnimationFrame(() => (main.current?.querySelector<HTMLElement>("#page-title") ?? main.current)?.focus({ preventScroll: true }));
   }, [path]);
   const brand = (
     <Link href="/" className="brand">
@@ -128,7 +125,7 @@ export function Shell({ items, children }: { items: readonly NavItem[]; children
             {out}
           </div>
         </aside>
-        <main id="main" className="content" ref={main} tabIndex={-1}>
+        <main id="main" className="content" tabIndex={-1}>
           {children}
         </main>
       </div>

@@ -55,8 +55,8 @@ export default function ReportPage() {
   const { patient } = useParams<{ patient?: string }>();
   const corrects = new URLSearchParams(useSearch()).get("corrects");
   const patients = usePatients();
-  if (patients.isPending) return <Skeleton lines={4} />;
-  if (patients.error) return <Problem error={patients.error} retry={() => void patients.refetch()} />;
+  // A node that does not answer for a while must not take away what was written.
+  if (!patients.data) return patients.error ? <Problem error={patients.error} retry={() => void patients.refetch()} /> : <Skeleton lines={4} />;
   const line = patients.data.find((one) => one.patient === patient);
   if (!line) return <PickPatient lines={patients.data} />;
   return (
