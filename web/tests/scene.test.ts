@@ -202,10 +202,12 @@ describe.skipIf(bin === null)("a scene", { timeout: 240_000 }, () => {
       if (act !== null) await keeper.settled(act.act);
     }
     // The specialist's node brings its own entries, and their proofs once the chain has them.
-    const abroad = await waitFor(async () =>
-      (await patient.patient.trail()).find((e) => e.institution === office.address && e.deed === "open" && e.size > 0),
-    );
-    expect(abroad.actor).toBe(specialist.address);
+    if (await has(patient, "POST", "/peer/v1/touches")) {
+      const abroad = await waitFor(async () =>
+        (await patient.patient.trail()).find((e) => e.institution === office.address && e.deed === "open" && e.size > 0),
+      );
+      expect(abroad.actor).toBe(specialist.address);
+    }
     const trail = (await patient.patient.trail()).filter((e) => e.size > 0);
     const deeds = new Set(trail.map((entry) => entry.deed));
     for (const deed of ["enrol", "upload", "approve", "grant", "open", "serve", "revoke", "request"]) {
@@ -310,11 +312,12 @@ describe.skipIf(bin === null)("a scene", { timeout: 240_000 }, () => {
       controller: made(record, "the record").controller, parts: ["document"], purpose: "PATRQT", email: "guest@example.org",
       views: 2, until: now() + DAY,
     } as const;
-    const before = (await patient.patient.grants()).length;
+    const before = new Set((await patient.patient.grants()).map((g) => g.grant));
+    const fresh = async () => (await patient.patient.grants()).filter((g) => !before.has(g.grant));
     await expect(patient.patient.share({ ...wanted, email: "josé@example.org" })).rejects.toThrow("address");
-    expect(await patient.patient.grants()).toHaveLength(before);
+    expect(await fresh()).toEqual([]);
     await expect(patient.patient.share({ ...wanted, views: 100_000 })).rejects.toThrow(NodeError);
-    expect((await patient.patient.grants()).slice(before).map((g) => g.stage)).toEqual(["revoked"]);
+    expect((await fresh()).map((g) => g.stage)).toEqual(["revoked"]);
     const { url, link } = await patient.patient.share(wanted);
     expect(url).not.toContain(link.grant.slice(2));
     const grant = (await patient.patient.grants()).find((g) => g.grant === link.grant);
