@@ -146,7 +146,7 @@ export async function picture(page: Page, name: string): Promise<void> {
 }
 
 export async function go(page: Page, label: string): Promise<void> {
-  await page.getByRole("navigation", { name: "Main" }).getByRole("link", { name: new RegExp(`^${label}( \\d+ new| \\d+ nuevos)?$`) }).click();
+  await page.getByRole("navigation").getByRole("link", { name: new RegExp(`^${label}( \\d+ new| \\d+ nuevos)?$`) }).click();
 }
 
 export const test = base;
