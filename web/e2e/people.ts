@@ -127,6 +127,7 @@ export async function person(browser: Browser, name: string, node = 0, options: 
 
 /** Look at a page: no violation of accessibility, and a picture of it where SCREENS names a folder. */
 export async function look(page: Page, name: string): Promise<void> {
+  await page.getByRole("status", { name: /^(Loading|Fetching)/ }).first().waitFor({ state: "hidden" });
   if (!(await page.getByRole("dialog").isVisible())) await page.evaluate(() => scrollTo(0, 0));
   await picture(page, name);
   const { violations } = await new AxeBuilder({ page }).analyze();
