@@ -202,7 +202,7 @@ describe.skipIf(bin === null)("a scene", { timeout: 240_000 }, () => {
       if (act !== null) await keeper.settled(act.act);
     }
     // The specialist's node brings its own entries, and their proofs once the chain has them.
-    if (await has(patient, "POST", "/peer/v1/touches")) {
+    if (await has(patient, "GET", "/fhir/metadata")) {
       const abroad = await waitFor(async () =>
         (await patient.patient.trail()).find((e) => e.institution === office.address && e.deed === "open" && e.size > 0),
       );

@@ -52,12 +52,13 @@ export class Http {
       if (cause instanceof DOMException && cause.name === "AbortError") throw cause;
       throw new Unreachable("The hospital's server does not answer.", { cause });
     }
-    this.#noticeEnd(response.status);
+    this.#noticeEnd(response.status, response.url);
     return response;
   }
 
-  #noticeEnd(status: number): void {
-    if (status === 401 && this.#token !== null) this.onForgotten?.();
+  /** 401 by the API means that the session is gone; elsewhere it means other things. */
+  #noticeEnd(status: number, url: string): void {
+    if (status === 401 && this.#token !== null && url.startsWith("/api/", originEnd(url))) this.onForgotten?.();
   }
 
   /** Any route: JSON in and out. */
@@ -111,13 +112,19 @@ export class Http {
         onProgress({ stage: "sending", done: event.loaded, total: event.total });
       request.onerror = () => reject(new Unreachable("The hospital's server does not answer."));
       request.onload = () => {
-        this.#noticeEnd(request.status);
+        this.#noticeEnd(request.status, request.responseURL);
         const answer = { status: request.status, headers: { "content-type": "application/json" } };
         resolve(new Response(request.responseText, answer));
       };
       request.send(form);
     });
   }
+}
+
+/** Where the path of an absolute address begins. */
+function originEnd(url: string): number {
+  const start = url.indexOf("://");
+  return Math.max(0, url.indexOf("/", start + 3));
 }
 
 /** The data of an answer of `Http.api`, or the node's error. */
