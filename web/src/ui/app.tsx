@@ -6,7 +6,7 @@ import { useLocation } from "wouter";
 import { NodeError, type Session } from "../lib";
 import { Skeleton } from "./components/basics";
 import { Catch } from "./components/catch";
-import { toast, Toasts } from "./components/toasts";
+import { clearToasts, toast, Toasts } from "./components/toasts";
 import { SessionProvider, type SignedIn } from "./data/session";
 import { say } from "./i18n";
 import { Home } from "./home";
@@ -57,28 +57,33 @@ function Own() {
   const queries = useQueryClient();
   const [session, setSession] = useState<Session | null>(null);
   const [who, setWho] = useState<Session["who"] | null>(null);
+  const [end, setEnd] = useState(() => new AbortController());
   const enter = useCallback((fresh: Session) => {
     fresh.onBeforeSign((ask) => {
       if (ask.external) toast("wallet", "done", say("Your wallet asks you to sign"), askWords(ask));
       return true;
     });
+    setEnd(new AbortController());
     setWho(fresh.who);
     setSession(fresh);
   }, []);
   useEffect(() => {
     if (!session) return;
     return session.onEnd((reason) => {
+      end.abort();
+      clearToasts();
       queries.clear();
       setSession(null);
       if (reason === "expired") toast("ended", "failed", say("Your session has ended"), say("Sign in again to go on."));
       if (reason === "other_tab") toast("ended", "done", say("You signed out in another tab"));
     });
-  }, [session, queries]);
+  }, [session, end, queries]);
   const value = useMemo<SignedIn | null>(() => {
     if (!session || !who) return null;
     return {
       session,
       who,
+      ended: end.signal,
       refresh: async () => setWho(await session.refresh()),
       leave: async () => {
         await session.signOut();
@@ -86,7 +91,7 @@ function Own() {
         setSession(null);
       },
     };
-  }, [session, who, queries]);
+  }, [session, who, end, queries]);
   if (!value) {
     return (
       <>

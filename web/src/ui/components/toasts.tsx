@@ -26,6 +26,11 @@ export function dismiss(id: string): void {
   publish(toasts.filter((toast) => toast.id !== id));
 }
 
+/** Nothing of one person's stays for the next one at this browser. */
+export function clearToasts(): void {
+  publish([]);
+}
+
 /** Show or update a toast. A finished one goes by itself; a failed one waits to be read. */
 export function toast(id: string, state: ToastState, title: string, text?: string): void {
   const fresh = { id, state, title, text };

@@ -6,7 +6,7 @@ import type { ActView, Hex, OpenedRecord, VersionView } from "../../lib";
 import { toast, type ToastState } from "../components/toasts";
 import { shortHex } from "../format";
 import { say, useT } from "../i18n";
-import { useSession } from "./session";
+import { useSession, useSignedIn } from "./session";
 
 /** How often lists are asked for again while a page is looked at. */
 export const FRESH_MS = 4_000;
@@ -121,22 +121,24 @@ function refreshAll(client: QueryClient): void {
 
 /** Follow an act in a toast and refresh the lists when it moves. */
 export function useFollow(): (act: Hex | null | undefined, title: string) => void {
-  const session = useSession();
+  const { session, ended } = useSignedIn();
   const client = useQueryClient();
   return useCallback(
     (act, title) => {
       refreshAll(client);
-      if (!act) return;
+      if (!act || ended.aborted) return;
       const show = (view: ActView) => {
+        if (ended.aborted) return;
         toast(act, STATES[view.progress], title, actWords(view));
         refreshAll(client);
       };
       toast(act, "going", title, say("Waiting to be sent"));
-      session.follow(act, show).catch((error: unknown) => {
+      session.follow(act, show, ended).catch((error: unknown) => {
+        if (ended.aborted) return;
         toast(act, "failed", title, error instanceof Error ? error.message : String(error));
       });
     },
-    [client, session],
+    [client, session, ended],
   );
 }
 

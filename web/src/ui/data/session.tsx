@@ -6,6 +6,8 @@ import type { Session, Who } from "../../lib";
 export interface SignedIn {
   session: Session;
   who: Who;
+  /** Aborted as soon as the session has ended, so that nothing of it is shown afterwards. */
+  ended: AbortSignal;
   /** Ask the node again what this wallet is. */
   refresh: () => Promise<void>;
   leave: () => Promise<void>;
