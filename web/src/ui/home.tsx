@@ -30,6 +30,7 @@ import { type NavItem, Shell } from "./components/shell";
 import { useOffers } from "./data/features";
 import { useInbox, usePatientRequests } from "./data/hooks";
 import { useUnread } from "./data/news";
+import { useReminders } from "./data/reminders";
 import { useSignedIn } from "./data/session";
 import { useT, type Words } from "./i18n";
 
@@ -90,6 +91,7 @@ function usePatientNav(t: Words, on: boolean): NavItem[] {
 function useInboxCount(on: boolean): number {
   const inbox = useInbox(on);
   const requests = usePatientRequests(on);
+  useReminders(on ? inbox.data : undefined);
   return (inbox.data?.length ?? 0) + (requests.data?.filter((request) => request.answer === null).length ?? 0);
 }
 

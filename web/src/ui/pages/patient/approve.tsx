@@ -10,6 +10,7 @@ import { Problem } from "../../components/problem";
 import { SignDialog } from "../../components/sign";
 import { toast } from "../../components/toasts";
 import { useDocument, useFollow, useInbox, useName, useOpened, useRefresh } from "../../data/hooks";
+import { plan } from "../../data/plans";
 import { useSession } from "../../data/session";
 import { useT } from "../../i18n";
 import { RecordBody } from "../shared/document";
@@ -105,12 +106,12 @@ function Add({ opened, title, author, onClose }: { opened: OpenedRecord; title: 
   const later = when === "cheap" && outlook.best !== null;
   const add = async () => {
     if (later && outlook.best !== null) {
-      outlook.remember(opened.view.record, outlook.best);
-      toast(`plan-${opened.view.record}`, "done", t("It waits in your inbox"), t("The app reminds you when it is cheap."));
+      plan(session.address, opened.view.record, outlook.best);
+      toast(`plan-${opened.view.record}`, "done", t("It waits in your inbox"), t("It is marked there, and this browser reminds you when you are signed in on that day."));
       return;
     }
     const view = await session.patient.approve(opened, label.trim() || title);
-    outlook.forget(opened.view.record);
+    plan(session.address, opened.view.record, null);
     follow(view.act, t("Adding “{{label}}” to your record", { label }));
     go("/record");
   };
@@ -154,6 +155,7 @@ function Refuse({ opened, author, onClose }: { opened: OpenedRecord; author: str
   const [reason, setReason] = useState("");
   const refuse = async () => {
     await session.patient.refuse(opened.view, reason.trim());
+    plan(session.address, opened.view.record, null);
     refresh();
     toast(`refuse-${opened.view.record}`, "done", t("Sent back to {{author}}", { author }));
     go("/inbox");

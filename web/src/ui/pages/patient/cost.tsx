@@ -28,34 +28,10 @@ export function CostRow({ act }: { act: GasAct }) {
   );
 }
 
-const PLANS = "stele.plans";
-
-function plans(): Record<string, number> {
-  try {
-    const kept: unknown = JSON.parse(localStorage.getItem(PLANS) ?? "{}");
-    return typeof kept === "object" && kept !== null ? (kept as Record<string, number>) : {};
-  } catch {
-    return {};
-  }
-}
-
-/** When a report that was put off is to be looked at again, unix seconds. */
-export function planned(record: string): number | null {
-  const at = plans()[record];
-  return typeof at === "number" ? at : null;
-}
-
-function keep(record: string, at: number | null): void {
-  const others = Object.entries(plans()).filter(([known]) => known !== record);
-  localStorage.setItem(PLANS, JSON.stringify(Object.fromEntries(at === null ? others : [...others, [record, at]])));
-}
-
 export interface Outlook {
   /** The start of the cheapest day ahead, if it is worth a wait. */
   best: number | null;
   bestWords: string;
-  remember: (record: string, at: number) => void;
-  forget: (record: string) => void;
   act: GasAct;
 }
 
@@ -68,8 +44,6 @@ export function useOutlook(act: GasAct): Outlook {
     act,
     best: chosen ? Math.floor(Date.parse(`${chosen.date}T00:00:00Z`) / 1000) : null,
     bestWords: chosen ? t("Probably on {{day}}, about {{share}} cheaper.", { day: day(chosen.date), share: percent(advice?.saves ?? 0) }) : "",
-    remember: keep,
-    forget: (record) => keep(record, null),
   };
 }
 
