@@ -3,13 +3,12 @@ import { useQuery } from "@tanstack/react-query";
 import { MailCheck } from "lucide-react";
 import { useEffect, useRef, useState } from "react";
 
-import type { GuestFlows, OpenedGrant } from "../../../lib";
+import type { GrantStanding, GuestFlows, OpenedGrant } from "../../../lib";
 import { Badge, Button, Facts, Notice, PageHead, Said, Skeleton, Time } from "../../components/basics";
 import { Field } from "../../components/form";
 import { Problem, told } from "../../components/problem";
 import { LookControls, Mark } from "../../components/shell";
 import { openLink } from "../../data/accounts";
-import { isLive } from "../../data/live";
 import { useDocument } from "../../data/hooks";
 import { useT } from "../../i18n";
 import { refusalWords } from "../../words";
@@ -131,8 +130,8 @@ function Shown({ guest, opened }: { guest: GuestFlows; opened: OpenedGrant }) {
   const t = useT();
   const has = opened.parts.some((part) => part.name === "document");
   const document = useDocument(["guest", opened.grant.grant], has ? opened : undefined);
-  const gone = useGone(guest, opened);
-  if (gone) {
+  const standing = useStanding(guest, opened);
+  if (standing.data?.live === false) {
     return (
       <>
         <h1>{t("This is not shared with you any more")}</h1>
@@ -148,8 +147,9 @@ function Shown({ guest, opened }: { guest: GuestFlows; opened: OpenedGrant }) {
         <div className="row">
           <Badge tone="good">{t("Signed by its author")}</Badge>
           <Badge tone="good">{t("Unchanged since")}</Badge>
-          <Badge tone="good">{t("The patient's permission stands on Ethereum")}</Badge>
+          <ChainBadges standing={standing.data} failed={standing.isError} />
         </div>
+        <p className="small muted">{t("Ethereum was asked through this hospital's node.")}</p>
         <Facts
           rows={[
             [t("Made"), <Time key="m" at={opened.createdAt} />],
@@ -164,12 +164,29 @@ function Shown({ guest, opened }: { guest: GuestFlows; opened: OpenedGrant }) {
   );
 }
 
+/** What the chain says; nothing is claimed of it before it has answered. */
+function ChainBadges({ standing, failed }: { standing: GrantStanding | undefined; failed: boolean }) {
+  const t = useT();
+  if (!standing) return <Badge tone={failed ? "warn" : "plain"}>{failed ? t("Ethereum could not be asked") : t("Asking Ethereum …")}</Badge>;
+  const version = {
+    current: <Badge tone="good">{t("Its seal stands on Ethereum")}</Badge>,
+    corrected: <Badge tone="warn">{t("Corrected since: ask the patient for the new version")}</Badge>,
+    unknown: <Badge tone="bad">{t("Its seal is not on Ethereum")}</Badge>,
+  }[standing.version];
+  return (
+    <>
+      <Badge tone="good">{t("The patient's permission stands on Ethereum")}</Badge>
+      {version}
+    </>
+  );
+}
+
 /** Ask the chain while the page is open: what the patient took back disappears, and the keys with it. */
-function useGone(guest: GuestFlows, opened: OpenedGrant): boolean {
-  const live = useQuery({ queryKey: ["live", opened.grant.grant], queryFn: () => isLive(opened.grant), refetchInterval: CHECK_MS });
-  const gone = live.data === false;
+function useStanding(guest: GuestFlows, opened: OpenedGrant) {
+  const standing = useQuery({ queryKey: ["standing", opened.grant.grant], queryFn: () => opened.standing(), refetchInterval: CHECK_MS });
+  const gone = standing.data?.live === false;
   useEffect(() => {
     if (gone) guest.close();
   }, [gone, guest]);
-  return gone;
+  return standing;
 }
