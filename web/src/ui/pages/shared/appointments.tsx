@@ -30,6 +30,8 @@ type State = "asked" | "proposed" | "accepted" | "declined" | "cancelled";
 interface Appointment {
   readonly id: Hex;
   readonly slot: Hex;
+  /** The time that was asked for first; the reason is bound to it and stays so when the time moves. */
+  readonly first_slot: Hex;
   readonly doctor: Hex;
   readonly patient: Hex;
   readonly from: number;
@@ -80,6 +82,7 @@ export default function AppointmentsPage() {
   const appointments = useAppointments();
   const [dialog, open] = useState<"slot" | "ask" | null>(null);
   const slots = useSlots(doctor ? session.address : null);
+  const free = (slots.data ?? []).filter((slot) => !slot.taken);
   const refresh = useRefresh();
   const [error, setError] = useState<unknown>(null);
   const remove = (id: string) => session.json("DELETE", `/api/v1/slots/${id}`).then(refresh, setError);
@@ -107,14 +110,14 @@ export default function AppointmentsPage() {
       ) : null}
       <ul className="list">
         {appointments.data?.map((appointment) => (
-          <Row key={appointment.id} appointment={appointment} doctor={doctor} />
+          <Row key={appointment.id} appointment={appointment} doctor={appointment.doctor === session.address} />
         ))}
       </ul>
       {doctor && slots.data ? (
         <section className="stack tight" aria-labelledby="free">
           <h2 id="free">{t("Your free times")}</h2>
           <ul className="list">
-            {slots.data.map((slot) => (
+            {free.map((slot) => (
               <li key={slot.slot} className="item">
                 <span className="main">{shortTime(slot.from)}</span>
                 <Button small kind="quiet" onClick={() => void remove(slot.slot)}>
@@ -124,7 +127,7 @@ export default function AppointmentsPage() {
               </li>
             ))}
           </ul>
-          {slots.data.length === 0 ? <p className="muted">{t("None at the moment.")}</p> : null}
+          {free.length === 0 ? <p className="muted">{t("None at the moment.")}</p> : null}
         </section>
       ) : null}
       {dialog === "slot" ? <SlotDialog onClose={() => open(null)} /> : null}
@@ -137,7 +140,7 @@ function Reason({ appointment }: { appointment: Appointment }) {
   const { session } = useSignedIn();
   const text = useQuery({
     queryKey: ["opened", "reason", appointment.id],
-    queryFn: () => session.openLetter({ thread: appointment.slot, id: appointment.id, sealed: appointment.reason }),
+    queryFn: () => session.openLetter({ thread: appointment.first_slot, id: appointment.id, sealed: appointment.reason }),
     staleTime: Infinity,
     retry: false,
   });
@@ -153,6 +156,7 @@ function Row({ appointment, doctor }: { appointment: Appointment; doctor: boolea
   const [error, setError] = useState<unknown>(null);
   const [moving, move] = useState(false);
   const act = (action: string) => session.json("POST", `/api/v1/appointments/${appointment.id}`, { action }).then(refresh, setError);
+  // A patient who does not want the proposed time moves or cancels it; only the doctor declines.
   const mine = state === (doctor ? "asked" : "proposed");
   return (
     <li className="item">
@@ -171,9 +175,11 @@ function Row({ appointment, doctor }: { appointment: Appointment; doctor: boolea
             <Button small kind="primary" onClick={() => void act("accept")}>
               {t("Accept")}
             </Button>
-            <Button small onClick={() => void act("decline")}>
-              {t("Decline")}
-            </Button>
+            {doctor ? (
+              <Button small onClick={() => void act("decline")}>
+                {t("Decline")}
+              </Button>
+            ) : null}
           </>
         ) : null}
         {state === "asked" || state === "proposed" || state === "accepted" ? (
