@@ -6,6 +6,8 @@ export interface Reading {
   engine: string;
   model: string;
   model_sha256: string;
+  /** SHA-256 of the image as it was read; nodes of an older release do not give it. */
+  input_sha256?: string | null;
   probabilities: readonly { label: string; p: number }[];
   threshold: number | null;
   /** Null when the model abstains; then it says why. */

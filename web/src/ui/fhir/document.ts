@@ -45,7 +45,9 @@ function narrative(paragraphs: readonly string[]): Record<string, string> {
 
 function readingLines(reading: Reading): string[] {
   const shares = reading.probabilities.map((one) => `${one.label}: ${(one.p * 100).toFixed(1)} %`);
-  return [`${reading.model} (${reading.engine}, ${reading.model_sha256.slice(0, 12)})`, reading.verdict ?? reading.abstained ?? "No reading", reading.certainty, ...shares, ...reading.warnings, "Decision support by a computer, not a diagnosis."];
+  const input = reading.input_sha256 ? [`Image read: SHA-256 ${reading.input_sha256}`] : [];
+  const threshold = reading.threshold === null ? [] : [`Threshold of the verdict: ${(reading.threshold * 100).toFixed(1)} %`];
+  return [`${reading.model} (${reading.engine}), SHA-256 ${reading.model_sha256}`, ...input, ...threshold, reading.verdict ?? reading.abstained ?? "No reading", reading.certainty, ...shares, ...reading.warnings, "Decision support by a computer, not a diagnosis."];
 }
 
 /** The report's words, by section: what the page previews, the PDF prints and FHIR narrates. */

@@ -5,7 +5,7 @@ import { lazy, Suspense, useMemo, useRef, useState } from "react";
 import { useLocation, useParams, useSearch } from "wouter";
 
 import type { Hex, NewPart, PatientLine, Progress } from "../../../lib";
-import { Badge, Button, ButtonLink, Empty, Notice, PageHead, Said, Skeleton } from "../../components/basics";
+import { Badge, Button, ButtonLink, Empty, Facts, Fold, Notice, PageHead, Said, Skeleton } from "../../components/basics";
 import { Choices, Field, FileDrop, Select, TextArea } from "../../components/form";
 import { Problem } from "../../components/problem";
 import { Questions } from "../../components/questions";
@@ -345,6 +345,15 @@ export function ReadingWords({ reading }: { reading: Reading }) {
       <p className="small muted">
         {reading.model} · {reading.engine} · {Math.round(reading.milliseconds)} ms · {t("Decision support, not a diagnosis.")}
       </p>
+      <Fold>
+        <Facts
+          rows={[
+            [t("Model, SHA-256"), <span key="m" className="mono">{reading.model_sha256}</span>],
+            reading.input_sha256 ? [t("Image, SHA-256"), <span key="i" className="mono">{reading.input_sha256}</span>] : null,
+            [t("Threshold of the verdict"), reading.threshold === null ? t("None: the most likely class counts") : percent(reading.threshold)],
+          ]}
+        />
+      </Fold>
     </div>
   );
 }
