@@ -1,5 +1,5 @@
 /** Codes in a patient's words. */
-import type { Purpose, Role } from "../lib";
+import type { AuditReport, Purpose, Role } from "../lib";
 import { say } from "./i18n";
 
 export function purposeWords(purpose: Purpose): string {
@@ -148,4 +148,11 @@ export function refusalWords(code: string): string {
     not_confirmed: say("the code was not entered"),
   };
   return known[code] ?? code;
+}
+
+/** What an audit found. An unchecked log neither holds nor fails. */
+export function auditWords(report: AuditReport): { tone: "good" | "warn" | "bad"; words: string } {
+  if (report.holds) return { tone: "good", words: say("Everything holds") };
+  if (!report.whole && report.problems.length === 0) return { tone: "warn", words: say("Only the seals on chain were looked at") };
+  return { tone: "bad", words: say("Something does not hold") };
 }

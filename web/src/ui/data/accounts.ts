@@ -2,6 +2,7 @@
 import {
   type Account,
   accounts as store,
+  type AuditReport,
   type ExternalWallet,
   type GuestFlows,
   node,
@@ -117,14 +118,13 @@ export async function keyFileOf(account: Account, passphrase: string): Promise<B
 
 export const openLink = (fragment: string): GuestFlows => openGuestLink(fragment.replace(/^#/, ""));
 
-export type Checked = { kind: "report"; signed: SignedReport; holds: boolean; institution: string } | { kind: "proof"; verdict: ProofVerdict };
+export type Checked = { kind: "report"; signed: SignedReport; report: AuditReport } | { kind: "proof"; verdict: ProofVerdict };
 
 /** An auditor's report or a proof file, whichever it is. */
 export async function check(file: File): Promise<Checked> {
   if (/\.json$/i.test(file.name)) {
     const signed = JSON.parse(await file.text()) as SignedReport;
-    const report = verifyReport(signed);
-    return { kind: "report", signed, holds: report.holds, institution: report.name || report.institution };
+    return { kind: "report", signed, report: verifyReport(signed) };
   }
   return { kind: "proof", verdict: await verifyProofFile(file) };
 }

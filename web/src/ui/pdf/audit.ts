@@ -2,6 +2,7 @@
 import type { SignedReport } from "../../lib";
 import { number, shortTime } from "../format";
 import { say } from "../i18n";
+import { auditWords } from "../words";
 import { Paper } from "./paper";
 
 export async function auditPdf({ report, signer, signature, text }: SignedReport): Promise<Blob> {
@@ -9,8 +10,7 @@ export async function auditPdf({ report, signer, signature, text }: SignedReport
   await paper.text(say("Audit report"), { size: 18, bold: true });
   await paper.text(report.name || report.institution, { size: 13, bold: true });
   paper.rule();
-  const verdict = report.holds ? say("Everything holds") : say("Something does not hold");
-  await paper.text(verdict, { size: 13, bold: true, gap: 6 });
+  await paper.text(auditWords(report).words, { size: 13, bold: true, gap: 6 });
   await paper.text(say("{{entries}} entries and {{count}} seals were checked.", { entries: number(report.entries), count: report.checkpoints.length }));
   await paper.text(`${shortTime(report.from)} – ${shortTime(report.until)}`);
   await paper.text(`${say("Institution")}: ${report.institution}`, { size: 9 });

@@ -19,6 +19,6 @@ export async function reportPdf(report: Report, verifyAt: string): Promise<Blob>
     paper.space(6);
   }
   paper.space(12);
-  paper.qr(verifyAt, [say("Is this report genuine?"), say("Scan the code and follow the page: the proof is checked"), say("against Ethereum, without trusting the hospital."), report.author.wallet]);
+  paper.qr(verifyAt, [say("Is this report genuine?"), say("Scan the code and follow the page: it says how a proof"), say("of this report is checked against Ethereum."), report.author.wallet]);
   return paper.finish();
 }

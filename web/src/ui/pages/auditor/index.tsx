@@ -14,6 +14,7 @@ import { useSignedIn } from "../../data/session";
 import { now, number, shortTime } from "../../format";
 import { useT } from "../../i18n";
 import { saveBlob } from "../../save";
+import { auditWords } from "../../words";
 import { isAddress } from "../patient/share";
 
 const DAY = 86_400;
@@ -40,7 +41,7 @@ export default function AuditPage() {
   });
   return (
     <div className="stack loose narrow">
-      <PageHead title={t("Audit")} lead={t("Your browser fetches the log's digests, hashes them and compares them with Ethereum. Nobody has to be believed.")}>
+      <PageHead title={t("Audit")} lead={t("Your browser fetches the log's digests, hashes them and compares them with Ethereum, which it asks through this hospital's node. The command stele can ask any other one.")}>
         {mayAnchor ? (
           <Button busy={anchor.isPending} onClick={() => anchor.mutate()}>
             <Stamp size={18} aria-hidden /> {t("Seal the log now")}
@@ -86,11 +87,12 @@ function Findings({ report }: { report: AuditReport }) {
   const { session } = useSignedIn();
   const [signing, sign] = useState(false);
   const [signed, setSigned] = useState<SignedReport | null>(null);
+  const { tone, words: found } = auditWords(report);
   const name = `audit-${report.institution.slice(2, 10)}`;
   return (
     <section className="stack" aria-labelledby="findings" aria-live="polite">
       <h2 id="findings">{t("What was found")}</h2>
-      <Notice tone={report.holds ? "good" : "bad"} title={report.holds ? t("Everything holds") : t("Something does not hold")}>
+      <Notice tone={tone} title={found}>
         <p>{t("{{entries}} entries and {{count}} seals were checked.", { entries: number(report.entries), count: report.checkpoints.length })}</p>
         {report.problems.map((problem) => (
           <p key={problem}>{problem}</p>
@@ -167,7 +169,7 @@ function Findings({ report }: { report: AuditReport }) {
           what={t("You state that your browser found exactly this. Nothing is written on chain.")}
           rows={[
             [t("Institution"), report.name || report.institution],
-            [t("Result"), report.holds ? t("Everything holds") : t("Something does not hold")],
+            [t("Result"), found],
             [t("Cost"), t("Nothing")],
           ]}
           confirm={t("Sign")}

@@ -32,7 +32,7 @@ function verdict(check: EntryCheck, t: Words): { tone: "good" | "warn" | "bad"; 
       return {
         tone: "good",
         title: t("Proven"),
-        text: t("This line is in the log of {{size}} entries whose seal stands on Ethereum. Your browser computed it; nobody had to be believed.", { size: number(check.size) }),
+        text: t("This line is in the log of {{size}} entries whose seal stands on Ethereum. Your browser computed the proof; it asked Ethereum through this hospital's node.", { size: number(check.size) }),
       };
     case "signed":
       return { tone: "warn", title: t("Signed, not yet on chain"), text: t("The hospital has signed a log that holds this line. The next seal on Ethereum covers it.") };

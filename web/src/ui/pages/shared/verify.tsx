@@ -9,7 +9,7 @@ import { check, type Checked } from "../../data/accounts";
 import type { ProofVerdict } from "../../../lib";
 import { number, shortTime } from "../../format";
 import { useT, type Words } from "../../i18n";
-import { partsWords } from "../../words";
+import { auditWords, partsWords } from "../../words";
 
 const MOST = 50_000_000;
 
@@ -42,8 +42,8 @@ export default function VerifyPage() {
       <main className="stack loose">
         <h1>{t("Is a report genuine?")}</h1>
         <ol className="stack" style={{ paddingInlineStart: "1.4rem" }}>
-          <li>{t("A paper alone proves nothing. Ask the patient to share the record with you by link: your browser then checks the author's signature and the seal on Ethereum by itself.")}</li>
-          <li>{t("Or ask for the proof file (“Save a proof that anyone can verify”) and drop it below. The command stele record verify checks it without any hospital.")}</li>
+          <li>{t("A paper alone proves nothing. Ask the patient to share the record with you by link: your browser then checks the author's signature and asks Ethereum for the seal, through that hospital's node.")}</li>
+          <li>{t("Or ask for the proof file (“Save a proof that anyone can verify”) and drop it below. This page asks Ethereum through its own hospital's node; the command stele record verify --rpc asks any node that you choose.")}</li>
           <li>{t("An auditor's signed report (JSON) can be checked here, too.")}</li>
         </ol>
         <FileDrop accept=".proof,.json" label={t("Drop a proof or an auditor's report here")} onFiles={(files) => void take(files[0])} />
@@ -53,8 +53,8 @@ export default function VerifyPage() {
             <Facts
               rows={[
                 [t("Signed by"), <span key="s" className="mono">{checked.signed.signer}</span>],
-                [t("Institution"), checked.institution],
-                [t("Result"), <Badge key="r" tone={checked.holds ? "good" : "bad"}>{checked.holds ? t("Everything holds") : t("Something does not hold")}</Badge>],
+                [t("Institution"), checked.report.name || checked.report.institution],
+                [t("Result"), <Badge key="r" tone={auditWords(checked.report).tone}>{auditWords(checked.report).words}</Badge>],
               ]}
             />
           </Notice>
