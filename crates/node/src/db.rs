@@ -16,7 +16,7 @@ use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{AssertSqlSafe, Row as _};
+use sqlx::{AssertSqlSafe, Connection as _, Row as _};
 
 static SQLITE: Migrator = sqlx::migrate!("./migrations/sqlite");
 static POSTGRES: Migrator = sqlx::migrate!("./migrations/postgres");
@@ -282,6 +282,19 @@ macro_rules! run_batch {
     }};
 }
 
+async fn apply_sqlite(
+    connection: &mut sqlx::SqliteConnection,
+    batch: &Batch,
+) -> Result<(), StoreError> {
+    // IMMEDIATE takes the write lock at once: a transaction that has to be upgraded later would
+    // fail instead of waiting.
+    let mut transaction = connection
+        .begin_with("BEGIN IMMEDIATE")
+        .await
+        .map_err(unavailable)?;
+    run_batch!(transaction, batch)
+}
+
 #[async_trait]
 impl Store for Database {
     async fn get(&self, kind: Kind, id: &str) -> Result<Option<Row>, StoreError> {
@@ -317,18 +330,61 @@ impl Store for Database {
     async fn apply(&self, batch: &Batch) -> Result<(), StoreError> {
         match &self.pools {
             Pools::Sqlite { write, .. } => {
-                // IMMEDIATE takes the write lock at once: a transaction that has to be upgraded
-                // later would fail instead of waiting.
-                let mut transaction = write
-                    .begin_with("BEGIN IMMEDIATE")
-                    .await
-                    .map_err(unavailable)?;
-                run_batch!(transaction, batch)
+                let mut connection = write.acquire().await.map_err(unavailable)?;
+                let applied = apply_sqlite(&mut connection, batch).await;
+                if matches!(applied, Err(StoreError::Unavailable(_))) {
+                    // After a full disk SQLite has ended the transaction by itself, which sqlx
+                    // does not know: every later one on this connection would fail.
+                    connection.close_on_drop();
+                }
+                applied
             }
             Pools::Postgres(pool) => {
                 let mut transaction = pool.begin().await.map_err(unavailable)?;
                 run_batch!(transaction, batch)
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn large(id: &str) -> Batch {
+        let row = Row {
+            kind: Kind::Index,
+            id: id.to_owned(),
+            owner: String::new(),
+            state: String::new(),
+            due_at: 0,
+            version: 0,
+            body: vec![7; 1 << 20],
+        };
+        let expect = Expect::Any;
+        Batch(vec![Write::Put { row, expect }])
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_does_not_outlast_itself() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("stele.db");
+        let database = Database::open(&format!("sqlite:{}", path.display()))
+            .await
+            .unwrap();
+        let Pools::Sqlite { write, .. } = &database.pools else {
+            panic!("SQLite was asked for");
+        };
+        // The limit belongs to the one connection that writes.
+        sqlx::query("PRAGMA max_page_count = 100")
+            .execute(write)
+            .await
+            .unwrap();
+        let full = database.apply(&large("a")).await.unwrap_err();
+        assert!(full.to_string().contains("full"), "{full}");
+        for id in ["a", "b"] {
+            database.apply(&large(id)).await.unwrap();
+            assert!(database.get(Kind::Index, id).await.unwrap().is_some());
         }
     }
 }
