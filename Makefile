@@ -66,7 +66,8 @@ demo: setup-chain setup-dicom web build ## The whole story on real components (X
 
 # --- tests -------------------------------------------------------------------------------------
 
-test: test-contracts test-rust test-python test-web e2e-web test-interop ## Everything that must pass
+test: test-contracts test-rust test-python test-web test-interop ## Everything that must pass
+	@echo "Not run here: the tests in a real browser, which take a quarter of an hour; see make e2e-web"
 
 test-contracts: setup-chain ## Solidity: unit, fuzz, invariant, gas table, artifacts
 	@contracts/scripts/test.sh
