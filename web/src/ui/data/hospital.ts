@@ -1,5 +1,5 @@
 /** What the institution's own pages read. */
-import { useQuery } from "@tanstack/react-query";
+import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 
 import type { Hex, Stage } from "../../lib";
 import { useOffers } from "./features";
@@ -72,4 +72,19 @@ export function useHospital<T>(path: string) {
   const session = useSession();
   const offered = useOffers(path.split("?")[0] ?? path);
   return useQuery({ queryKey: ["hospital", path], queryFn: () => session.json<T>("GET", path), enabled: offered === true, refetchInterval: SLOW_MS, retry: false });
+}
+
+export const HELD_PATH = "/api/v1/hospital/records";
+
+/** The records held, page by page, in the order of their ids. */
+export function useHeld() {
+  const session = useSession();
+  return useInfiniteQuery({
+    queryKey: ["hospital", "held"],
+    initialPageParam: null as string | null,
+    queryFn: ({ pageParam }) => session.json<HeldRecords>("GET", pageParam === null ? HELD_PATH : `${HELD_PATH}?after=${encodeURIComponent(pageParam)}`),
+    getNextPageParam: (last) => last.next,
+    refetchInterval: SLOW_MS,
+    retry: false,
+  });
 }
