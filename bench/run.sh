@@ -9,6 +9,8 @@ echo "== sealing beside libsodium and age"
 (cd bench/seal-bench && cargo run --release --quiet)
 echo "== inclusion proofs in logs of 10^3 to 10^6 entries"
 cargo run --release --quiet -p ledger --example bench_inclusion
+echo "== uploads and opens on real processes (the program as make demo builds it)"
+STELE_DICOM_DIR=${STELE_DICOM_DIR:-$PWD/build/dicom} cargo bench --profile dev --quiet -p stele --bench journey
 echo "== reading beside PyTorch and ONNX Runtime"
 bench/reader/run.sh
 echo "== storage beside Kubo"
