@@ -8,7 +8,7 @@ test("a browser wallet is found, signs in, and its refusal is shown in plain wor
   const { page, watch } = someone;
   await page.goto("/");
   await page.getByRole("button", { name: "Use Test Wallet" }).click();
-  await page.getByLabel("A new passphrase").fill(PASSPHRASE);
+  await page.getByLabel("Passphrase of the second key").fill(PASSPHRASE);
   await look(page, "use a wallet");
   wallet.refuse = true;
   await page.getByRole("button", { name: "Connect and sign in" }).click();
@@ -20,6 +20,8 @@ test("a browser wallet is found, signs in, and its refusal is shown in plain wor
   await page.getByRole("button", { name: "Go on" }).click();
   await expect(page.getByRole("heading", { name: "Welcome" })).toBeVisible({ timeout: 60_000 });
   expect(wallet.asked).toContain("personal_sign");
+  await page.getByRole("button", { name: "Make my card" }).click();
+  await expect(page.getByLabel("Your patient card", { exact: true })).toBeVisible({ timeout: 60_000 });
   expect(wallet.asked.some((method) => method.startsWith("eth_signTypedData"))).toBe(true);
   await page.getByRole("button", { name: "Sign out" }).first().click();
   await expect(page.getByRole("heading", { name: /Sign in to/ })).toBeVisible();

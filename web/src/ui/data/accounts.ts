@@ -42,15 +42,12 @@ export function watchWallets(watch: () => void): () => void {
   });
 }
 
-/** Keys that were opened a moment ago, so that nobody types the passphrase twice in a row. */
-const open = new Map<string, Unlocked>();
-
+/** Sign in with keys that were opened for it; they do not stay open when that fails. */
 async function session(unlocked: Unlocked): Promise<Session> {
-  open.delete(unlocked.account.id);
   try {
     return await enter(unlocked);
   } catch (error) {
-    open.set(unlocked.account.id, unlocked);
+    unlocked.lock();
     throw error;
   }
 }
@@ -66,38 +63,35 @@ async function outside(account: Account) {
 }
 
 export async function signIn(account: Account, passphrase: string): Promise<Session> {
-  const unlocked = open.get(account.id) ?? (await store.unlock(account.id, protection(account.protection, passphrase), await outside(account)));
-  return session(unlocked);
+  return session(await store.unlock(account.id, protection(account.protection, passphrase), await outside(account)));
 }
 
-export async function create(name: string, kind: Kind, passphrase: string): Promise<{ account: Account; kit: RecoveryKit }> {
-  const { unlocked, kit } = await store.create({ name, protection: protection(kind, passphrase) });
-  open.set(unlocked.account.id, unlocked);
-  return { account: unlocked.account, kit };
+/** Keys that were made in this form: whoever holds them signs in, or locks them. */
+export interface Fresh {
+  unlocked: Unlocked;
+  kit: RecoveryKit;
 }
 
-function kept(unlocked: Unlocked): Account {
-  open.set(unlocked.account.id, unlocked);
-  return unlocked.account;
-}
+export const enterFresh = (fresh: Fresh): Promise<Session> => enter(fresh.unlocked);
 
-export async function fromKit(text: string, name: string, kind: Kind, passphrase: string): Promise<Account> {
+export const create = (name: string, kind: Kind, passphrase: string): Promise<Fresh> => store.create({ name, protection: protection(kind, passphrase) });
+
+export async function fromKit(text: string, name: string, kind: Kind, passphrase: string): Promise<Session> {
   const { wallet, address } = store.readKit(text);
   const outer = wallet === "extension" ? await outside({ wallet, address } as Account) : undefined;
-  return kept(await store.importKit(text, { name, protection: protection(kind, passphrase), ...(outer ? { wallet: outer } : {}) }));
+  return session(await store.importKit(text, { name, protection: protection(kind, passphrase), ...(outer ? { wallet: outer } : {}) }));
 }
 
-export async function fromKeyFile(file: string, filePassphrase: string, kind: Kind, passphrase: string): Promise<Account> {
-  return kept(await store.importKeyFile(file, filePassphrase, protection(kind, passphrase)));
+export async function fromKeyFile(file: string, filePassphrase: string, kind: Kind, passphrase: string): Promise<Session> {
+  return session(await store.importKeyFile(file, filePassphrase, protection(kind, passphrase)));
 }
 
-/** Sign in with a wallet of the browser; a kit is made when its second key is new here. */
-export async function enterWith(wallet: ExternalWallet, kind: Kind, passphrase: string): Promise<{ session: Session; kit: RecoveryKit | null }> {
+/** Connect a wallet of the browser: sign in, or, when its second key is new here, hand that key over with its kit first. */
+export async function enterWith(wallet: ExternalWallet, kind: Kind, passphrase: string): Promise<{ session: Session } | { fresh: Fresh }> {
   const connected = await store.connect(wallet);
   const known = (await store.list()).find((account) => account.address === connected.address);
-  if (known) return { session: await session(await store.unlock(known.id, protection(known.protection, passphrase), connected)), kit: null };
-  const { unlocked, kit } = await store.create({ name: wallet.name, protection: protection(kind, passphrase), wallet: connected });
-  return { session: await session(unlocked), kit };
+  if (known) return { session: await session(await store.unlock(known.id, protection(known.protection, passphrase), connected)) };
+  return { fresh: await store.create({ name: wallet.name, protection: protection(kind, passphrase), wallet: connected }) };
 }
 
 export const forget = (account: Account) => store.remove(account.id);
@@ -107,13 +101,6 @@ export async function kitOf(account: Account, passphrase: string): Promise<Recov
   const kit = store.kit(unlocked);
   unlocked.lock();
   return kit;
-}
-
-export async function keyFileOf(account: Account, passphrase: string): Promise<Blob> {
-  const unlocked = await store.unlock(account.id, protection(account.protection, passphrase));
-  const file = await store.keyFile(unlocked, passphrase);
-  unlocked.lock();
-  return file;
 }
 
 export const openLink = (fragment: string): GuestFlows => openGuestLink(fragment.replace(/^#/, ""));

@@ -1,9 +1,9 @@
 /** The door: keys on this device, a wallet of the browser, keys from elsewhere, or new ones. */
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { Fingerprint, KeyRound, LogIn, Plus, Upload, Wallet } from "lucide-react";
-import { useEffect, useState, useSyncExternalStore } from "react";
+import { useEffect, useRef, useState, useSyncExternalStore } from "react";
 
-import type { Account, ExternalWallet, RecoveryKit, Session } from "../../../lib";
+import type { Account, ExternalWallet, Session } from "../../../lib";
 import { Button, Fold, Notice, Said, Skeleton } from "../../components/basics";
 import { Choices, Field, FileDrop, TextArea } from "../../components/form";
 import { Problem } from "../../components/problem";
@@ -126,6 +126,24 @@ function useAct() {
   return { busy, error, run };
 }
 
+/** Keys made in a form: they are locked when the form is left without signing in. */
+function useFresh(onEnter: (session: Session) => void) {
+  const [fresh, setFresh] = useState<keys.Fresh | null>(null);
+  const held = useRef<keys.Fresh | null>(null);
+  useEffect(() => () => held.current?.unlocked.lock(), []);
+  const hold = (made: keys.Fresh) => {
+    held.current = made;
+    setFresh(made);
+  };
+  const enter = async () => {
+    if (!fresh) return;
+    const session = await keys.enterFresh(fresh);
+    held.current = null;
+    onEnter(session);
+  };
+  return { fresh, hold, enter };
+}
+
 function Unlock({ account, onEnter, onBack }: Way & { account: Account }) {
   const t = useT();
   const queries = useQueryClient();
@@ -175,7 +193,16 @@ function Unlock({ account, onEnter, onBack }: Way & { account: Account }) {
 
 type Kind = "passphrase" | "passkey";
 
-function Protect({ kind, onKind, passphrase, onPassphrase }: { kind: Kind; onKind: (kind: Kind) => void; passphrase: string; onPassphrase: (text: string) => void }) {
+interface Protecting {
+  kind: Kind;
+  onKind: (kind: Kind) => void;
+  passphrase: string;
+  onPassphrase: (text: string) => void;
+  label?: string;
+  hint?: string;
+}
+
+function Protect({ kind, onKind, passphrase, onPassphrase, label, hint }: Protecting) {
   const t = useT();
   const [passkeys, setPasskeys] = useState(false);
   useEffect(() => {
@@ -197,12 +224,12 @@ function Protect({ kind, onKind, passphrase, onPassphrase }: { kind: Kind; onKin
       ) : null}
       {kind === "passphrase" ? (
         <Field
-          label={t("A new passphrase")}
+          label={label ?? t("A new passphrase")}
           type="password"
           autoComplete="new-password"
           value={passphrase}
           onChange={(event) => onPassphrase(event.target.value)}
-          hint={t("At least {{count}} characters; a sentence is good. Nobody can reset it.", { count: SHORTEST })}
+          hint={hint ?? t("At least {{count}} characters; a sentence is good. Nobody can reset it.", { count: SHORTEST })}
           error={short ? t("This is too short.") : undefined}
         />
       ) : null}
@@ -216,15 +243,15 @@ function Fresh({ onEnter, onBack }: Way) {
   const [name, setName] = useState("");
   const [kind, setKind] = useState<Kind>("passphrase");
   const [passphrase, setPassphrase] = useState("");
-  const [made, setMade] = useState<{ account: Account; kit: RecoveryKit } | null>(null);
-  if (made) return <Kit kit={made.kit} busy={busy} error={error} onDone={() => void run(async () => onEnter(await keys.signIn(made.account, passphrase)))} />;
+  const { fresh, hold, enter } = useFresh(onEnter);
+  if (fresh) return <Kit kit={fresh.kit} busy={busy} error={error} onDone={() => void run(enter)} />;
   const ready = name.trim() !== "" && (kind === "passkey" || passphrase.length >= SHORTEST);
   return (
     <form
       className="stack"
       onSubmit={(event) => {
         event.preventDefault();
-        void run(async () => setMade(await keys.create(name.trim(), kind, passphrase)));
+        void run(async () => hold(await keys.create(name.trim(), kind, passphrase)));
       }}
     >
       <h1>{t("Make a new key")}</h1>
@@ -255,8 +282,8 @@ function Bring({ onEnter, onBack }: Way) {
   const ready = (how === "kit" ? text.trim() !== "" && name.trim() !== "" : file !== null && filePassphrase !== "") && (kind === "passkey" || passphrase.length >= SHORTEST);
   const bring = () =>
     run(async () => {
-      const account = how === "kit" ? await keys.fromKit(text.trim(), name.trim(), kind, passphrase) : await keys.fromKeyFile(file ? await file.text() : "", filePassphrase, kind, passphrase);
-      onEnter(await keys.signIn(account, passphrase));
+      const session = how === "kit" ? await keys.fromKit(text.trim(), name.trim(), kind, passphrase) : await keys.fromKeyFile(file ? await file.text() : "", filePassphrase, kind, passphrase);
+      onEnter(session);
     });
   return (
     <form
@@ -309,12 +336,12 @@ function Outside({ wallet, onEnter, onBack }: Way & { wallet: ExternalWallet }) 
   const { busy, error, run } = useAct();
   const [kind, setKind] = useState<Kind>("passphrase");
   const [passphrase, setPassphrase] = useState("");
-  const [made, setMade] = useState<{ session: Session; kit: RecoveryKit } | null>(null);
-  if (made) return <Kit kit={made.kit} busy={busy} error={error} onDone={() => onEnter(made.session)} />;
+  const { fresh, hold, enter } = useFresh(onEnter);
+  if (fresh) return <Kit kit={fresh.kit} busy={busy} error={error} onDone={() => void run(enter)} />;
   const connect = () =>
     run(async () => {
       const entered = await keys.enterWith(wallet, kind, passphrase);
-      if (entered.kit) setMade({ session: entered.session, kit: entered.kit });
+      if ("fresh" in entered) hold(entered.fresh);
       else onEnter(entered.session);
     });
   return (
@@ -327,10 +354,17 @@ function Outside({ wallet, onEnter, onBack }: Way & { wallet: ExternalWallet }) 
     >
       <h1>{t("Use {{wallet}}", { wallet: wallet.name })}</h1>
       <p>{t("Your wallet signs; a second key, made here, opens what others seal for you. It is kept on this device, locked.")}</p>
-      <Notice title={t("Your wallet will ask you twice")}>
-        <p>{t("First which account to use, then to sign that you sign in here. Neither costs anything.")}</p>
+      <Notice title={t("Your wallet will ask you a few times")}>
+        <p>{t("First which account to use, then to sign that you sign in here and which second key is yours. None of this costs anything.")}</p>
       </Notice>
-      <Protect kind={kind} onKind={setKind} passphrase={passphrase} onPassphrase={setPassphrase} />
+      <Protect
+        kind={kind}
+        onKind={setKind}
+        passphrase={passphrase}
+        onPassphrase={setPassphrase}
+        label={t("Passphrase of the second key")}
+        hint={t("The one from last time. The first time, think of one with at least {{count}} characters; nobody can reset it.", { count: SHORTEST })}
+      />
       {error ? <Problem error={error} title={t("Not signed in")} /> : null}
       <div className="buttons">
         <Button kind="primary" type="submit" busy={busy} disabled={kind === "passphrase" && passphrase.length < SHORTEST}>

@@ -1,4 +1,4 @@
-/** The recovery kit: shown once, to print or write down. */
+/** The recovery kit, to print or write down. */
 import { Printer } from "lucide-react";
 import { lazy, Suspense, useState } from "react";
 
@@ -15,7 +15,7 @@ const Qr = lazy(() => import("../../components/qr"));
 export function KitSheet({ kit }: { kit: RecoveryKit }) {
   const t = useT();
   return (
-    <div className="kit" lang="en">
+    <div className="kit">
       <h2>{t("Stele recovery kit")}</h2>
       <p>
         <Said>{kit.name}</Said>, {date(kit.createdAt)}
@@ -24,7 +24,7 @@ export function KitSheet({ kit }: { kit: RecoveryKit }) {
       <Suspense fallback={<Skeleton lines={2} />}>
         <Qr text={kit.qr} label={t("Recovery code as a QR code")} />
       </Suspense>
-      <ol className="mono kit-words">
+      <ol className="mono kit-words" lang="en">
         {kit.words.map((word, i) => (
           <li key={i}>{word}</li>
         ))}
@@ -41,7 +41,7 @@ export function Kit({ kit, busy, error, onDone }: { kit: RecoveryKit; busy: bool
     <div className="stack">
       <div className="stack tight no-print">
         <h1>{t("Your recovery kit")}</h1>
-        <Notice tone="warn" title={t("It is shown once")}>
+        <Notice tone="warn" title={t("Keep it on paper, away from this device")}>
           {t("Print it or write it down. It is the only way back to your records if this device is lost.")}
         </Notice>
       </div>

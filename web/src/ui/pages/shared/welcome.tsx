@@ -65,12 +65,19 @@ export function CopyText({ text, label }: { text: string; label: string }) {
 export function PatientCard() {
   const t = useT();
   const { session } = useSignedIn();
-  const card = useQuery({ queryKey: ["card"], queryFn: () => session.patient.card(), staleTime: Infinity });
+  // A wallet outside of the app opens a window for the card's signature: only when asked to, and once.
+  const [asked, ask] = useState(session.account.wallet === "app");
+  const card = useQuery({ queryKey: ["card"], queryFn: () => session.patient.card(), enabled: asked, staleTime: Infinity, retry: false, refetchOnWindowFocus: false });
   return (
     <section className="card stack" aria-labelledby="patient">
       <h2 id="patient">{t("I am a patient")}</h2>
       <p>{t("Show this card at the desk of the hospital, or send it. It holds your public key and no secret. When they have enrolled you, this page changes by itself.")}</p>
       {card.error ? <Problem error={card.error} retry={() => void card.refetch()} /> : null}
+      {asked || card.data ? null : (
+        <div className="buttons">
+          <Button onClick={() => ask(true)}>{t("Make my card")}</Button>
+        </div>
+      )}
       {card.data ? (
         <>
           <Suspense fallback={<Skeleton lines={2} />}>
