@@ -26,12 +26,26 @@ export function randomId(): Hex {
   return `0x${Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("")}`;
 }
 
+const LETTERS = "/api/v1/letters";
+
+/** All letters: a node gives the oldest ones first, so many at a time, from a second on. */
+async function allLetters(session: Session): Promise<readonly Letter[]> {
+  const known = new Map<Hex, Letter>();
+  for (;;) {
+    const before = known.size;
+    const since = [...known.values()].at(-1)?.at ?? 0;
+    const page = await session.json<readonly Letter[]>("GET", `${LETTERS}?since=${String(since)}`);
+    for (const letter of page) known.set(letter.id, letter);
+    if (known.size === before) return [...known.values()];
+  }
+}
+
 export function useLetters() {
   const session = useSession();
-  const offered = useOffers("/api/v1/letters");
+  const offered = useOffers(LETTERS);
   return useQuery({
     queryKey: ["letters"],
-    queryFn: () => session.json<readonly Letter[]>("GET", "/api/v1/letters"),
+    queryFn: () => allLetters(session),
     enabled: offered === true,
     refetchInterval: FRESH_MS,
   });
@@ -53,5 +67,5 @@ export function useLetterText(letter: Letter) {
 export async function sendLetter(session: Session, to: Hex, kind: LetterKind, text: string, thread: Hex | null, grants: readonly Hex[] = []): Promise<void> {
   const bound = { thread: thread ?? randomId(), id: randomId() };
   const { sealed, sealedOwn } = await session.sealLetter(to, text, bound);
-  await session.json("POST", "/api/v1/letters", { ...bound, to, kind, sealed, sealed_own: sealedOwn, grants });
+  await session.json("POST", LETTERS, { ...bound, to, kind, sealed, sealed_own: sealedOwn, grants });
 }

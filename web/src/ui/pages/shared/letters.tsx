@@ -1,6 +1,6 @@
 /** Consultations and answers: sealed letters between a patient and a doctor. */
 import { MessageSquare, Send } from "lucide-react";
-import { useEffect, useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import { Link, useLocation, useParams } from "wouter";
 
 import type { Hex } from "../../../lib";
@@ -180,13 +180,22 @@ function WriteDialog({ onClose }: { onClose: () => void }) {
   const [chosen, choose] = useState<readonly Hex[]>([]);
   const wallet = isAddress(to) ? (to.trim().toLowerCase() as Hex) : null;
   const name = useName(wallet);
+  // What was given before a try that failed is not given twice.
+  const given = useRef(new Map<string, Hex>());
   const send = async () => {
     if (!wallet) return;
     const grants: Hex[] = [];
     for (const line of live.filter((one) => chosen.includes(one.controller))) {
       if (!line.view) continue;
+      const key = `${wallet}/${line.controller}`;
+      const before = given.current.get(key);
+      if (before) {
+        grants.push(before);
+        continue;
+      }
       const opened = await session.patient.open(line.view);
       const grant = await session.patient.grant({ to: wallet, controller: line.controller, parts: opened.parts.map((part) => part.name), purpose: "TREAT", until: now() + MONTH });
+      given.current.set(key, grant.grant);
       grants.push(grant.grant);
     }
     await sendLetter(session, wallet, "consultation", text.trim(), null, grants);
