@@ -2,7 +2,7 @@
 import dicomParser, { type DataSet } from "dicom-parser";
 import { Decoder } from "jpeg-lossless-decoder-js";
 
-import { CannotShow, type Frame, guard, readPicture } from "./frame";
+import { CannotShow, type Frame, guard, guardPicture, readPicture } from "./frame";
 
 const RAW = new Set(["1.2.840.10008.1.2", "1.2.840.10008.1.2.1"]);
 const BIG_ENDIAN = "1.2.840.10008.1.2.2";
@@ -77,6 +77,7 @@ export async function readDicom(bytes: Uint8Array): Promise<Frame> {
   if (syntax === JPEG_BASELINE) return { ...(await readPicture(firstFrame(set), "image/jpeg")), inverted: head.inverted, spacing: head.spacing };
   if (JPEG_LOSSLESS.has(syntax)) {
     const data = firstFrame(set);
+    guardPicture(data);
     const plain = new Decoder().decompress(data.slice().buffer, 0, data.length);
     return frame(head, unpack(new Uint8Array(plain), { ...head, planar: false }, false));
   }

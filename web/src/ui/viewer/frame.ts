@@ -22,7 +22,7 @@ export interface Frame {
   spacing: number | null;
 }
 
-/** A larger picture is refused before memory is asked for. */
+/** A larger picture is refused, by its header, before it is decoded. */
 const MOST_SAMPLES = 120_000_000;
 
 export class CannotShow extends Error {
@@ -50,6 +50,33 @@ export function pictureType(bytes: Uint8Array): "image/png" | "image/jpeg" | nul
   return null;
 }
 
+const ofTwo = (bytes: Uint8Array, at: number): number => ((bytes[at] ?? 0) << 8) | (bytes[at + 1] ?? 0);
+
+/** The size in a JPEG's frame header; null where there is none, which its decoder then says. */
+function jpegSize(bytes: Uint8Array): [width: number, height: number] | null {
+  for (let at = 2; at + 9 < bytes.length && bytes[at] === 0xff; ) {
+    const marker = bytes[at + 1] ?? 0;
+    const frame = marker >= 0xc0 && marker <= 0xcf && marker !== 0xc4 && marker !== 0xc8 && marker !== 0xcc;
+    if (frame) return [ofTwo(bytes, at + 7), ofTwo(bytes, at + 5)];
+    // Fill bytes stand before a marker.
+    at += marker === 0xff ? 1 : 2 + ofTwo(bytes, at + 2);
+  }
+  return null;
+}
+
+/** A PNG begins with its size. */
+function pngSize(bytes: Uint8Array): [width: number, height: number] | null {
+  if (bytes.length < 24) return null;
+  const header = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return [header.getUint32(16), header.getUint32(20)];
+}
+
+/** Refuse what is too large by what its own header says, whatever a file around it says. */
+export function guardPicture(bytes: Uint8Array): void {
+  const size = pictureType(bytes) === "image/png" ? pngSize(bytes) : jpegSize(bytes);
+  if (size) guard(...size);
+}
+
 export async function readFrame(bytes: Uint8Array): Promise<Frame> {
   if (isDicom(bytes)) {
     const { readDicom } = await import("./dicom");
@@ -63,6 +90,7 @@ export async function readFrame(bytes: Uint8Array): Promise<Frame> {
 }
 
 export async function readPicture(bytes: Uint8Array, type: string): Promise<Frame> {
+  guardPicture(bytes);
   let bitmap: ImageBitmap;
   try {
     bitmap = await createImageBitmap(new Blob([bytes as BlobPart], { type }));
