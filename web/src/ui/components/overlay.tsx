@@ -1,4 +1,4 @@
-/** Dialogs, menus, tabs, tooltips: Ariakit's behaviour, our looks. */
+/** Dialogs and menus: Ariakit's behaviour, our looks. */
 import * as Ariakit from "@ariakit/react";
 import { X } from "lucide-react";
 import type { ReactNode } from "react";
@@ -20,31 +20,6 @@ export function Dialog({ open, onClose, title, wide, children }: { open: boolean
       </div>
       {children}
     </Ariakit.Dialog>
-  );
-}
-
-export interface TabSpec {
-  id: string;
-  label: ReactNode;
-  body: ReactNode;
-}
-
-export function Tabs({ tabs, label }: { tabs: readonly TabSpec[]; label: string }) {
-  return (
-    <Ariakit.TabProvider>
-      <Ariakit.TabList className="tablist" aria-label={label}>
-        {tabs.map((tab) => (
-          <Ariakit.Tab key={tab.id} id={tab.id} className="tab">
-            {tab.label}
-          </Ariakit.Tab>
-        ))}
-      </Ariakit.TabList>
-      {tabs.map((tab) => (
-        <Ariakit.TabPanel key={tab.id} tabId={tab.id} unmountOnHide>
-          {tab.body}
-        </Ariakit.TabPanel>
-      ))}
-    </Ariakit.TabProvider>
   );
 }
 

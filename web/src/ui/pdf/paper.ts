@@ -118,17 +118,6 @@ export class Paper {
     });
   }
 
-  /** A picture, as wide as the page at most. */
-  async picture(png: Uint8Array, most = 260): Promise<void> {
-    const image = await this.#pdf.embedPng(png);
-    const scale = Math.min((WIDTH - 2 * MARGIN) / image.width, most / image.height);
-    const height = image.height * scale;
-    this.#room(height + 6);
-    this.#y -= height;
-    this.#page.drawImage(image, { x: MARGIN, y: this.#y, width: image.width * scale, height });
-    this.#y -= 6;
-  }
-
   async finish(): Promise<Blob> {
     const pages = this.#pdf.getPages();
     pages.forEach((page, i) => {

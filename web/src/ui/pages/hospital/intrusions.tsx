@@ -16,10 +16,10 @@ function Row({ one }: { one: Intrusion }) {
   const who = one.name ?? wallet;
   const levels: Record<Intrusion["level"], [Tone, string]> = { info: ["plain", t("For information")], warn: ["warn", t("Unusual")], alert: ["bad", t("Alert")] };
   const kinds: Record<Intrusion["kind"], string> = {
-    refusals: t("Many refusals"),
+    refusals: one.count > 1 ? t("Refusals") : t("A refusal"),
     off_hours: t("At an unusual hour"),
     bulk: t("Many records at once"),
-    unknown_device: t("A device not seen before"),
+    unknown_device: t("A kind of browser not seen before"),
     break_glass: t("Emergency access"),
   };
   const [tone, words] = levels[one.level];
