@@ -167,7 +167,7 @@ function Shown({ guest, opened }: { guest: GuestFlows; opened: OpenedGrant }) {
 /** What the chain says; nothing is claimed of it before it has answered. */
 function ChainBadges({ standing, failed }: { standing: GrantStanding | undefined; failed: boolean }) {
   const t = useT();
-  if (!standing) return <Badge tone={failed ? "warn" : "plain"}>{failed ? t("Ethereum could not be asked") : t("Asking Ethereum …")}</Badge>;
+  if (failed || !standing) return <Badge tone={failed ? "warn" : "plain"}>{failed ? t("Ethereum could not be asked") : t("Asking Ethereum …")}</Badge>;
   const version = {
     current: <Badge tone="good">{t("Its seal stands on Ethereum")}</Badge>,
     corrected: <Badge tone="warn">{t("Corrected since: ask the patient for the new version")}</Badge>,
@@ -183,7 +183,7 @@ function ChainBadges({ standing, failed }: { standing: GrantStanding | undefined
 
 /** Ask the chain while the page is open: what the patient took back disappears, and the keys with it. */
 function useStanding(guest: GuestFlows, opened: OpenedGrant) {
-  const standing = useQuery({ queryKey: ["standing", opened.grant.grant], queryFn: () => opened.standing(), refetchInterval: CHECK_MS });
+  const standing = useQuery({ queryKey: ["standing", opened.grant.grant], queryFn: () => opened.standing(), refetchInterval: ({ state }) => (state.data?.live === false ? false : CHECK_MS) });
   const gone = standing.data?.live === false;
   useEffect(() => {
     if (gone) guest.close();
