@@ -55,6 +55,7 @@ enum Command {
         out: PathBuf,
     },
     /// Revoke a grant
+    #[command(after_help = "Example:\n  stele consent revoke --key maria.key 0x9c…")]
     Revoke {
         #[command(flatten)]
         person: PersonArgs,

@@ -44,6 +44,7 @@ enum Command {
         passphrase_file: Option<PathBuf>,
     },
     /// Show the public half of a key file; needs no passphrase
+    #[command(after_help = "Example:\n  stele key show maria.key")]
     Show {
         /// The key file
         file: PathBuf,

@@ -52,6 +52,9 @@ enum Command {
         label: String,
     },
     /// Refuse a version, with a reason for its author alone
+    #[command(
+        after_help = "Example:\n  stele record refuse --key maria.key --reason 'Not my wrist' 0x3b…"
+    )]
     Refuse {
         #[command(flatten)]
         person: PersonArgs,
@@ -107,6 +110,7 @@ enum Command {
         from_block: u64,
     },
     /// Erase a record: its keys and copies go for good
+    #[command(after_help = "Example:\n  stele record erase --key maria.key --yes 0x71…")]
     Erase {
         #[command(flatten)]
         person: PersonArgs,

@@ -53,6 +53,7 @@ enum Command {
         hospital: Address,
     },
     /// Suspend a hospital: the registrar's act
+    #[command(after_help = "Example:\n  stele registry suspend --key registrar.key 0xA1…")]
     Suspend {
         #[command(flatten)]
         person: PersonArgs,
@@ -82,6 +83,9 @@ enum Command {
         name: String,
     },
     /// Change the role of staff, suspend or reinstate, with the hospital's key
+    #[command(
+        after_help = "Example:\n  stele registry staff --key hospital.key --role nurse 0xB2…"
+    )]
     Staff {
         #[command(flatten)]
         person: PersonArgs,
@@ -108,6 +112,7 @@ enum Command {
       --given Maria --birth-date 1968-04-11 --sex female")]
     Enrol(Box<Enrol>),
     /// What directory and chain know of a wallet
+    #[command(after_help = "Example:\n  stele registry show --key rao.key 0xB2…")]
     Show {
         #[command(flatten)]
         person: PersonArgs,

@@ -27,10 +27,12 @@ enum Command {
     /// Measure a model on labelled images
     Evaluate(evaluate::Args),
     /// Put several evaluations side by side
+    #[command(after_help = "Example:\n  stele reader compare runs/resnet50 runs/lite0")]
     Compare(evaluate::CompareArgs),
     /// Train a model
     Train(Box<train::Args>),
     /// Recompute a model's digests and, given the data, its figures
+    #[command(after_help = "Example:\n  stele reader verify chest --data manifest.csv")]
     Verify(evaluate::VerifyArgs),
     /// Show what can run the networks here
     Engines(EnginesArgs),
