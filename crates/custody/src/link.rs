@@ -33,6 +33,9 @@ const VIEWS: u32 = 1000;
 const CODE_LIFE: u64 = 600;
 /// How often a code may be entered wrongly.
 const ATTEMPTS: u32 = 5;
+/// How often in its whole life a link takes a wrong code: whoever stole one, and not the mailbox,
+/// guesses right with a chance of 1 in 50,000 at most.
+const ATTEMPTS_EVER: u32 = 20;
 /// Codes that are sent within an hour.
 const CODES: usize = 5;
 /// Rest between two codes, seconds.
@@ -154,6 +157,9 @@ struct Confirmed {
 struct Pass {
     link: B256,
     code: Option<Code>,
+    /// Wrong codes so far, with whichever code.
+    #[serde(default)]
+    wrong: u32,
     sent: Vec<u64>,
     confirmed: Vec<Confirmed>,
 }
@@ -169,6 +175,27 @@ impl Pass {
     fn of(&self, session: Option<B256>) -> Option<&Confirmed> {
         let session = session?;
         self.confirmed.iter().find(|c| c.session == session)
+    }
+
+    /// Judge a code by its hash: `Ok(())` if it is right, which spends it.
+    fn judge(&mut self, hash: B256, session: B256, now: u64) -> Result<()> {
+        let Some(expected) = self.code.as_mut() else {
+            return Err(Error::CodeSpent);
+        };
+        if expected.expires_at < now || expected.left == 0 || self.wrong >= ATTEMPTS_EVER {
+            return Err(Error::CodeSpent);
+        }
+        if hash == expected.hash {
+            self.code = None;
+            self.confirm(session, 0);
+            return Ok(());
+        }
+        expected.left -= 1;
+        self.wrong += 1;
+        match expected.left.min(ATTEMPTS_EVER - self.wrong) {
+            0 => Err(Error::CodeSpent),
+            left => Err(Error::CodeWrong { left }),
+        }
     }
 
     /// Keep a session as confirmed, the newest last.
@@ -346,7 +373,7 @@ impl Hospital {
         let now = self.now();
         pass.sent.retain(|at| at + 3600 > now);
         let lately = pass.sent.last().is_some_and(|at| at + CODE_REST > now);
-        if lately || pass.sent.len() >= CODES {
+        if lately || pass.sent.len() >= CODES || pass.wrong >= ATTEMPTS_EVER {
             return Ok(());
         }
         let code = six_digits();
@@ -393,28 +420,12 @@ impl Hospital {
         self.serves(&view).map_err(Error::Refused)?;
         let pass = self.store.load::<Pass>(&hex_id(link)).await?;
         let mut pass = pass.ok_or(Error::CodeSpent)?;
-        let Some(expected) = pass.document.code.as_mut() else {
-            return Err(Error::CodeSpent);
-        };
-        if expected.expires_at < self.now() || expected.left == 0 {
-            return Err(Error::CodeSpent);
-        }
-        let right = self.code_hash(link, code.trim()) == expected.hash;
-        if right {
-            pass.document.code = None;
-            pass.document.confirm(session, 0);
-        } else {
-            expected.left -= 1;
-        }
-        let left = pass.document.code.as_ref().map_or(0, |c| c.left);
+        let hash = self.code_hash(link, code.trim());
+        let judged = pass.document.judge(hash, session, self.now());
         let mut batch = Batch::new();
         batch.replace(&pass)?;
         self.store.write(&batch).await?;
-        match (right, left) {
-            (true, _) => Ok(self.to_guest(&view)),
-            (false, 0) => Err(Error::CodeSpent),
-            (false, left) => Err(Error::CodeWrong { left }),
-        }
+        judged.map(|()| self.to_guest(&view))
     }
 
     fn to_guest(&self, view: &LinkView) -> GuestLink {
@@ -497,5 +508,58 @@ fn six_digits() -> String {
         if drawn < FAIR {
             return format!("{:06}", drawn % CODES);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RIGHT: B256 = B256::repeat_byte(1);
+    const WRONG: B256 = B256::repeat_byte(2);
+    const SESSION: B256 = B256::repeat_byte(3);
+
+    fn sent(pass: &mut Pass) {
+        pass.code = Some(Code {
+            hash: RIGHT,
+            expires_at: 100,
+            left: ATTEMPTS,
+        });
+    }
+
+    #[test]
+    fn a_code_serves_once_and_not_late() {
+        let mut pass = Pass::default();
+        sent(&mut pass);
+        assert!(matches!(
+            pass.judge(RIGHT, SESSION, 101),
+            Err(Error::CodeSpent)
+        ));
+        pass.judge(RIGHT, SESSION, 100).unwrap();
+        assert!(pass.of(Some(SESSION)).is_some());
+        assert!(matches!(
+            pass.judge(RIGHT, SESSION, 100),
+            Err(Error::CodeSpent)
+        ));
+    }
+
+    #[test]
+    fn new_codes_give_no_new_guesses_for_ever() {
+        let mut pass = Pass::default();
+        let mut guesses = 0;
+        for _ in 0..100 {
+            sent(&mut pass);
+            while let Err(Error::CodeWrong { .. }) = pass.judge(WRONG, SESSION, 50) {
+                guesses += 1;
+            }
+        }
+        assert_eq!(pass.wrong, ATTEMPTS_EVER);
+        assert!(guesses < ATTEMPTS_EVER);
+        sent(&mut pass);
+        assert!(matches!(
+            pass.judge(RIGHT, SESSION, 50),
+            Err(Error::CodeSpent)
+        ));
+        assert!(pass.of(Some(SESSION)).is_none());
     }
 }

@@ -315,6 +315,11 @@ impl Config {
                 self.quorum, self.replicas
             )));
         }
+        if self.mail.demo_inbox && !self.mail.smtp.is_empty() {
+            return Err(wrong(
+                "mail.demo_inbox shows every mail to everybody, guests' codes as well: remove it where mail.smtp sends real ones",
+            ));
+        }
         let least = forecast::features::LOOKBACK + 2;
         let days = usize::try_from(self.fees.history_days).unwrap_or(usize::MAX);
         if self.fees.forecast && days < least {
