@@ -251,7 +251,10 @@ impl Journaled {
         // A page that could not be read back must never replace those that can.
         if plain.len() as u64 > BLOB_LIMIT / 2 {
             let bytes = plain.len();
-            tracing::warn!(bytes, "everything is too much for one page; the journal stays long");
+            tracing::warn!(
+                bytes,
+                "everything is too much for one page; the journal stays long"
+            );
             return Ok(None);
         }
         let cid = self.put_encoded(&plain).await?;
