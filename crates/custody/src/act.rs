@@ -9,6 +9,7 @@ use ledger::typed;
 use record::Domain;
 use serde::{Deserialize, Serialize};
 
+use crate::carry::{OwnCall, When};
 use crate::error::{Error, Result};
 use crate::keys::WalletKey;
 use crate::store::{Document, Kind};
@@ -269,6 +270,25 @@ impl Act {
         }
     }
 
+    /// The last second at which the contract takes it, if there is one.
+    #[must_use]
+    pub fn deadline(&self) -> Option<u64> {
+        match *self {
+            Self::SetInstitution { deadline, .. }
+            | Self::AdmitStaff { deadline, .. }
+            | Self::SetStaff { deadline, .. }
+            | Self::PublishKey { deadline, .. }
+            | Self::EnrolPatient { deadline, .. }
+            | Self::Commit { deadline, .. }
+            | Self::Erase { deadline, .. }
+            | Self::Request { deadline, .. }
+            | Self::Grant {
+                expiry: deadline, ..
+            } => Some(deadline),
+            Self::Revoke { .. } | Self::Checkpoint { .. } => None,
+        }
+    }
+
     /// Its name in the contracts' words.
     #[must_use]
     pub fn name(&self) -> &'static str {
@@ -309,6 +329,8 @@ pub struct SignedAct {
 pub enum Progress {
     /// Written down, not sent yet.
     Waiting,
+    /// Its signer's own wallet is to send it.
+    OwnWallet,
     /// Sent, not in a block yet.
     Pending,
     /// In a block.
@@ -317,6 +339,8 @@ pub enum Progress {
     Final,
     /// The chain refused it; it did nothing.
     Failed,
+    /// Its signer took it back before it was sent.
+    Withdrawn,
 }
 
 impl Progress {
@@ -325,10 +349,12 @@ impl Progress {
     pub fn name(self) -> &'static str {
         match self {
             Self::Waiting => "waiting",
+            Self::OwnWallet => "own_wallet",
             Self::Pending => "pending",
             Self::Included => "included",
             Self::Final => "final",
             Self::Failed => "failed",
+            Self::Withdrawn => "withdrawn",
         }
     }
 }
@@ -352,6 +378,15 @@ pub struct Errand {
     pub error: Option<String>,
     /// When it was written down.
     pub created_at: u64,
+    /// The person who handed it in; nobody for the institution's own.
+    #[serde(default)]
+    pub by: Option<Address>,
+    /// The low fee that it waits for.
+    #[serde(default)]
+    pub held: Option<When>,
+    /// The call for its signer's own wallet, if that pays.
+    #[serde(default)]
+    pub own: Option<OwnCall>,
 }
 
 impl Errand {
@@ -367,6 +402,9 @@ impl Errand {
             block: None,
             error: None,
             created_at: now,
+            by: None,
+            held: None,
+            own: None,
         }
     }
 }
@@ -383,9 +421,10 @@ impl Document for Errand {
     }
 
     fn due_at(&self) -> u64 {
-        match self.progress {
-            Progress::Final | Progress::Failed => 0,
-            _ => self.created_at.max(1),
+        if self.is_done() {
+            0
+        } else {
+            self.created_at.max(1)
         }
     }
 }

@@ -15,8 +15,9 @@ use record::{IndexEntry, IndexVersion, Manifest, PatientIndex, SealedIndex};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::act::{Act, Deployment, Errand, SignedAct, check_signature};
+use crate::act::{Act, Deployment, SignedAct, check_signature};
 use crate::blobs;
+use crate::carry::Wish;
 use crate::chain::RecordFacts;
 use crate::error::{Error, Result};
 use crate::hospital::{Hospital, rng, secret};
@@ -133,6 +134,9 @@ pub struct Approval {
     /// The patient's new index, sealed and signed, DAG-CBOR.
     #[schema(value_type = String)]
     pub index: Bytes,
+    /// How the commit is to be carried.
+    #[serde(flatten)]
+    pub wish: Wish,
 }
 
 /// A patient's refusal.
@@ -282,34 +286,7 @@ pub fn approve(
     deadline: u64,
 ) -> Result<Approval> {
     let header = &opened.manifest.header;
-    let known = header.previous.and_then(|previous| {
-        let holds = |e: &&IndexEntry| e.versions.last().is_some_and(|v| v.commitment == previous);
-        index.records.values().find(holds).cloned()
-    });
-    let mut entry = match (header.previous, known) {
-        (None, _) => IndexEntry {
-            index: index.next,
-            controller: keys.controller(index.next).address(),
-            institution: header.institution,
-            added_at: now,
-            label: label.to_owned(),
-            erased: false,
-            versions: Vec::new(),
-        },
-        (Some(_), Some(entry)) => entry,
-        (Some(_), None) => {
-            return Err(Error::invalid(
-                "previous",
-                "it corrects a version that is not the latest",
-            ));
-        }
-    };
-    entry.versions.push(IndexVersion {
-        commitment: opened.commitment,
-        salt: opened.secrets.salt,
-        manifest: opened.secrets.manifest,
-        key: opened.secrets.key.clone(),
-    });
+    let entry = entry_for(keys, opened, index, label, now)?;
     let controller = keys.controller(entry.index);
     let act = commit_act(header, controller.address(), opened.commitment, deadline);
     let signature = act.sign(at, &controller);
@@ -321,7 +298,68 @@ pub fn approve(
         deadline,
         signature,
         index: sealed.encode().into(),
+        wish: Wish::default(),
     })
+}
+
+/// The index's entry with this version in it.
+fn entry_for(
+    keys: &KeyRing,
+    opened: &OpenedVersion,
+    index: &PatientIndex,
+    label: &str,
+    now: u64,
+) -> Result<IndexEntry> {
+    let header = &opened.manifest.header;
+    let ending_with = |commitment: B256| {
+        let holds = |e: &&IndexEntry| {
+            e.versions
+                .last()
+                .is_some_and(|v| v.commitment == commitment)
+        };
+        index.records.values().find(holds).cloned()
+    };
+    // Approved before, and taken back or refused by the chain: the same entry and controller again.
+    if let Some(again) = ending_with(opened.commitment) {
+        return Ok(again);
+    }
+    let mut entry = match header.previous {
+        None => IndexEntry {
+            index: index.next,
+            controller: keys.controller(index.next).address(),
+            institution: header.institution,
+            added_at: now,
+            label: label.to_owned(),
+            erased: false,
+            versions: Vec::new(),
+        },
+        Some(previous) => ending_with(previous).ok_or_else(|| {
+            Error::invalid("previous", "it corrects a version that is not the latest")
+        })?,
+    };
+    entry.versions.push(IndexVersion {
+        commitment: opened.commitment,
+        salt: opened.secrets.salt,
+        manifest: opened.secrets.manifest,
+        key: opened.secrets.key.clone(),
+    });
+    Ok(entry)
+}
+
+/// Take an approval that was withdrawn out of the index again. The record's number is not used a
+/// second time.
+pub fn take_back(index: &mut PatientIndex, commitment: B256) {
+    let ends = |e: &IndexEntry| {
+        e.versions
+            .last()
+            .is_some_and(|v| v.commitment == commitment)
+    };
+    for entry in index.records.values_mut().filter(|e| ends(e)) {
+        entry.versions.pop();
+    }
+    index
+        .records
+        .retain(|_, entry| entry.erased || !entry.versions.is_empty());
 }
 
 fn commit_act(
@@ -454,12 +492,12 @@ impl Hospital {
             deadline: approval.deadline,
         };
         let signed = self.countersign(act, &approval).await?;
-        let errand = Errand::new(signed, self.deployment(), self.now());
+        let wallet = self.patient(patient).await?.wallet();
+        let errand = self.errand_of(signed, wallet, approval.wish).await?;
         version.stage = Stage::Committing;
         version.controller = Some(approval.controller);
         version.errand = Some(errand.id);
         let author = version.author;
-        let wallet = self.patient(patient).await?.wallet();
         let mut batch = Batch::new();
         batch.replace(&held)?;
         let news = News::new("record_approved", "/authored").with("record", record);

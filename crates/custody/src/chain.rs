@@ -120,6 +120,16 @@ pub trait Chain: Send + Sync {
         digest: B256,
         signature: &Bytes,
     ) -> Result<bool, ChainError>;
+    /// What a unit of gas burns in the newest block, wei.
+    async fn base_fee(&self) -> Result<u128, ChainError>;
+    /// The call that carries an act: contract and data.
+    fn call(&self, act: &SignedAct) -> (Address, Bytes);
+    /// Gas that this call would use now.
+    async fn estimate(&self, act: &SignedAct) -> Result<u64, ChainError>;
+    /// The call that a transaction makes; nothing if the chain does not know it.
+    async fn call_in(&self, tx: B256) -> Result<Option<(Address, Bytes)>, ChainError>;
+    /// How far somebody's transaction is; pending as well if the chain does not know it.
+    async fn follow(&self, tx: B256) -> Result<Carried, ChainError>;
     /// Whether the contract would take the act now.
     async fn check(&self, act: &SignedAct) -> Result<(), ChainError>;
     /// Have an act carried to the chain. Submitting the same act again changes nothing.

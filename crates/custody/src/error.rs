@@ -324,6 +324,9 @@ impl Error {
             Self::Chain(ChainError::Refused(_)) => {
                 "read the state on chain again and sign the act for it"
             }
+            Self::NotFound("transaction") => {
+                "the chain may not have it yet: ask again in a few seconds"
+            }
             Self::NotFound(_) => "check the id, and that the right wallet is signed in",
             Self::Forbidden(_) => "sign in with a wallet that has this role",
             Self::Refused(Refusal::NotOnChain) => "wait until the grant's transaction is included",

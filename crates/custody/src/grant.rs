@@ -19,9 +19,10 @@ use seal::SealingPublic;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::act::{Act, Deployment, Errand, SignedAct, check_signature};
+use crate::act::{Act, Deployment, SignedAct, check_signature};
 use crate::blobs;
 use crate::caller::Caller;
+use crate::carry::Wish;
 use crate::error::{Error, Refusal, Result};
 use crate::hospital::{Hospital, random, rng, secret};
 use crate::keys::KeyRing;
@@ -89,6 +90,9 @@ pub struct GrantSubmission {
     /// The patient's index with the grant in it.
     #[schema(value_type = Option<String>)]
     pub index: Option<Bytes>,
+    /// How the grant is to be carried. Until it is on chain nobody is served.
+    #[serde(flatten)]
+    pub wish: Wish,
 }
 
 /// How far a grant is, as this node knows.
@@ -300,7 +304,11 @@ impl Hospital {
     /// deployment, or the contract would refuse it.
     pub async fn give(&self, by: &Caller, submission: GrantSubmission) -> Result<Grant> {
         let patient = by.patient.ok_or(Error::NotFound("patient"))?;
-        let GrantSubmission { message, index } = submission;
+        let GrantSubmission {
+            message,
+            index,
+            wish,
+        } = submission;
         let document = self.check_grant(&message).await?;
         if message.home != self.address() {
             return Err(Error::invalid("home", "it is for another institution"));
@@ -314,7 +322,7 @@ impl Hospital {
             signatures: vec![message.signature.clone()],
         };
         self.chain.check(&signed).await?;
-        let errand = Errand::new(signed, self.deployment(), self.now());
+        let errand = self.errand_of(signed, by.wallet, wish).await?;
         let owed = self.elsewhere_of(&document.recipient).await?;
         let mut batch = Batch::new();
         self.enlist(&mut batch, &errand).await?;

@@ -12,17 +12,17 @@ use tokio::sync::{Mutex, Notify};
 use vault::replicate::Replicator;
 use vault::{ByteStream, Vault};
 
-use crate::act::{Act, Deployment, Errand, Progress, SignedAct};
+use crate::act::{Act, Deployment, Errand, SignedAct};
 use crate::approve::IndexPage;
 use crate::caller::{Caller, Staff};
-use crate::chain::{Chain, ChainError, RecordFacts};
+use crate::chain::Chain;
 use crate::error::{Error, Result};
 use crate::journal::Journaled;
 use crate::keys::KeyRing;
 use crate::log::{self, Leaves};
 use crate::peers::{Peers, hex_id};
 use crate::profile::Roster;
-use crate::store::{Batch, Documents, Held, Kind, Query, StoreError};
+use crate::store::{Batch, Documents, Kind, Query, StoreError};
 use crate::touch::{Entry, Touch};
 use crate::upload::{Draft, Stage, Version};
 use crate::{Clock, SIGNATURE_TTL};
@@ -307,7 +307,7 @@ impl Hospital {
         Ok(())
     }
 
-    // ---- errands ----
+    // ---- acts ----
 
     /// Sign an act as the institution.
     pub(crate) fn sign(&self, act: Act) -> SignedAct {
@@ -316,154 +316,6 @@ impl Hospital {
             act,
             signatures: vec![signature],
         }
-    }
-
-    /// Write an act down and see to it that it is carried.
-    pub(crate) async fn dispatch(&self, signed: SignedAct) -> Result<Errand> {
-        let errand = Errand::new(signed, self.deployment(), self.now());
-        let mut batch = Batch::new();
-        self.enlist(&mut batch, &errand).await?;
-        if !batch.0.is_empty() {
-            self.store.write(&batch).await?;
-        }
-        self.errands.notify_one();
-        Ok(errand)
-    }
-
-    /// Add an errand to a batch, unless it is written down already.
-    pub(crate) async fn enlist(&self, batch: &mut Batch, errand: &Errand) -> Result<()> {
-        let known = self.store.load::<Errand>(&hex_id(errand.id)).await?;
-        match known {
-            // A failed act may be tried again: the chain may have changed.
-            Some(held) if held.document.progress == Progress::Failed => {
-                batch.replace(&Held {
-                    document: errand.clone(),
-                    ..held
-                })?;
-            }
-            Some(_) => {}
-            None => batch.create(errand)?,
-        }
-        Ok(())
-    }
-
-    /// The errand `id`.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`].
-    pub async fn errand(&self, id: B256) -> Result<Errand> {
-        let held = self.store.load::<Errand>(&hex_id(id)).await?;
-        held.map(|h| h.document).ok_or(Error::NotFound("act"))
-    }
-
-    /// Bring every open errand one step further; how many are still open.
-    ///
-    /// # Errors
-    /// If the database does not answer. A chain that does not answer leaves errands as they are.
-    pub async fn run_errands(&self) -> Result<usize> {
-        let open = self
-            .store
-            .all::<Errand>(Query::of(Kind::Errand).due_by(u64::MAX))
-            .await?;
-        let mut left = 0;
-        for held in open {
-            match self.run_errand(held).await {
-                Ok(true) => {}
-                Ok(false) => left += 1,
-                Err(Error::Chain(ChainError::Silent(reason))) => {
-                    tracing::warn!(%reason, "errands wait for the chain");
-                    return Ok(left + 1);
-                }
-                Err(Error::Store(StoreError::Conflict { .. })) => left += 1,
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(left)
-    }
-
-    /// One step of one errand; whether it is done.
-    async fn run_errand(&self, mut held: Held<Errand>) -> Result<bool> {
-        let errand = &mut held.document;
-        let before = errand.clone();
-        match self.chain.carried(errand.id).await? {
-            None => match self.chain.submit(errand.id, &errand.signed).await {
-                Ok(()) => errand.progress = Progress::Pending,
-                Err(ChainError::Refused(reason)) => {
-                    errand.error = Some(reason);
-                    errand.progress = self.or_done(Progress::Failed, &errand.signed.act).await?;
-                }
-                Err(silent) => return Err(silent.into()),
-            },
-            Some(carried) => {
-                errand.progress = carried.progress;
-                errand.progress = self.or_done(errand.progress, &errand.signed.act).await?;
-                errand.tx = carried.tx;
-                errand.gas = carried.gas;
-                errand.block = carried.block;
-                errand.error = carried.error;
-            }
-        }
-        if errand.progress != Progress::Failed {
-            errand.error = None;
-        }
-        let done = matches!(errand.progress, Progress::Final | Progress::Failed);
-        if *errand == before {
-            return Ok(done);
-        }
-        let mut batch = Batch::new();
-        batch.replace(&held)?;
-        self.store.write(&batch).await?;
-        Ok(done)
-    }
-}
-
-impl Hospital {
-    /// A failed act whose effect stands was carried by somebody else, or before a rebuild: it is
-    /// done all the same.
-    async fn or_done(&self, progress: Progress, act: &Act) -> Result<Progress> {
-        if progress != Progress::Failed || !self.stands(act).await? {
-            return Ok(progress);
-        }
-        Ok(Progress::Final)
-    }
-
-    /// Whether the chain holds what an act would do.
-    async fn stands(&self, act: &Act) -> Result<bool> {
-        let chain = &self.chain;
-        Ok(match *act {
-            Act::SetInstitution {
-                institution, nonce, ..
-            } => chain.institution(institution).await?.nonce > nonce,
-            Act::AdmitStaff { staff, nonce, .. } | Act::SetStaff { staff, nonce, .. } => {
-                chain.staff(staff).await?.is_some_and(|s| s.nonce > nonce)
-            }
-            Act::PublishKey { wallet, digest, .. } => chain.key(wallet).await?.digest == digest,
-            Act::EnrolPatient {
-                institution,
-                patient,
-                ..
-            } => chain.enrolled(institution, patient).await?,
-            Act::Commit {
-                controller,
-                version,
-                commitment,
-                ..
-            } => match chain.record(controller).await? {
-                RecordFacts::At {
-                    version: standing,
-                    commitment: current,
-                } => standing > version || current == commitment,
-                RecordFacts::None | RecordFacts::Erased => false,
-            },
-            Act::Erase { controller, .. } => chain.record(controller).await? == RecordFacts::Erased,
-            Act::Grant { controller, id, .. } => chain.grant(controller, id).await?.expiry != 0,
-            Act::Revoke { controller, id } => chain.grant(controller, id).await?.revoked,
-            Act::Checkpoint {
-                institution, size, ..
-            } => chain.anchored(institution).await? >= size,
-            // A request leaves nothing but its event.
-            Act::Request { .. } => false,
-        })
     }
 
     /// Sealed bytes of a patient's own record.

@@ -20,6 +20,7 @@
 //! | [`export`] | the patient takes everything along, with proofs |
 //! | [`erase`] | the patient ends a record |
 //! | [`verify`] | anyone checks, trusting the chain alone |
+//! | [`carry`] | signed acts get to the chain: now, when it is cheap, by the hospital or an own wallet |
 //! | [`abroad`] | what recipients do elsewhere comes into the patient's trail |
 //! | [`letter`] | two people write to each other, sealed |
 //! | [`appointment`] | a patient asks a doctor for one of the doctor's free times |
@@ -34,6 +35,7 @@ pub mod appointment;
 pub mod approve;
 mod blobs;
 pub mod caller;
+pub mod carry;
 pub mod chain;
 pub mod correct;
 pub mod enrol;

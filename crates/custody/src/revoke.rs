@@ -13,8 +13,9 @@ use record::Recipient;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::act::{Act, Deployment, Errand, SignedAct, check_signature};
+use crate::act::{Act, Deployment, SignedAct, check_signature};
 use crate::caller::Caller;
+use crate::carry::{Payer, Wish};
 use crate::error::{Error, Result};
 use crate::grant::{Grant, GrantStage};
 use crate::hospital::Hospital;
@@ -36,6 +37,24 @@ pub struct RevokeMessage {
     /// The controller's signature of the act.
     #[schema(value_type = String)]
     pub signature: Bytes,
+}
+
+/// What a patient's client sends to revoke.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RevokeOrder {
+    /// The revocation.
+    #[serde(flatten)]
+    pub message: RevokeMessage,
+    /// Who pays for it. It never waits for a low fee.
+    #[serde(default)]
+    pub payer: Payer,
+}
+
+impl From<RevokeMessage> for RevokeOrder {
+    fn from(message: RevokeMessage) -> Self {
+        let payer = Payer::default();
+        Self { message, payer }
+    }
 }
 
 impl RevokeMessage {
@@ -84,7 +103,8 @@ impl Hospital {
     ///
     /// # Errors
     /// If the grant is not of this patient or the signature does not hold.
-    pub async fn revoke(&self, by: &Caller, message: RevokeMessage) -> Result<Grant> {
+    pub async fn revoke(&self, by: &Caller, order: RevokeOrder) -> Result<Grant> {
+        let RevokeOrder { message, payer } = order;
         let held = self.store.load::<Grant>(&hex_id(message.grant)).await?;
         let mut held = held
             .filter(|h| h.document.controller == message.controller)
@@ -98,7 +118,8 @@ impl Hospital {
             act: message.act(),
             signatures: vec![message.signature.clone()],
         };
-        let errand = Errand::new(signed, self.deployment(), self.now());
+        let wish = Wish { when: None, payer };
+        let errand = self.errand_of(signed, by.wallet, wish).await?;
         let document = held.document.message.document()?;
         let grant = &mut held.document;
         grant.close(GrantStage::Revoked);
@@ -106,6 +127,8 @@ impl Hospital {
         grant.revocation_signature = Some(message.signature);
         grant.owed = self.elsewhere_of(&document.recipient).await?;
         let mut batch = Batch::new();
+        // A grant that still waits here must not follow its own revocation.
+        self.drop_resting(&mut batch, grant.errand).await?;
         batch.replace(&held)?;
         self.enlist(&mut batch, &errand).await?;
         self.tell_recipient(&mut batch, &document.recipient, message.grant)

@@ -48,6 +48,8 @@ pub enum Deed {
     Repair,
     /// The node's database was rebuilt from chain, log and vault.
     Rebuild,
+    /// The patient took an approval back before it was on its way to the chain.
+    Withdraw,
 }
 
 /// One entry of the log, in the clear.

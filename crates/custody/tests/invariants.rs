@@ -519,6 +519,7 @@ async fn grants_for_others_deployments_and_records_are_not_taken() {
         let submission = custody::grant::GrantSubmission {
             message,
             index: None,
+            wish: Default::default(),
         };
         world.hospital.give(&patient, submission).await.unwrap_err()
     };

@@ -2,10 +2,11 @@
 //!
 //! Server and client share them; the OpenAPI document is made from them.
 
-use alloy_primitives::{Address, B256, Bytes};
+use alloy_primitives::{Address, B256, Bytes, U256};
 use custody::act::{Deployment, Errand, Progress};
 use custody::admit::Person;
 use custody::caller::Caller;
+use custody::carry::When;
 use custody::chain::{InstitutionFacts, KeyFacts, StaffFacts};
 use custody::enrol::Patient;
 use record::{PatientDemographics, Role};
@@ -127,8 +128,69 @@ pub struct ActView {
     pub gas: Option<u64>,
     /// The block it is in.
     pub block: Option<u64>,
-    /// Why the chain refused it.
+    /// Why the chain refused it, or what became of an own transaction.
     pub error: Option<String>,
+    /// The low fee that it waits for, while its progress is `waiting`.
+    pub held: Option<When>,
+    /// The transaction for an own wallet, shown only to the person who handed the act in.
+    pub own: Option<OwnTransaction>,
+}
+
+/// A transaction that a person's own wallet sends. Any account may send it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct OwnTransaction {
+    /// The chain (EIP-155).
+    pub chain_id: u64,
+    /// The contract.
+    #[schema(value_type = String)]
+    pub to: Address,
+    /// The call, with every signature in it.
+    #[schema(value_type = String)]
+    pub data: Bytes,
+    /// Wei that go with it: none.
+    #[schema(value_type = String, example = "0x0")]
+    pub value: U256,
+    /// Gas that it would use, as estimated when the act was handed in.
+    pub gas: u64,
+    /// When the hospital's relayer carries the act, unless a block has it by then; unix seconds.
+    pub relay_at: u64,
+}
+
+impl ActView {
+    /// An act as `caller` sees it.
+    #[must_use]
+    pub fn to(caller: Address, errand: Errand, at: &Deployment) -> Self {
+        let own = errand.own.clone().filter(|_| errand.by == Some(caller));
+        let own = own.map(|own| OwnTransaction {
+            chain_id: at.chain_id,
+            to: own.to,
+            data: own.data,
+            value: U256::ZERO,
+            gas: own.gas,
+            relay_at: own.relay_at,
+        });
+        Self {
+            own,
+            ..Self::from(errand)
+        }
+    }
+}
+
+/// The transaction with which an own wallet carries an act.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SentForm {
+    /// Its hash.
+    #[schema(value_type = String)]
+    pub tx: B256,
+}
+
+/// An approval taken back.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct WithdrawForm {
+    /// The patient's index without the version, sealed and signed, DAG-CBOR.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    pub index: Option<Bytes>,
 }
 
 impl From<Errand> for ActView {
@@ -141,6 +203,8 @@ impl From<Errand> for ActView {
             gas: errand.gas,
             block: errand.block,
             error: errand.error,
+            held: errand.held,
+            own: None,
         }
     }
 }

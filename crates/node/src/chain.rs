@@ -8,9 +8,10 @@ use custody::act::{Act, Deployment, Progress, SignedAct};
 use custody::chain::{
     Carried, Chain, ChainError, GrantFacts, InstitutionFacts, KeyFacts, RecordFacts, StaffFacts,
 };
+use ledger::Finality;
 use ledger::contracts::{Consents, Log, Records, Registry};
 use ledger::relayer::{Call, Relayer, Status};
-use ledger::rpc::{At, Endpoint, Request};
+use ledger::rpc::{At, Endpoint, Receipt, Request};
 use ledger::typed;
 
 /// The chain of one deployment.
@@ -18,21 +19,59 @@ pub struct LedgerChain {
     chain: ledger::Chain,
     relayer: Relayer,
     deployment: Deployment,
+    finality: Finality,
     stale_after: u64,
 }
 
 impl LedgerChain {
-    /// The chain behind `chain`, with `relayer` to carry acts. With `stale_after` above 0, an
+    /// The chain behind `chain`, with `relayer` to carry acts and `finality` for those that others
+    /// carry. With `stale_after` above 0, an
     /// endpoint whose newest block is older than that many seconds counts as silent.
     #[must_use]
-    pub fn new(chain: ledger::Chain, relayer: Relayer, stale_after: u64) -> Self {
+    pub fn new(
+        chain: ledger::Chain,
+        relayer: Relayer,
+        finality: Finality,
+        stale_after: u64,
+    ) -> Self {
         let deployment = chain.deployment().into();
         Self {
             chain,
             relayer,
             deployment,
+            finality,
             stale_after,
         }
+    }
+
+    fn request(&self, act: &SignedAct) -> Request {
+        let call = call_of(&self.deployment, act);
+        Request {
+            from: self.relayer.sender(),
+            to: Some(call.to),
+            data: call.data,
+            value: U256::ZERO,
+        }
+    }
+
+    /// The receipt of a transaction, if its block bears it out.
+    async fn receipt(&self, tx: B256) -> ledger::Result<Option<Receipt>> {
+        let endpoint = self.chain.endpoint();
+        let Some(receipt) = endpoint.receipt(tx).await? else {
+            return Ok(None);
+        };
+        let block = endpoint.block(At::Number(receipt.block_number)).await?;
+        let borne_out = |block: &ledger::rpc::Block| {
+            block.hash == receipt.block_hash && block.transactions.contains(&tx)
+        };
+        Ok(block.filter(borne_out).map(|_| receipt))
+    }
+
+    async fn is_final(&self, block: u64) -> ledger::Result<bool> {
+        let head = self.chain.head().await?;
+        let endpoint = self.chain.endpoint();
+        let last = self.finality.height(endpoint.as_ref(), &head).await?;
+        Ok(last >= Some(block))
     }
 
     /// The block in which the contracts were deployed.
@@ -201,25 +240,60 @@ impl Chain for LedgerChain {
             .map_err(silent)
     }
 
-    async fn check(&self, act: &SignedAct) -> Result<(), ChainError> {
-        let call = call_of(&self.deployment, act)?;
-        let from = self.relayer.sender();
-        let request = Request {
-            from,
-            to: Some(call.to),
-            data: call.data,
-            value: U256::ZERO,
-        };
-        self.chain
-            .endpoint()
-            .call(&request, At::Latest)
+    async fn base_fee(&self) -> Result<u128, ChainError> {
+        let head = self.chain.head().await.map_err(silent)?;
+        let none = || ChainError::Silent("its newest block has no base fee".to_owned());
+        head.base_fee_per_gas.ok_or_else(none)
+    }
+
+    fn call(&self, act: &SignedAct) -> (Address, Bytes) {
+        let call = call_of(&self.deployment, act);
+        (call.to, call.data)
+    }
+
+    async fn estimate(&self, act: &SignedAct) -> Result<u64, ChainError> {
+        let (endpoint, request) = (self.chain.endpoint(), self.request(act));
+        endpoint
+            .estimate(&request, At::Latest)
             .await
-            .map(|_| ())
             .map_err(silent)
     }
 
+    async fn call_in(&self, tx: B256) -> Result<Option<(Address, Bytes)>, ChainError> {
+        self.chain.endpoint().input(tx).await.map_err(silent)
+    }
+
+    async fn follow(&self, tx: B256) -> Result<Carried, ChainError> {
+        let mut carried = Carried {
+            progress: Progress::Pending,
+            tx: Some(tx),
+            gas: None,
+            block: None,
+            error: None,
+        };
+        let Some(receipt) = self.receipt(tx).await.map_err(silent)? else {
+            return Ok(carried);
+        };
+        carried.gas = Some(receipt.gas_used);
+        carried.block = Some(receipt.block_number);
+        carried.progress = if receipt.status != 1 {
+            Progress::Failed
+        } else if self.is_final(receipt.block_number).await.map_err(silent)? {
+            Progress::Final
+        } else {
+            Progress::Included
+        };
+        Ok(carried)
+    }
+
+    async fn check(&self, act: &SignedAct) -> Result<(), ChainError> {
+        let (endpoint, request) = (self.chain.endpoint(), self.request(act));
+        let answer = endpoint.call(&request, At::Latest).await;
+        answer.map(|_| ()).map_err(silent)
+    }
+
     async fn submit(&self, id: B256, act: &SignedAct) -> Result<(), ChainError> {
-        let call = call_of(&self.deployment, act)?;
+        let call = call_of(&self.deployment, act);
         let key = hex::encode(id);
         let status = self.relayer.submit(&key, call).await.map_err(silent)?;
         if matches!(status, Status::Refused(_)) {
@@ -262,11 +336,11 @@ fn carried(status: &Status) -> Carried {
 }
 
 /// The call that carries an act.
-fn call_of(at: &Deployment, signed: &SignedAct) -> Result<Call, ChainError> {
+fn call_of(at: &Deployment, signed: &SignedAct) -> Call {
     let signature = |index: usize| signed.signatures.get(index).cloned().unwrap_or_default();
     let (first, second) = (signature(0), signature(1));
     let contracts = &at.contracts;
-    Ok(match signed.act {
+    match signed.act {
         Act::SetInstitution {
             institution,
             status,
@@ -455,7 +529,7 @@ fn call_of(at: &Deployment, signed: &SignedAct) -> Result<Call, ChainError> {
             };
             Call::new(contracts.log, &call)
         }
-    })
+    }
 }
 
 /// Connect to the deployment in `file` over `rpc`, with the witnesses that must agree.

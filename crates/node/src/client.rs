@@ -14,6 +14,7 @@ use custody::appointment::{
     self, AppointmentChange, AppointmentView, NewAppointment, NewSlot, Slot,
 };
 use custody::approve::{self, OpenedVersion, VersionView};
+use custody::carry::{LONGEST_WAIT, Payer, Wish};
 use custody::enrol::{NewPatient, PatientCard};
 use custody::erase::{EraseOrder, Erasure};
 use custody::export::{self, Evidence, ProvenEntry};
@@ -26,7 +27,7 @@ use custody::notice::NoticeView;
 use custody::open::{self, OpenedGrant, Served};
 use custody::profile::{ProfileView, StaffView};
 use custody::request::{Request, RequestMessage};
-use custody::revoke::RevokeMessage;
+use custody::revoke::{RevokeMessage, RevokeOrder};
 use custody::upload::sealed::{self, Corrected, PlainPart, SealedUpload, UploadKeys};
 use custody::upload::{self, DraftView, NewUpload};
 use record::grant::{NewGrant, NewRequest};
@@ -38,14 +39,16 @@ use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
 
 use crate::api::{
-    ActView, AnchorView, Challenge, DirectoryView, IndexView, NodeCard, PatientView, SignIn,
-    Signature, SignedIn,
+    ActView, AnchorView, Challenge, DirectoryView, IndexView, NodeCard, PatientView, SentForm,
+    SignIn, Signature, SignedIn, WithdrawForm,
 };
 use crate::http::error::ErrorBody;
 use crate::reading::{ReadingView, Task};
 
 /// How long a signature that a client makes may still be carried to the chain, seconds.
 const DEADLINE: u64 = 1800;
+/// The same for acts that wait for a low fee, from then on, or for a wallet that may be slow.
+const OWN_DEADLINE: u64 = 86_400;
 /// Largest body that a client reads into memory.
 const LARGEST_BODY: usize = 1 << 30;
 /// How long one exchange may take; uploads of large files over slow lines need minutes.
@@ -372,6 +375,19 @@ impl Client {
     }
 }
 
+/// Until when a signature for an act that is carried like this may be used.
+fn deadline_for(wish: Wish) -> u64 {
+    match wish {
+        Wish {
+            when: Some(when), ..
+        } => when.until.min(now() + LONGEST_WAIT) + OWN_DEADLINE,
+        Wish {
+            payer: Payer::Own, ..
+        } => now() + OWN_DEADLINE,
+        Wish { .. } => now() + DEADLINE,
+    }
+}
+
 /// Now, unix seconds.
 fn now() -> u64 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
@@ -460,7 +476,14 @@ impl Session {
                         reason,
                     });
                 }
-                Progress::Waiting | Progress::Pending => {}
+                Progress::Withdrawn => {
+                    let reason = "it was taken back".into();
+                    return Err(ClientError::NotTaken {
+                        name: view.name,
+                        reason,
+                    });
+                }
+                Progress::Waiting | Progress::OwnWallet | Progress::Pending => {}
             }
             if start.elapsed() > within {
                 return Err(ClientError::Slow {
@@ -470,6 +493,42 @@ impl Session {
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
+    }
+
+    /// Have the hospital carry an act now that waits for a low fee or for an own wallet.
+    ///
+    /// # Errors
+    /// If the caller did not hand it in.
+    pub async fn send_now(&self, id: B256) -> Result<ActView> {
+        let nothing = serde_json::json!({});
+        self.post(&format!("/api/v1/acts/{id}/send-now"), &nothing)
+            .await
+    }
+
+    /// Name the transaction with which an own wallet carries an act.
+    ///
+    /// # Errors
+    /// If the chain does not know it yet, it makes another call, or the hospital carries the act.
+    pub async fn sent(&self, id: B256, tx: B256) -> Result<ActView> {
+        self.post(&format!("/api/v1/acts/{id}/sent"), &SentForm { tx })
+            .await
+    }
+
+    /// Take an approval back that is not on its way yet, and its version out of the index.
+    ///
+    /// # Errors
+    /// If it is on its way, or no approval of the caller's.
+    pub async fn withdraw(&self, version: &VersionView) -> Result<ActView> {
+        let id = version.act.ok_or(custody::Error::NotFound("act"))?;
+        let before = self.sealed_index().await?;
+        let mut index = self.opened_index(before.as_ref())?;
+        approve::take_back(&mut index, version.commitment);
+        let sealed = approve::seal_index(&self.keys, self.at(), &index, before.as_ref())?;
+        let form = WithdrawForm {
+            index: Some(sealed.encode().into()),
+        };
+        self.post(&format!("/api/v1/acts/{id}/withdraw"), &form)
+            .await
     }
 
     // ---- registry ----
@@ -804,9 +863,24 @@ impl Session {
         opened: &OpenedVersion,
         label: &str,
     ) -> Result<VersionView> {
+        self.approve_with(view, opened, label, Wish::default())
+            .await
+    }
+
+    /// The same, carried as the patient wishes: when it is cheap, or by an own wallet.
+    ///
+    /// # Errors
+    /// Those of [`Session::approve`], and if the wish cannot be fulfilled.
+    pub async fn approve_with(
+        &self,
+        view: &VersionView,
+        opened: &OpenedVersion,
+        label: &str,
+        wish: Wish,
+    ) -> Result<VersionView> {
         let before = self.sealed_index().await?;
         let mut index = self.opened_index(before.as_ref())?;
-        let approval = approve::approve(
+        let mut approval = approve::approve(
             &self.keys,
             self.at(),
             opened,
@@ -814,8 +888,9 @@ impl Session {
             before.as_ref(),
             label,
             now(),
-            now() + DEADLINE,
+            deadline_for(wish),
         )?;
+        approval.wish = wish;
         self.post(
             &format!("/api/v1/pending/{}/approve", view.record),
             &approval,
@@ -923,8 +998,16 @@ impl Session {
     /// # Errors
     /// If the record, a part or the recipient's key does not exist.
     pub async fn grant(&self, new: NewGrant) -> Result<GrantView> {
+        self.grant_with(new, Wish::default()).await
+    }
+
+    /// The same, carried as the patient wishes. Until it is on chain nobody is served.
+    ///
+    /// # Errors
+    /// Those of [`Session::grant`], and if the wish cannot be fulfilled.
+    pub async fn grant_with(&self, new: NewGrant, wish: Wish) -> Result<GrantView> {
         let recipients = self.recipients(&new.recipient).await?;
-        self.grant_to(new, &recipients).await
+        self.grant_to(new, &recipients, wish).await
     }
 
     /// Everybody whom a grant is for now, with the keys to which to seal for them. Who takes up a
@@ -960,6 +1043,7 @@ impl Session {
         &self,
         new: NewGrant,
         recipients: &[(Address, SealingPublic)],
+        wish: Wish,
     ) -> Result<GrantView> {
         let view = self.current(new.controller).await?;
         let opened = self.open_version(&view).await?;
@@ -982,8 +1066,12 @@ impl Session {
         index.grants.insert(document.id(), document);
         let sealed = approve::seal_index(&self.keys, self.at(), &index, before.as_ref())?;
         let index = Some(sealed.encode().into());
-        self.post("/api/v1/grants", &GrantSubmission { message, index })
-            .await
+        let submission = GrantSubmission {
+            message,
+            index,
+            wish,
+        };
+        self.post("/api/v1/grants", &submission).await
     }
 
     /// Grants that the caller gave or was given.
@@ -999,6 +1087,14 @@ impl Session {
     /// # Errors
     /// If it is not the caller's.
     pub async fn revoke(&self, grant: B256) -> Result<GrantView> {
+        self.revoke_paid_by(grant, Payer::Hospital).await
+    }
+
+    /// The same, with a say in who pays for the transaction.
+    ///
+    /// # Errors
+    /// If it is not the caller's.
+    pub async fn revoke_paid_by(&self, grant: B256, payer: Payer) -> Result<GrantView> {
         let index = self.index().await?;
         let document = index
             .grants
@@ -1006,7 +1102,8 @@ impl Session {
             .ok_or(custody::Error::NotFound("grant"))?;
         let entry = index.by_controller(&document.controller);
         let number = entry.ok_or(custody::Error::NotFound("record"))?.index;
-        let body = RevokeMessage::new(&self.keys.controller(number), self.at(), grant);
+        let message = RevokeMessage::new(&self.keys.controller(number), self.at(), grant);
+        let body = RevokeOrder { message, payer };
         self.post(&format!("/api/v1/grants/{grant}/revoke"), &body)
             .await
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use custody::Hospital;
+use custody::carry::Open;
 use custody::touch::{Deed, Entry};
 use ledger::Relayer;
 use tokio::task::JoinSet;
@@ -15,7 +16,8 @@ use crate::http::App;
 
 /// Rest between two looks at acts under way.
 const PULSE: Duration = Duration::from_millis(200);
-/// Rest between two looks at acts when none is under way.
+/// Rest between two looks at acts when none is under way, though some may wait for a low fee or an
+/// own transaction.
 const IDLE: Duration = Duration::from_secs(2);
 /// Rest between two attempts to bring something to another node.
 const DELIVERY: Duration = Duration::from_secs(1);
@@ -86,9 +88,9 @@ where
 
 async fn errands(app: App) {
     let hospital = app.hospital();
-    let mut open = 0;
+    let mut open = Open::default();
     loop {
-        let rest = if open > 0 { PULSE } else { IDLE };
+        let rest = if open.moving > 0 { PULSE } else { IDLE };
         tokio::select! {
             () = tokio::time::sleep(rest) => {}
             () = hospital.errands.notified() => {}
@@ -97,17 +99,17 @@ async fn errands(app: App) {
             Ok(left) => open = left,
             Err(error) => tracing::warn!(%error, "acts will be looked at again"),
         }
-        app.metrics()
-            .errands
-            .set(i64::try_from(open).unwrap_or(i64::MAX));
+        let count = |acts: usize| i64::try_from(acts).unwrap_or(i64::MAX);
+        app.metrics().errands.set(count(open.moving + open.resting));
+        app.metrics().resting.set(count(open.resting));
     }
 }
 
-async fn carry(hospital: &Arc<Hospital>) -> custody::Result<usize> {
-    let left = hospital.run_errands().await?;
+async fn carry(hospital: &Arc<Hospital>) -> custody::Result<Open> {
+    let open = hospital.run_errands().await?;
     hospital.settle_commits().await?;
     hospital.settle_erasures().await?;
-    Ok(left)
+    Ok(open)
 }
 
 async fn deliver(app: App) -> custody::Result<()> {

@@ -24,6 +24,8 @@ pub(crate) struct Metrics {
     seconds: Histogram,
     /// Acts that are not final yet.
     pub(crate) errands: Gauge,
+    /// Those of them that wait for a low fee or for a person's own transaction.
+    pub(crate) resting: Gauge,
     /// Blocks that were found lost or altered.
     pub(crate) damaged: Counter,
     /// Blocks that were restored from a replica.
@@ -37,12 +39,17 @@ impl Metrics {
         let mut registry = Registry::with_prefix("stele");
         let requests = Family::<Route, Counter>::default();
         let seconds = Histogram::new(exponential_buckets(0.001, 4.0, 9));
-        let errands = Gauge::default();
+        let (errands, resting) = (Gauge::default(), Gauge::default());
         let (damaged, repaired, refused) =
             (Counter::default(), Counter::default(), Counter::default());
         registry.register("http_requests", "Requests answered", requests.clone());
         registry.register("http_request_seconds", "Time to answer", seconds.clone());
         registry.register("acts_open", "Acts that are not final yet", errands.clone());
+        registry.register(
+            "acts_resting",
+            "Acts that wait for a low fee or for a person's own transaction",
+            resting.clone(),
+        );
         registry.register(
             "blocks_damaged",
             "Blocks found lost or altered",
@@ -55,6 +62,7 @@ impl Metrics {
             requests,
             seconds,
             errands,
+            resting,
             damaged,
             repaired,
             refused,

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use alloy_primitives::{Address, B256};
-use custody::act::Progress;
+use custody::act::{Errand, Progress};
 use custody::chain::RecordFacts;
 use custody::overview::Signed;
 use custody::touch::{Deed, Entry};
@@ -284,10 +284,10 @@ pub(crate) async fn health(app: &App) -> Result<HealthView> {
     let (mut waiting, mut pending, mut failed) = (0, 0, 0);
     for errand in hospital.all_errands().await? {
         match errand.progress {
-            Progress::Waiting => waiting += 1,
+            Progress::Waiting | Progress::OwnWallet => waiting += 1,
             Progress::Pending | Progress::Included => pending += 1,
             Progress::Failed if errand.created_at >= month => failed += 1,
-            Progress::Failed | Progress::Final => {}
+            Progress::Failed | Progress::Final | Progress::Withdrawn => {}
         }
     }
     let log_size = hospital.log.size().await;
@@ -414,7 +414,9 @@ pub(crate) async fn figures(app: &App, days: u64) -> Result<FiguresView> {
             _ => {}
         }
     }
-    for errand in hospital.all_errands().await? {
+    // What a person's own wallet paid is not the hospital's.
+    let relayed = |errand: &Errand| errand.own.is_none();
+    for errand in hospital.all_errands().await?.into_iter().filter(relayed) {
         if let Some(day) = by_day.get_mut(&(errand.created_at / DAY)) {
             day.gas += errand.gas.unwrap_or_default();
         }

@@ -44,6 +44,8 @@ pub struct Finding {
     pub model: String,
     /// SHA-256 of its weights.
     pub model_sha256: String,
+    /// SHA-256 of the file that was read.
+    pub input_sha256: String,
     /// Calibrated probability of every class, in the model's order.
     pub probabilities: Vec<(String, f32)>,
     /// Probability of the finding, or of the most likely class.
@@ -108,6 +110,8 @@ pub struct ReadingView {
     pub model: String,
     /// SHA-256 of its weights.
     pub model_sha256: String,
+    /// SHA-256 of the file that was read.
+    pub input_sha256: String,
     /// Calibrated probability of every class.
     pub probabilities: Vec<Probability>,
     /// Probability of the finding (two classes), or of the most likely class.
@@ -144,6 +148,7 @@ impl From<Finding> for ReadingView {
             engine: finding.engine,
             model: finding.model,
             model_sha256: finding.model_sha256,
+            input_sha256: finding.input_sha256,
             probabilities: probabilities
                 .map(|(label, p)| Probability { label, p })
                 .collect(),
@@ -356,6 +361,7 @@ mod tests {
             engine: "native".into(),
             model: "m 1".into(),
             model_sha256: "00".into(),
+            input_sha256: "11".into(),
             probabilities: vec![("normal".into(), 0.95)],
             probability: Some(0.95),
             threshold: None,
@@ -365,7 +371,12 @@ mod tests {
             heatmap_png: None,
             milliseconds: 1.0,
         };
-        assert_eq!(ReadingView::from(finding.clone()).certainty, "no verdict");
+        let view = ReadingView::from(finding.clone());
+        assert_eq!(view.certainty, "no verdict");
+        assert_eq!(
+            (view.model_sha256, view.input_sha256),
+            ("00".into(), "11".into())
+        );
         finding.verdict = Some("normal".into());
         assert_eq!(ReadingView::from(finding.clone()).certainty, "very likely");
         let mut png = vec![0; 24];

@@ -463,16 +463,15 @@ async fn open_chain(
     let file = ledger::Deployment::load(&config.deployment)?;
     let mut settings = RelayerSettings::new(file.chain_id);
     settings.poll = RELAYER_POLL;
-    settings.finality = Finality::Tag {
+    let finality = Finality::Tag {
         or_depth: config.final_blocks,
     };
+    settings.finality = finality;
     let (chain, endpoint) = crate::chain::connect(config, file).await?;
     let signer = Arc::new(ledger::wallet(&keys.wallet().expose())?);
     let outbox = Arc::new(Outbox::new(store));
     let relayer = Relayer::new(endpoint, outbox, signer, Arc::new(SystemClock), settings);
     let stale = config.limits.stale_block_s;
-    Ok((
-        Arc::new(LedgerChain::new(chain, relayer.clone(), stale)),
-        relayer,
-    ))
+    let chain = LedgerChain::new(chain, relayer.clone(), finality, stale);
+    Ok((Arc::new(chain), relayer))
 }

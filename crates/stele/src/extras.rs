@@ -89,6 +89,7 @@ mod second_opinion {
                 engine: said.engine,
                 model: said.model,
                 model_sha256: said.model_sha256,
+                input_sha256: said.input_sha256,
                 probabilities: said.probabilities,
                 probability: said.probability,
                 threshold: said.threshold,
@@ -139,6 +140,7 @@ mod second_opinion {
                 let finding = reader.read(task, png());
                 let finding = finding.unwrap_or_else(|error| panic!("{task:?}: {error}"));
                 assert!(!finding.model_sha256.is_empty());
+                assert_eq!(finding.input_sha256.len(), 64, "of the file that was read");
                 let knows = finding.verdict.is_some() || finding.abstained.is_some();
                 assert!(knows, "{finding:?}");
             }

@@ -59,6 +59,8 @@ async fn a_doctor_gets_a_reading_and_the_node_keeps_nothing_of_the_image() {
         reading.warnings
     );
     assert!(!reading.model_sha256.is_empty(), "{reading:?}");
+    let digest = hex::encode(<sha2::Sha256 as sha2::Digest>::digest(&image));
+    assert_eq!(reading.input_sha256, digest, "of the file that was sent");
     assert!(reading.verdict.is_some() || reading.abstained.is_some());
     let between = |p: &Probability| (0.0..=1.0).contains(&p.p);
     assert!(!reading.probabilities.is_empty() && reading.probabilities.iter().all(between));

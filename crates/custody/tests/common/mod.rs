@@ -60,6 +60,8 @@ pub struct State {
     /// Every act that was carried.
     pub acts: Vec<SignedAct>,
     pub carried: HashMap<B256, Carried>,
+    /// Transactions of people's own wallets: their call, and how far they are.
+    pub sent: HashMap<B256, ((Address, Bytes), Progress)>,
 }
 
 /// A chain in memory.
@@ -67,6 +69,7 @@ pub struct MemoryChain {
     pub deployment: Deployment,
     pub state: Mutex<State>,
     pub silent: AtomicBool,
+    pub base_fee: AtomicU64,
     pub now: Arc<AtomicU64>,
 }
 
@@ -88,6 +91,7 @@ impl MemoryChain {
             deployment,
             state,
             silent,
+            base_fee: AtomicU64::new(1_000_000_000),
             now,
         }
     }
@@ -217,6 +221,30 @@ impl Chain for MemoryChain {
     }
     async fn wallet_says_yes(&self, _: Address, _: B256, _: &Bytes) -> Result<bool, ChainError> {
         self.ask(|_| false)
+    }
+    async fn base_fee(&self) -> Result<u128, ChainError> {
+        let fee = self.base_fee.load(Ordering::SeqCst);
+        self.ask(|_| u128::from(fee))
+    }
+    fn call(&self, act: &SignedAct) -> (Address, Bytes) {
+        let data = act.act.digest(&self.deployment);
+        (self.deployment.contracts.records, data.0.into())
+    }
+    async fn estimate(&self, _: &SignedAct) -> Result<u64, ChainError> {
+        self.ask(|_| 90_000)
+    }
+    async fn call_in(&self, tx: B256) -> Result<Option<(Address, Bytes)>, ChainError> {
+        self.ask(|s| s.sent.get(&tx).map(|(call, _)| call.clone()))
+    }
+    async fn follow(&self, tx: B256) -> Result<Carried, ChainError> {
+        let progress = self.ask(|s| s.sent.get(&tx).map(|(_, progress)| *progress))?;
+        Ok(Carried {
+            progress: progress.unwrap_or(Progress::Pending),
+            tx: Some(tx),
+            gas: Some(2),
+            block: Some(3),
+            error: None,
+        })
     }
     async fn check(&self, _: &SignedAct) -> Result<(), ChainError> {
         self.ask(|_| ())
@@ -427,7 +455,7 @@ impl World {
     }
 
     pub async fn settle(&self) {
-        while self.hospital.run_errands().await.unwrap() > 0 {}
+        while self.hospital.run_errands().await.unwrap().moving > 0 {}
         self.hospital.settle_commits().await.unwrap();
         self.hospital.settle_erasures().await.unwrap();
     }
@@ -558,6 +586,7 @@ impl World {
         let submission = custody::grant::GrantSubmission {
             message,
             index: None,
+            wish: Default::default(),
         };
         self.hospital.give(&caller, submission).await.unwrap();
         self.settle().await;

@@ -142,6 +142,7 @@ impl App {
         (name = "session", description = "Signing in with an Ethereum wallet (EIP-4361)"),
         (name = "registry", description = "Institutions, staff, keys, patients"),
         (name = "records", description = "Making, approving, keeping and erasing records"),
+        (name = "acts", description = "Signed acts on their way to the chain"),
         (name = "consent", description = "Requests, grants, opening, revoking"),
         (name = "hospital", description = "What the hospital's management and its auditor see"),
         (name = "links", description = "Links for guests"),
@@ -155,7 +156,7 @@ struct Description;
 
 fn described() -> OpenApiRouter<App> {
     use handlers::{
-        applications, chain, consent, fees, fhir, hospital, links, log, node, peers, people,
+        acts, applications, chain, consent, fees, fhir, hospital, links, log, node, peers, people,
         readings, records, registry, session,
     };
     OpenApiRouter::with_openapi(Description::openapi())
@@ -163,7 +164,10 @@ fn described() -> OpenApiRouter<App> {
         .routes(routes!(node::readyz))
         .routes(routes!(node::metrics))
         .routes(routes!(node::card))
-        .routes(routes!(node::act))
+        .routes(routes!(acts::act))
+        .routes(routes!(acts::send_now))
+        .routes(routes!(acts::sent))
+        .routes(routes!(acts::withdraw))
         .routes(routes!(chain::ask))
         .routes(routes!(fees::forecast))
         .routes(routes!(fees::costs))

@@ -43,7 +43,10 @@ async fn scene(test: &str) -> Option<Scene> {
     let guest = ring(&format!("{test} guest"));
     let new = grant_of(&version, guest.address(), &["image"]);
     let to = [(guest.address(), guest.sealing_public())];
-    let view = patient.grant_to(new, &to).await.unwrap();
+    let view = patient
+        .grant_to(new, &to, Default::default())
+        .await
+        .unwrap();
     patient.settle(view.act.unwrap(), WAIT).await.unwrap();
     Some(Scene {
         world,

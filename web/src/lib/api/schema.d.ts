@@ -38,6 +38,57 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/acts/{id}/send-now": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Have the hospital carry an act now that waits for a low fee or for an own wallet. */
+        post: operations["post_api_v1_acts_id_send_now"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/acts/{id}/sent": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Name the transaction with which an own wallet carries an act; the node follows it. */
+        post: operations["post_api_v1_acts_id_sent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/acts/{id}/withdraw": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take an approval back that is not on its way yet; the record version is pending again. */
+        post: operations["post_api_v1_acts_id_withdraw"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/applications": {
         parameters: {
             query?: never;
@@ -1391,15 +1442,17 @@ export interface components {
              * @description The block it is in.
              */
             block?: number | null;
-            /** @description Why the chain refused it. */
+            /** @description Why the chain refused it, or what became of an own transaction. */
             error?: string | null;
             /**
              * Format: int64
              * @description Gas used by that transaction.
              */
             gas?: number | null;
+            held?: components["schemas"]["When"] | null;
             /** @description What it does, for example `commit`. */
             name: string;
+            own?: components["schemas"]["OwnTransaction"] | null;
             /** @description How far it is. */
             progress: components["schemas"]["Progress"];
             /** @description The transaction that carried it. */
@@ -1527,7 +1580,7 @@ export interface components {
             until: number;
         };
         /** @description A patient's approval. */
-        Approval: {
+        Approval: components["schemas"]["Wish"] & {
             /** @description The record's controller. */
             controller: string;
             /**
@@ -1999,7 +2052,7 @@ export interface components {
          */
         GrantStage: "given" | "revoked" | "erased";
         /** @description What a patient's client sends to grant. */
-        GrantSubmission: {
+        GrantSubmission: components["schemas"]["Wish"] & {
             /** @description The patient's index with the grant in it. */
             index?: string | null;
             /** @description The grant. */
@@ -2471,6 +2524,33 @@ export interface components {
          * @enum {string}
          */
         OnChain: "not" | "current" | "corrected" | "underway" | "erased" | "unknown";
+        /** @description A transaction that a person's own wallet sends. Any account may send it. */
+        OwnTransaction: {
+            /**
+             * Format: int64
+             * @description The chain (EIP-155).
+             */
+            chain_id: number;
+            /** @description The call, with every signature in it. */
+            data: string;
+            /**
+             * Format: int64
+             * @description Gas that it would use, as estimated when the act was handed in.
+             */
+            gas: number;
+            /**
+             * Format: int64
+             * @description When the hospital's relayer carries the act, unless a block has it by then; unix seconds.
+             */
+            relay_at: number;
+            /** @description The contract. */
+            to: string;
+            /**
+             * @description Wei that go with it: none.
+             * @example 0x0
+             */
+            value: string;
+        };
         /** @description A part that a grant covers. */
         PartRef: {
             /** @description CID of the sealed bytes. */
@@ -2499,6 +2579,11 @@ export interface components {
             /** @description The commitment under which the patient is enrolled. */
             patient: string;
         };
+        /**
+         * @description Who pays for the transaction.
+         * @enum {string}
+         */
+        Payer: "hospital" | "self";
         /** @description A directory entry: who a wallet is, and to which key to seal for it. */
         Person: {
             /** @description The name under which the institution knows it. */
@@ -2580,7 +2665,7 @@ export interface components {
          * @description How far an act is.
          * @enum {string}
          */
-        Progress: "waiting" | "pending" | "included" | "final" | "failed";
+        Progress: "waiting" | "own_wallet" | "pending" | "included" | "final" | "failed" | "withdrawn";
         /** @description The entries of a log whose proofs are wanted. */
         ProofQuery: {
             /** @description Their places in the log. */
@@ -2639,6 +2724,8 @@ export interface components {
              * @description Its height.
              */
             height?: number | null;
+            /** @description SHA-256 of the file that was read. */
+            input_sha256: string;
             /**
              * Format: double
              * @description How long it took.
@@ -2730,6 +2817,11 @@ export interface components {
             /** @description The controller's signature of the act. */
             signature: string;
         };
+        /** @description What a patient's client sends to revoke. */
+        RevokeOrder: components["schemas"]["RevokeMessage"] & {
+            /** @description Who pays for it. It never waits for a low fee. */
+            payer?: components["schemas"]["Payer"];
+        };
         /** @description What a client says of an upload that it has sealed. */
         SealedDraft: {
             /** @description The commitment of the record version. */
@@ -2759,6 +2851,11 @@ export interface components {
         SeenUpTo: {
             /** @description The id of the last notice read. */
             up_to: string;
+        };
+        /** @description The transaction with which an own wallet carries an act. */
+        SentForm: {
+            /** @description Its hash. */
+            tx: string;
         };
         /** @description What the recipient is served. */
         Served: {
@@ -2923,6 +3020,19 @@ export interface components {
              */
             version: number;
         };
+        /** @description "When it is cheap": what an act waits for. */
+        When: {
+            /**
+             * Format: int64
+             * @description It is carried as soon as the chain's base fee is not above this, wei per unit of gas.
+             */
+            max_fee_wei: number;
+            /**
+             * Format: int64
+             * @description It is carried then at the latest, unix seconds; seven days ahead at most.
+             */
+            until: number;
+        };
         /** @description What a wallet is here at this moment. */
         Who: {
             /** @description Whether it is the institution that runs this node. */
@@ -2935,6 +3045,17 @@ export interface components {
             staff?: Record<string, never> | null;
             /** @description The wallet. */
             wallet: string;
+        };
+        /** @description How the person who signed an act wants it carried; without a word, now and by the hospital. */
+        Wish: {
+            /** @description Who pays. */
+            payer?: components["schemas"]["Payer"];
+            when?: components["schemas"]["When"] | null;
+        };
+        /** @description An approval taken back. */
+        WithdrawForm: {
+            /** @description The patient's index without the version, sealed and signed, DAG-CBOR. */
+            index?: string | null;
         };
     };
     responses: never;
@@ -2985,6 +3106,137 @@ export interface operations {
                 };
             };
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    post_api_v1_acts_id_send_now: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ActView"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    post_api_v1_acts_id_sent: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SentForm"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ActView"];
+                };
+            };
+            /** @description No such act, or the chain does not know the transaction yet */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The hospital carries it already */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The transaction makes another call */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    post_api_v1_acts_id_withdraw: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WithdrawForm"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ActView"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description It is on its way */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3472,7 +3724,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["RevokeMessage"];
+                "application/json": components["schemas"]["RevokeOrder"];
             };
         };
         responses: {

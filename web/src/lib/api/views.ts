@@ -56,11 +56,22 @@ export function whoOf(raw: Schemas["Who"]): Who {
   };
 }
 
+/** A page that knows neither follows an act for an own wallet as one that waits, and one that was taken back as failed. */
+const PROGRESS: Record<Schemas["ActView"]["progress"], ActView["progress"]> = {
+  waiting: "waiting",
+  own_wallet: "waiting",
+  pending: "pending",
+  included: "included",
+  final: "final",
+  failed: "failed",
+  withdrawn: "failed",
+};
+
 export function actOf(raw: Schemas["ActView"]): ActView {
   return {
     act: hash32(raw.act, "act"),
     name: raw.name,
-    progress: raw.progress,
+    progress: PROGRESS[raw.progress],
     tx: maybe(hash32, raw.tx, "tx"),
     gas: raw.gas ?? null,
     block: raw.block ?? null,

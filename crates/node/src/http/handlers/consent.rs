@@ -8,7 +8,7 @@ use custody::caller::Caller;
 use custody::grant::{Grant, GrantSubmission, GrantView};
 use custody::open::Served;
 use custody::request::{Request, RequestMessage};
-use custody::revoke::RevokeMessage;
+use custody::revoke::RevokeOrder;
 
 use super::{Answer, sealed};
 use crate::http::App;
@@ -95,19 +95,19 @@ fn count<T>(app: &App, served: &custody::Result<T>) {
 }
 
 /// Revoke a grant.
-#[utoipa::path(post, path = "/api/v1/grants/{grant}/revoke", tag = "consent", params(("grant" = String, Path)), request_body = RevokeMessage, responses(
+#[utoipa::path(post, path = "/api/v1/grants/{grant}/revoke", tag = "consent", params(("grant" = String, Path)), request_body = RevokeOrder, responses(
     (status = 200, body = GrantView), (status = 404, body = ErrorBody), (status = 422, body = ErrorBody)
 ), security(("session" = [])))]
 pub(crate) async fn revoke(
     State(app): State<App>,
     Extension(caller): Extension<Caller>,
     At(grant): At<B256>,
-    Body(message): Body<RevokeMessage>,
+    Body(order): Body<RevokeOrder>,
 ) -> Answer<GrantView> {
-    if message.grant != grant {
+    if order.message.grant != grant {
         return Err(ApiError::unreadable(
             "the message revokes another grant than the address",
         ));
     }
-    Ok(Json(app.hospital().revoke(&caller, message).await?.view()))
+    Ok(Json(app.hospital().revoke(&caller, order).await?.view()))
 }

@@ -1,5 +1,6 @@
 //! One function per route: read the request, call the use case, shape the answer.
 
+pub(crate) mod acts;
 pub(crate) mod applications;
 pub(crate) mod chain;
 pub(crate) mod consent;

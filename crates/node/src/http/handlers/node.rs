@@ -1,16 +1,13 @@
 //! The node itself.
 
-use alloy_primitives::B256;
 use axum::Json;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
-use super::Answer;
-use crate::api::{ActView, NodeCard};
+use crate::api::NodeCard;
 use crate::http::App;
 use crate::http::error::{ApiError, ErrorBody};
-use crate::http::extract::At;
 
 /// Whether the process lives.
 #[utoipa::path(get, path = "/healthz", tag = "node", responses((status = 200, description = "It does")))]
@@ -65,12 +62,4 @@ pub(crate) async fn metrics(State(app): State<App>) -> Response {
 #[utoipa::path(get, path = "/api/v1/node", tag = "node", responses((status = 200, body = NodeCard)))]
 pub(crate) async fn card(State(app): State<App>) -> Json<NodeCard> {
     Json(app.card().clone())
-}
-
-/// How far an act is.
-#[utoipa::path(get, path = "/api/v1/acts/{id}", tag = "node", params(("id" = String, Path, description = "The act's digest")), responses(
-    (status = 200, body = ActView), (status = 404, body = ErrorBody)
-), security(("session" = [])))]
-pub(crate) async fn act(State(app): State<App>, At(id): At<B256>) -> Answer<ActView> {
-    Ok(Json(app.hospital().errand(id).await?.into()))
 }
