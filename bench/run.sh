@@ -6,6 +6,9 @@ echo "cores: $(getconf _NPROCESSORS_ONLN)  $(uname -m)  $(rustc --version)"
 echo "== gas beside the printed contract"
 contracts/scripts/gas.sh --json
 echo "== sealing beside libsodium and age"
+echo "-- with AWS-LC, the default"
+(cd bench/seal-bench && cargo run --release --quiet --no-default-features --features aws-lc)
+echo "-- with OpenSSL, the feature openssl"
 (cd bench/seal-bench && cargo run --release --quiet)
 echo "== inclusion proofs in logs of 10^3 to 10^6 entries"
 cargo run --release --quiet -p ledger --example bench_inclusion
