@@ -63,6 +63,26 @@ pub struct Enrolment {
     pub patient: B256,
 }
 
+/// Somebody whom the patient trusts in an emergency. What such a person may open, the grants say;
+/// this is what the patient's client needs to give and renew them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trusted {
+    /// The person's wallet.
+    pub wallet: Address,
+    /// The patient's own words for the person.
+    pub name: String,
+    /// How the person stands to the patient, a code of HL7 v3 `RoleCode` or `RoleClass`.
+    pub relation: String,
+    /// Kinds of parts, by the beginnings of their names; all parts if there are none.
+    pub parts: Vec<String>,
+    /// Until when grants are given, seconds since 1970.
+    pub until: u64,
+    /// Whether records that are entered later are to be granted, too.
+    pub later: bool,
+    /// When the patient last changed this entry, seconds since 1970.
+    pub changed_at: u64,
+}
+
 /// Everything about a patient's records, in the clear. `Debug` prints no keys.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct PatientIndex {
@@ -75,6 +95,8 @@ pub struct PatientIndex {
     pub grants: BTreeMap<B256, GrantDocument>,
     /// Enrolments, by institution.
     pub enrolments: BTreeMap<Address, Enrolment>,
+    /// People trusted in an emergency, by wallet.
+    pub trusted: BTreeMap<Address, Trusted>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -84,12 +106,16 @@ struct WireEntry(u64, Address, Address, u64, String, bool, Vec<WireVersion>);
 #[derive(Serialize, Deserialize)]
 struct WireEnrolment(Address, B256, B256);
 #[derive(Serialize, Deserialize)]
+struct WireTrusted(Address, String, String, Vec<String>, u64, bool, u64);
+#[derive(Serialize, Deserialize)]
 struct WireIndex(
     Format1,
     u64,
     Vec<WireEntry>,
     Vec<GrantDocument>,
     Vec<WireEnrolment>,
+    // Left out where there are none, so that indexes without them stay as they were.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")] Vec<WireTrusted>,
 );
 
 impl From<&PatientIndex> for WireIndex {
@@ -110,12 +136,26 @@ impl From<&PatientIndex> for WireIndex {
             )
         };
         let enrolment = |e: &Enrolment| WireEnrolment(e.institution, e.salt, e.patient);
+        let trusted = |t: &Trusted| {
+            let (name, relation) = (t.name.clone(), t.relation.clone());
+            let parts = t.parts.clone();
+            WireTrusted(
+                t.wallet,
+                name,
+                relation,
+                parts,
+                t.until,
+                t.later,
+                t.changed_at,
+            )
+        };
         Self(
             Format1,
             index.next,
             index.records.values().map(entry).collect(),
             index.grants.values().cloned().collect(),
             index.enrolments.values().map(enrolment).collect(),
+            index.trusted.values().map(trusted).collect(),
         )
     }
 }
@@ -152,11 +192,25 @@ impl From<WireIndex> for PatientIndex {
                 },
             )
         };
+        let trusted = |t: WireTrusted| {
+            let WireTrusted(wallet, name, relation, parts, until, later, changed_at) = t;
+            let person = Trusted {
+                wallet,
+                name,
+                relation,
+                parts,
+                until,
+                later,
+                changed_at,
+            };
+            (wallet, person)
+        };
         Self {
             next: wire.1,
             records: wire.2.into_iter().map(entry).collect(),
             grants: wire.3.into_iter().map(|g| (g.id(), g)).collect(),
             enrolments: wire.4.into_iter().map(enrolment).collect(),
+            trusted: wire.5.into_iter().map(trusted).collect(),
         }
     }
 }
@@ -198,8 +252,9 @@ impl PatientIndex {
         }
     }
 
-    /// Joins two indexes that grew apart: the union of their records, versions, grants and
-    /// enrolments. What either erased stays erased.
+    /// Joins two indexes that grew apart: the union of their records, versions, grants,
+    /// enrolments and trusted people, of whom the later entry counts. What either erased stays
+    /// erased.
     ///
     /// # Errors
     /// [`Error::Contradiction`] when they tell different things of one record, which happens when
@@ -211,6 +266,12 @@ impl PatientIndex {
         self.next = self.next.max(other.next);
         self.grants.extend(other.grants);
         self.enrolments.extend(other.enrolments);
+        for (wallet, person) in other.trusted {
+            let known = self.trusted.entry(wallet).or_insert_with(|| person.clone());
+            if person.changed_at > known.changed_at {
+                *known = person;
+            }
+        }
         let gone: Vec<u64> = self
             .records
             .values()
@@ -230,7 +291,8 @@ impl PatientIndex {
             + self.records.len() * (limits::LABEL_BYTES + 96)
             + versions * 192
             + grants
-            + self.enrolments.len() * 128;
+            + self.enrolments.len() * 128
+            + self.trusted.values().map(trusted_room).sum::<usize>();
         let mut bytes = Zeroizing::new(Vec::with_capacity(room));
         // Lists of numbers, text and bytes always encode; writing to memory does not fail.
         serde_ipld_dagcbor::to_writer(&mut *bytes, &WireIndex::from(self))
@@ -267,7 +329,9 @@ impl PatientIndex {
             self.enrolments.len(),
             limits::INDEX_ENROLMENTS,
         )?;
+        at_most("trusted people", self.trusted.len(), limits::INDEX_TRUSTED)?;
         self.grants.values().try_for_each(GrantDocument::check)?;
+        self.trusted.values().try_for_each(check_trusted)?;
         for entry in self.records.values() {
             at_most("label", entry.label.len(), limits::LABEL_BYTES)?;
             at_most("versions", entry.versions.len(), limits::VERSIONS)?;
@@ -287,6 +351,20 @@ impl PatientIndex {
         }
         Ok(())
     }
+}
+
+/// An upper bound of an entry's size.
+fn trusted_room(person: &Trusted) -> usize {
+    let parts: usize = person.parts.iter().map(|part| part.len() + 9).sum();
+    96 + person.name.len() + person.relation.len() + parts
+}
+
+fn check_trusted(person: &Trusted) -> Result<()> {
+    at_most("name", person.name.len(), limits::LABEL_BYTES)?;
+    at_most("relation", person.relation.len(), limits::RELATION_BYTES)?;
+    at_most("parts", person.parts.len(), limits::PARTS)?;
+    let long = |part: &String| at_most("part", part.len(), limits::PART_NAME_BYTES);
+    person.parts.iter().try_for_each(long)
 }
 
 /// Joins two entries of one record: an erasure wins, the longer list of versions otherwise.

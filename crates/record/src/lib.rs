@@ -36,7 +36,7 @@ pub use error::{Error, Result};
 pub use grant::{
     Caller, GrantDocument, Purpose, Recipient, Refusal, RequestDocument, Role, StaffStatus,
 };
-pub use index::{IndexEntry, IndexVersion, Order, PatientIndex, SealedIndex};
+pub use index::{IndexEntry, IndexVersion, Order, PatientIndex, SealedIndex, Trusted};
 pub use key_statement::KeyStatement;
 pub use manifest::{Header, Manifest, Part, commitment, patient_commitment, verify_history};
 pub use proof::{ChainFact, Contracts, LogProof, ProofBundle, ProofReport, TxRef};

@@ -34,6 +34,10 @@ pub const VERSIONS: usize = 1000;
 pub const INDEX_GRANTS: usize = 20_000;
 /// Most enrolments kept in a patient's index.
 pub const INDEX_ENROLMENTS: usize = 1000;
+/// Most people trusted in an emergency.
+pub const INDEX_TRUSTED: usize = 100;
+/// Most bytes of the code that says how a trusted person stands to the patient.
+pub const RELATION_BYTES: usize = 32;
 /// Most bytes of a label that a patient gives to a record.
 pub const LABEL_BYTES: usize = 256;
 /// Most bytes of a proof bundle.

@@ -10,7 +10,8 @@ use record::proof::NewProof;
 use record::{
     Caller, ChainFact, Contracts, Disclosure, Domain, Error, GrantDocument, IndexEntry,
     IndexVersion, KeyStatement, LogProof, Order, PatientIndex, ProofBundle, Purpose, Recipient,
-    Refusal, RequestDocument, Role, SealedIndex, Secret32, Signed, StaffStatus, TxRef, merkle,
+    Refusal, RequestDocument, Role, SealedIndex, Secret32, Signed, StaffStatus, Trusted, TxRef,
+    merkle,
 };
 use support::{DOMAIN, TestRng, Wallet, raw_cid, record};
 
@@ -305,6 +306,34 @@ fn indexes_that_grew_apart_merge_unless_they_contradict() {
     let mut other = PatientIndex::default();
     other.add(same_number).unwrap();
     assert!(ours.merge(other).is_err());
+}
+
+fn trusted(changed_at: u64, name: &str) -> Trusted {
+    Trusted {
+        wallet: DOCTOR,
+        name: name.into(),
+        relation: "SPS".into(),
+        parts: vec!["document".into()],
+        until: 2_000_000_000,
+        later: true,
+        changed_at,
+    }
+}
+
+#[test]
+fn of_a_trusted_person_the_later_entry_counts_and_limits_hold() {
+    let mut before = index(&[(0, &[1])]);
+    let mut after = before.clone();
+    before.trusted.insert(DOCTOR, trusted(1, "Eleni"));
+    after.trusted.insert(DOCTOR, trusted(2, "Eleni K."));
+    for merged in [after.clone().merge(before.clone()), before.merge(after)] {
+        let merged = merged.unwrap();
+        assert_eq!(merged.trusted[&DOCTOR].name, "Eleni K.");
+        assert_eq!(PatientIndex::decode(&merged.encode()).unwrap(), merged);
+    }
+    let mut long = PatientIndex::default();
+    long.trusted.insert(DOCTOR, trusted(1, &"x".repeat(257)));
+    assert!(PatientIndex::decode(&long.encode()).is_err());
 }
 
 #[test]

@@ -14,7 +14,7 @@ use record::proof::NewProof;
 use record::{
     Contracts, Disclosure, Domain, Error, GrantDocument, IndexEntry, IndexVersion, KeyStatement,
     LogProof, Manifest, PartKeys, PatientIndex, ProofBundle, Purpose, Recipient, RequestDocument,
-    Role, SealedIndex, Secret32, TxRef, merkle, patient_commitment,
+    Role, SealedIndex, Secret32, Trusted, TxRef, merkle, patient_commitment,
 };
 use serde_json::{Value, json};
 use support::{DOMAIN, Fixture, Wallet, raw_cid, record};
@@ -365,6 +365,19 @@ fn indexes_and_part_keys() {
     let index = index();
     let plain = index.encode();
     assert_eq!(PatientIndex::decode(&plain).unwrap(), index);
+    let mut with_trusted = index.clone();
+    let person = Trusted {
+        wallet: Address::repeat_byte(0x77),
+        name: "Eleni".into(),
+        relation: "SPS".into(),
+        parts: vec!["document".into(), "image".into()],
+        until: 1_800_000_000,
+        later: true,
+        changed_at: 1_700_000_000,
+    };
+    with_trusted.trusted.insert(person.wallet, person);
+    let trusting = with_trusted.encode();
+    assert_eq!(PatientIndex::decode(&trusting).unwrap(), with_trusted);
     let owner = Wallet::new(6);
     let sealed = |previous: Option<&SealedIndex>, bytes: &'static [u8]| {
         let next = SealedIndex::new(owner.address(), previous, None, Bytes::from_static(bytes));
@@ -392,6 +405,7 @@ fn indexes_and_part_keys() {
             "format": "docs/formats.md, Patient's index and Part keys",
             "domain": domain(&DOMAIN),
             "index": hexed(&plain), "next": index.next, "line": line,
+            "trusting": hexed(&trusting),
             "part_keys": { "bytes": hexed(&keys.encode()), "names": keys.names().collect::<Vec<_>>() },
         }),
     );

@@ -19,11 +19,12 @@ import { NodeError, NotTaken, SteleError, Unreachable, Wrong } from "./errors";
 import { fromHex, toHex } from "./formats/bytes";
 import { sealingKeyOf } from "./formats/key-statement";
 import { openAccount } from "./keys/accounts";
+import { send } from "./keys/outside";
 import type { KeyRing } from "./keys/ring";
 import type {
   AuditFlows, GuestFlows, HospitalFlows, PatientFlows, RegistrarFlows, Session, StaffFlows, Unlocked,
 } from "./surface";
-import type { Account, ActProgress, ActView, BeforeSign, Hex, NodeCard, Who } from "./types";
+import type { Account, ActProgress, ActView, BeforeSign, ExternalWallet, Hex, NodeCard, OwnWalletCall, Who } from "./types";
 
 /** How often an act is asked for while it is followed, milliseconds. */
 const FOLLOW = 1000;
@@ -116,6 +117,9 @@ export function openLink(fragment: string, node = ""): GuestFlows {
   return guestOf(fragment, node, async (http, keys) => (await connect(http, keys)).context);
 }
 
+/** Loaded when somebody looks at it. */
+const people = () => import("./custody/trusted");
+
 class Live implements Session {
   readonly account: Account;
   readonly keyState: Session["keyState"];
@@ -151,7 +155,7 @@ class Live implements Session {
       card: () => staff.patientCard(c),
       inbox: () => patient.inbox(c),
       open: (view, onProgress) => patient.openRecord(c, view, onProgress),
-      approve: (record, label) => patient.approve(c, record, label),
+      approve: (record, label, terms) => patient.approve(c, record, label, terms),
       refuse: (view, reason) => patient.refuse(c, view, reason),
       records: () => patient.records(c),
       history: (record) => patient.history(c, record),
@@ -167,6 +171,10 @@ class Live implements Session {
       share: (wanted) => share(c, wanted),
       links: () => links(c),
       revokeLink: (link) => revokeLink(c, link),
+      trusted: async () => (await people()).trusted(c),
+      trust: async (fresh, onProgress) => (await people()).trust(c, fresh, this.account.name, onProgress),
+      extendTrusted: async (onProgress) => (await people()).extend(c, onProgress),
+      distrust: async (wallet, onProgress) => (await people()).distrust(c, wallet, onProgress),
     };
   }
 
@@ -229,6 +237,29 @@ class Live implements Session {
     return actOf(await ok(this.#context.http.api.GET("/api/v1/acts/{id}", { params: { path: { id } } })));
   }
 
+  async sendNow(id: Hex): Promise<ActView> {
+    return actOf(await this.json("POST", `/api/v1/acts/${id}/send-now`, {}));
+  }
+
+  async payOwn(id: Hex, call: OwnWalletCall, wallet: ExternalWallet): Promise<ActView> {
+    const { deployment } = this.card;
+    const contracts: readonly string[] = Object.values(deployment.contracts);
+    if (call.chainId !== deployment.chainId || !contracts.includes(call.to)) {
+      throw new Wrong("transaction", "it is for another contract than Stele's", "other_deployment");
+    }
+    const tx = await send(wallet, call);
+    for (let failures = 1; ; failures++) {
+      try {
+        return actOf(await this.json("POST", `/api/v1/acts/${id}/sent`, { tx }));
+      } catch (error) {
+        // The hospital's Ethereum node hears of it a moment after the wallet's.
+        const early = error instanceof NodeError && (error.status === 404 || BUSY.includes(error.status));
+        if (!early || failures === PATIENCE) throw error;
+        await new Promise((resolve) => setTimeout(resolve, FOLLOW));
+      }
+    }
+  }
+
   follow(id: Hex, onChange: (act: ActView) => void, signal?: AbortSignal): Promise<ActView> {
     return this.#until(["final"], id, onChange, signal);
   }
@@ -250,6 +281,7 @@ class Live implements Session {
       if (act.progress !== before) onChange(act);
       before = act.progress;
       if (ends.includes(act.progress)) return act;
+      if (act.progress === "withdrawn") return act;
       if (act.progress === "failed") throw new NotTaken(act.name, act.error ?? "no reason given");
       await new Promise((resolve) => setTimeout(resolve, FOLLOW));
     }

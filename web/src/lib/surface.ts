@@ -2,10 +2,10 @@
 
 import type { ConnectedWallet } from "./keys/outside";
 import type {
-  Account, ActView, AuditReport, BeforeSign, Demographics, DirectoryLine, Draft, EntryCheck, Erasure,
-  ExternalWallet, GrantLine, GuestLink,  Hex, Invitation, LinkLine, NewGrant, NewPart, NewRequest, NewUpload, NodeCard, OnProgress, OpenedGrant,
-  OpenedRecord, PatientCardText, PatientLine, Protection, Purpose, RecordLine, RecoveryKit, RequestLine, Role, SignedReport, TrailEntry,
-  VersionView, Who,
+  Account, ActView, ApprovalTerms, AuditReport, BeforeSign, Demographics, DirectoryLine, Draft, EntryCheck, Erasure,
+  ExternalWallet, GrantLine, GuestLink, Hex, Invitation, LinkLine, NewGrant, NewPart, NewRequest, NewTrusted, NewUpload,
+  NodeCard, OnProgress, OpenedGrant, OpenedRecord, OwnWalletCall, PatientCardText, PatientLine, Protection, Purpose,
+  RecordLine, RecoveryKit, RequestLine, Role, SignedReport, TrailEntry, TrustedDone, TrustedLine, VersionView, Who,
 } from "./types";
 
 /** A patient's own record. Every answer of the node is checked before it is returned. */
@@ -16,7 +16,7 @@ export interface PatientFlows {
   inbox(): Promise<readonly VersionView[]>;
   /** Open a version and check all of it. */
   open(view: VersionView, onProgress?: OnProgress): Promise<OpenedRecord>;
-  approve(record: OpenedRecord, label: string): Promise<VersionView>;
+  approve(record: OpenedRecord, label: string, terms?: ApprovalTerms): Promise<VersionView>;
   /** Refuse; the reason is sealed to the author alone. */
   refuse(view: VersionView, reason: string): Promise<VersionView>;
   /** The patient's index: all records, wherever they were made. */
@@ -47,6 +47,14 @@ export interface PatientFlows {
   links(): Promise<readonly LinkLine[]>;
   /** Revoke a link and its grant. */
   revokeLink(link: LinkLine): Promise<GrantLine>;
+  /** People trusted in an emergency: what each may open, and which records are lacking. */
+  trusted(): Promise<readonly TrustedLine[]>;
+  /** Name somebody or change what was said, and make the grants so. */
+  trust(person: NewTrusted, onProgress?: OnProgress): Promise<TrustedDone>;
+  /** Grant to everybody on the list what is lacking. */
+  extendTrusted(onProgress?: OnProgress): Promise<TrustedDone>;
+  /** Take every emergency grant of a person back, and the person off the list. */
+  distrust(wallet: Hex, onProgress?: OnProgress): Promise<TrustedDone>;
 }
 
 /** Doctors, technicians and other staff. */
@@ -183,6 +191,10 @@ export interface Session {
   refresh(): Promise<Who>;
   directory(wallet: Hex): Promise<DirectoryLine>;
   act(id: Hex): Promise<ActView>;
+  /** Have an act that waits for a low fee, or for the own wallet, carried by the hospital at once. */
+  sendNow(act: Hex): Promise<ActView>;
+  /** Have a wallet outside of the app send an act's transaction, and pay for it. */
+  payOwn(act: Hex, call: OwnWalletCall, wallet: ExternalWallet): Promise<ActView>;
   /** Follow an act until it is final or failed; each change is reported. */
   follow(id: Hex, onChange: (act: ActView) => void, signal?: AbortSignal): Promise<ActView>;
   /** Wait until an act is in a block; final comes later. */

@@ -52,7 +52,7 @@ export interface Who {
 
 // ---- acts ----
 
-export type ActProgress = "waiting" | "pending" | "included" | "final" | "failed";
+export type ActProgress = "waiting" | "own_wallet" | "pending" | "included" | "final" | "failed" | "withdrawn";
 
 /** An act on its way to the chain. */
 export interface ActView {
@@ -63,6 +63,32 @@ export interface ActView {
   readonly gas: number | null;
   readonly block: number | null;
   readonly error: string | null;
+  /** What it is held for; null once it is carried. */
+  readonly waiting: LowFee | null;
+  /** The call that the person's own wallet is to send; null where the hospital carries it. */
+  readonly ownWallet: OwnWalletCall | null;
+}
+
+/** Carry an act when the base fee has fallen so far, or at last at a time. */
+export interface LowFee {
+  /** The base fee of a unit of gas, wei. */
+  readonly maxFeeWei: number;
+  readonly until: number;
+}
+
+/** A transaction for a wallet outside of the app. */
+export interface OwnWalletCall {
+  readonly to: Hex;
+  readonly data: Hex;
+  readonly chainId: number;
+  /** When the hospital sends it instead, unless the wallet has. */
+  readonly relayAt: number;
+}
+
+/** When an approval is carried to the chain, and who pays. At once and by the hospital, if nothing is said. */
+export interface ApprovalTerms {
+  readonly when?: LowFee;
+  readonly payer?: "self" | "hospital";
 }
 
 /** What is about to be signed, so that a page can say it in plain words first. */
@@ -212,9 +238,7 @@ export const PURPOSES = [
 /** A code of HL7 v3 PurposeOfUse. */
 export type Purpose = (typeof PURPOSES)[number];
 
-export type Recipient =
-  | { readonly person: Hex }
-  | { readonly role: { readonly institution: Hex; readonly role: Role } };
+export type Recipient = { readonly person: Hex } | { readonly role: RoleAt };
 
 export interface GrantLine {
   readonly grant: Hex;
@@ -230,10 +254,19 @@ export interface GrantLine {
   readonly from: number;
   readonly until: number;
   readonly request: Hex | null;
+  /** Whose record it is, where this node is the patient's own and says so. */
+  readonly patient: Hex | null;
+}
+
+/** All who hold a role at an institution. */
+export interface RoleAt {
+  readonly institution: Hex;
+  readonly role: Role;
 }
 
 export interface NewGrant {
-  readonly to: Hex;
+  /** A person, or all who hold a role at the moment. */
+  readonly to: Hex | RoleAt;
   readonly controller: Hex;
   readonly parts: readonly string[];
   readonly purpose: Purpose;
@@ -298,6 +331,38 @@ export interface OpenedGrant {
   standing(): Promise<GrantStanding>;
   document(): Promise<{ readonly text: DocumentText; readonly bundle: unknown }>;
   part(name: string, onProgress?: OnProgress): Promise<Blob>;
+}
+
+/** How a trusted person stands to the patient: codes of HL7 v3 RoleCode and RoleClass. */
+export const RELATIONS = ["SPS", "DOMPART", "PRN", "CHILD", "SIB", "GRPRN", "EXT", "FRND", "NBOR", "GUARD", "CAREGIVER"] as const;
+
+/** Somebody who may open parts of the record in an emergency. */
+export interface NewTrusted {
+  readonly wallet: Hex;
+  /** The patient's own word for the person. */
+  readonly name: string;
+  /** One of {@link RELATIONS}, or a newer one. */
+  readonly relation: string;
+  /** Beginnings of parts' names; all parts where there are none. */
+  readonly parts: readonly string[];
+  readonly until: number;
+  /** Whether records that enter later are granted, too. */
+  readonly later: boolean;
+}
+
+export interface TrustedLine extends NewTrusted {
+  readonly changedAt: number;
+  /** Live emergency grants to this person. */
+  readonly grants: readonly GrantLine[];
+  /** Controllers of sealed records that the person cannot open and should. */
+  readonly lacking: readonly Hex[];
+}
+
+/** What became of granting to trusted people. */
+export interface TrustedDone {
+  readonly grants: readonly GrantLine[];
+  /** Acts to follow. */
+  readonly acts: readonly Hex[];
 }
 
 /** A guest's link as its patient sees it. */

@@ -6,6 +6,7 @@ import {
   ChartColumn,
   ClipboardPlus,
   FolderHeart,
+  HeartHandshake,
   HeartPulse,
   Inbox,
   KeyRound,
@@ -30,7 +31,6 @@ import { type NavItem, Shell } from "./components/shell";
 import { useOffers } from "./data/features";
 import { useInbox, usePatientRequests } from "./data/hooks";
 import { useUnread } from "./data/news";
-import { useReminders } from "./data/reminders";
 import { useSignedIn } from "./data/session";
 import { useT, type Words } from "./i18n";
 
@@ -66,6 +66,7 @@ const PAGES = {
   figures: from(hospital, "FiguresPage"),
   registrar: lazy(() => import("./pages/registrar")),
   audit: lazy(() => import("./pages/auditor")),
+  trusted: lazy(() => import("./pages/shared/trusted")),
   letters: lazy(() => import("./pages/shared/letters")),
   appointments: lazy(() => import("./pages/shared/appointments")),
   news: lazy(() => import("./pages/shared/news")),
@@ -91,7 +92,6 @@ function usePatientNav(t: Words, on: boolean): NavItem[] {
 function useInboxCount(on: boolean): number {
   const inbox = useInbox(on);
   const requests = usePatientRequests(on);
-  useReminders(on ? inbox.data : undefined);
   return (inbox.data?.length ?? 0) + (requests.data?.filter((request) => request.answer === null).length ?? 0);
 }
 
@@ -140,6 +140,7 @@ function useNav(): NavItem[] {
   const items = [...own, ...staffNav(t, who)];
   if (who.institution) items.push(...hospitalNav(t));
   if (who.registrar) items.push({ to: "/hospitals", label: t("Hospitals"), sign: <Building2 {...SIGN} /> });
+  if (who.patient !== null || (who.staff === null && !who.institution && !who.registrar)) items.push({ to: "/trusted", label: t("In an emergency"), sign: <HeartHandshake {...SIGN} /> });
   if (person && letters) items.push({ to: "/letters", label: t("Messages"), sign: <MessageSquare {...SIGN} /> });
   if (person && appointments) items.push({ to: "/appointments", label: t("Appointments"), sign: <CalendarDays {...SIGN} /> });
   if (notifications && (person || who.staff)) items.push({ to: "/news", label: t("News"), sign: <Mail {...SIGN} />, count: unread });
@@ -189,6 +190,7 @@ export function Home() {
             <Route path="/figures" component={PAGES.figures} />
             <Route path="/hospitals" component={PAGES.registrar} />
             <Route path="/audit" component={PAGES.audit} />
+            <Route path="/trusted" component={PAGES.trusted} />
             <Route path="/letters" component={PAGES.letters} />
             <Route path="/letters/:thread" component={PAGES.letters} />
             <Route path="/appointments" component={PAGES.appointments} />

@@ -24,6 +24,24 @@ export function purposeWords(purpose: Purpose): string {
   return words[purpose] ?? purpose;
 }
 
+/** Codes of HL7 v3 RoleCode and RoleClass, for people whom a patient trusts. */
+export function relationWords(code: string): string {
+  const words: Record<string, string> = {
+    SPS: say("spouse"),
+    DOMPART: say("partner"),
+    PRN: say("parent"),
+    CHILD: say("child"),
+    SIB: say("brother or sister"),
+    GRPRN: say("grandparent"),
+    EXT: say("other family"),
+    FRND: say("friend"),
+    NBOR: say("neighbour"),
+    GUARD: say("guardian"),
+    CAREGIVER: say("carer"),
+  };
+  return words[code] ?? code;
+}
+
 export function roleWords(role: Role | null | undefined): string {
   switch (role) {
     case "doctor":

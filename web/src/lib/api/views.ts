@@ -56,22 +56,16 @@ export function whoOf(raw: Schemas["Who"]): Who {
   };
 }
 
-/** A page that knows neither follows an act for an own wallet as one that waits, and one that was taken back as failed. */
-const PROGRESS: Record<Schemas["ActView"]["progress"], ActView["progress"]> = {
-  waiting: "waiting",
-  own_wallet: "waiting",
-  pending: "pending",
-  included: "included",
-  final: "final",
-  failed: "failed",
-  withdrawn: "failed",
-};
-
 export function actOf(raw: Schemas["ActView"]): ActView {
+  const { held, own } = raw;
   return {
+    waiting: held ? { maxFeeWei: held.max_fee_wei, until: held.until } : null,
+    ownWallet: own
+      ? { to: address20(own.to, "to"), data: toHex(fromHex(own.data, "data")), chainId: own.chain_id, relayAt: own.relay_at }
+      : null,
     act: hash32(raw.act, "act"),
     name: raw.name,
-    progress: PROGRESS[raw.progress],
+    progress: raw.progress,
     tx: maybe(hash32, raw.tx, "tx"),
     gas: raw.gas ?? null,
     block: raw.block ?? null,
@@ -101,7 +95,7 @@ export function versionOf(raw: Schemas["VersionView"]): VersionView {
 }
 
 /** A grant's line; the document must be the one that the id names. */
-export function grantOf(raw: Schemas["GrantView"]): GrantLine {
+export function grantOf(raw: Schemas["GrantView"] & { readonly patient?: string | null }): GrantLine {
   const document = grantCodec.decode(fromHex(raw.document, "grant"));
   const grant = hash32(raw.grant, "grant");
   if (grantId(document) !== grant) throw new Wrong("grant", "its document is not the one that its id names");
@@ -109,6 +103,7 @@ export function grantOf(raw: Schemas["GrantView"]): GrantLine {
   return {
     grant, recipient, controller, commitment, parts, purpose, from, until, request,
     home: address20(raw.home, "home"),
+    patient: maybe(hash32, raw.patient, "patient"),
     stage: raw.stage,
     act: maybe(hash32, raw.act, "act"),
     revocation: maybe(hash32, raw.revocation, "revocation"),

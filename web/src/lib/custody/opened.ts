@@ -176,7 +176,7 @@ export class GrantedRecord extends Parts implements OpenedGrant {
 function lineOf(grant: Hex, document: GrantDocument): GrantLine {
   const { recipient, controller, commitment, parts, purpose, from, until, request } = document;
   const rest = { recipient, controller, commitment, parts, purpose, from, until, request };
-  return { grant, ...rest, home: "0x", stage: "given", act: null, revocation: null };
+  return { grant, ...rest, home: "0x", stage: "given", act: null, revocation: null, patient: null };
 }
 
 /** Why a patient refused: the author's side. */

@@ -4,7 +4,7 @@ import { ok } from "../api/http";
 import type { components } from "../api/schema";
 import { erasureOf, grantOf, requestOf, versionOf } from "../api/views";
 import { BadInput, NodeError, Wrong } from "../errors";
-import { fromHex, randomHex, toHex, utf8 } from "../formats/bytes";
+import { address20, fromHex, randomHex, toHex, utf8 } from "../formats/bytes";
 import { grantCodec, grantId, sortedParts } from "../formats/consent";
 import type { GrantDocument } from "../formats/consent";
 import { partKey } from "../formats/derive";
@@ -19,7 +19,7 @@ import type { IndexEntry, PatientIndex, SealedIndex } from "../formats/patient-i
 import { openFile, sealFile } from "../formats/sealed-file";
 import { ZERO32 } from "../formats/bytes";
 import type {
-  Erasure, GrantLine, Hex, NewGrant, OnProgress, OpenedRecord, RecordLine, RequestLine, VersionView,
+  ApprovalTerms, Erasure, GrantLine, Hex, NewGrant, OnProgress, OpenedRecord, Recipient, RecordLine, RequestLine, VersionView,
 } from "../types";
 import { at, deadline, now, sealingKey } from "./context";
 import type { Context } from "./context";
@@ -29,9 +29,13 @@ import { toGrantee, toOwner } from "./secrets";
 type Schemas = components["schemas"];
 /** A flow that turns the index is tried again when another tab or device turned it first. */
 const TRIES = 3;
+/** What is left of a signature when the wait for a low fee ends, seconds. */
+const AFTER_WAIT = 1800;
+/** How long a person may take to have the own wallet send it, seconds. */
+const OWN_WALLET = 7200;
 
 /** A sealed index and what is in it. */
-interface Held {
+export interface Held {
   readonly sealed: SealedIndex | null;
   readonly index: PatientIndex;
 }
@@ -47,7 +51,7 @@ export async function readIndex(context: Context): Promise<Held> {
 }
 
 /** Seal and sign an index as the version after another. */
-async function nextIndex(context: Context, index: PatientIndex, before: SealedIndex | null): Promise<Hex> {
+export async function nextIndex(context: Context, index: PatientIndex, before: SealedIndex | null): Promise<Hex> {
   const { keys } = context;
   const plain = encodeIndex(index);
   const unsigned = nextSealedIndex(keys.address, before, sealFile(keys.indexKey, plain));
@@ -57,7 +61,7 @@ async function nextIndex(context: Context, index: PatientIndex, before: SealedIn
 }
 
 /** Do what turns the index; again with the newest index if somebody turned it meanwhile. */
-async function turning<T>(context: Context, act: (held: Held) => Promise<T>): Promise<T> {
+export async function turning<T>(context: Context, act: (held: Held) => Promise<T>): Promise<T> {
   let held = await readIndex(context);
   for (let attempt = 1; ; attempt++) {
     try {
@@ -104,22 +108,37 @@ function entryFor(context: Context, index: PatientIndex, record: OwnRecord, labe
   return { ...known, versions: [...known.versions, version] };
 }
 
+/** Until when the signature can be used: a wallet takes a while, a low fee longer. */
+function deadlineOf({ when, payer }: ApprovalTerms): number {
+  const latest = Math.max(deadline(), (when?.until ?? 0) + AFTER_WAIT);
+  return payer === "self" ? Math.max(latest, now() + OWN_WALLET) : latest;
+}
+
 /** Approve: sign the commit with the record's controller and enter the version into the index. */
-export function approve(context: Context, opened: OpenedRecord, label: string): Promise<VersionView> {
+export function approve(
+  context: Context,
+  opened: OpenedRecord,
+  label: string,
+  terms: ApprovalTerms = {},
+): Promise<VersionView> {
   const record = own(opened);
   if (utf8(label).length > LABEL_BYTES) throw new BadInput("label", `at most ${LABEL_BYTES} bytes`);
   return turning(context, async ({ sealed, index }) => {
     const entry = entryFor(context, index, record, label);
     const controller = context.keys.controller(entry.index);
     const { header } = record.manifest;
-    const until = deadline();
+    const until = deadlineOf(terms);
     const fields = {
       controller: controller.address, version: header.version, previous: header.previous ?? ZERO32,
       commitment: record.commitment, institution: header.institution, deadline: until,
     };
     const signature = await controller.sign(at(context), { kind: "Commit", fields });
     const next = await nextIndex(context, withEntry(index, entry), sealed);
-    const body = { controller: controller.address, deadline: until, signature, index: next };
+    const when = terms.when && { max_fee_wei: terms.when.maxFeeWei, until: terms.when.until };
+    const body = {
+      controller: controller.address, deadline: until, signature, index: next,
+      ...(when ? { when } : {}), ...(terms.payer === undefined ? {} : { payer: terms.payer }),
+    };
     const path = { record: record.view.record };
     return versionOf(await ok(context.http.api.POST("/api/v1/pending/{record}/approve", { params: { path }, body })));
   });
@@ -183,11 +202,33 @@ export async function grants(context: Context): Promise<GrantLine[]> {
   return (await ok(context.http.api.GET("/api/v1/grants"))).map(grantOf);
 }
 
+/** Whom a grant is for, and with which key each of them opens it. */
+interface Recipients {
+  readonly recipient: Recipient;
+  readonly keys: readonly (readonly [wallet: Hex, key: Uint8Array])[];
+}
+
+/** `key` is the recipient's where the directory does not know it (a guest). */
+async function recipientsOf(context: Context, to: NewGrant["to"], key?: Uint8Array): Promise<Recipients> {
+  if (typeof to === "string") return { recipient: { person: to }, keys: [[to, key ?? (await sealingKey(context, to))]] };
+  const path = `/api/v1/staff?institution=${to.institution}&role=${to.role}`;
+  const staff = await context.http.json<readonly Schemas["StaffView"][]>("GET", path);
+  if (staff.length === 0) {
+    throw new BadInput("to", "Nobody there holds this role and has a key.", "Choose a person, or another role.");
+  }
+  const keys: [Hex, Uint8Array][] = [];
+  for (const { wallet } of staff) {
+    const address = address20(wallet, "wallet");
+    keys.push([address, await sealingKey(context, address)]);
+  }
+  return { recipient: { role: to }, keys };
+}
+
 /** A grant's document for the current version of a record. */
-function documentOf(record: OwnRecord, wanted: NewGrant): GrantDocument {
+function documentOf(record: OwnRecord, wanted: NewGrant, recipient: Recipient): GrantDocument {
   const document: GrantDocument = {
     format: 1,
-    recipient: { person: wanted.to },
+    recipient,
     controller: wanted.controller,
     commitment: record.commitment,
     parts: sortedParts(wanted.parts),
@@ -221,28 +262,47 @@ async function envelopeFor(
   };
 }
 
+/** A grant, ready to be sent once the controller has signed it. */
+export interface Prepared {
+  readonly document: GrantDocument;
+  readonly envelopes: readonly Schemas["Envelope"][];
+  readonly parts: readonly Schemas["PartRef"][];
+}
+
+export async function prepare(context: Context, record: OwnRecord, wanted: NewGrant, to: Recipients): Promise<Prepared> {
+  const document = documentOf(record, wanted, to.recipient);
+  const envelopes: Schemas["Envelope"][] = [];
+  for (const [wallet, key] of to.keys) envelopes.push(await envelopeFor(context, record, document, wallet, key));
+  const shown = disclose(record.manifest, document.parts, record.secrets.salt, record.secrets.manifest);
+  // In the document's order, which is not the manifest's.
+  return { document, envelopes, parts: document.parts.map((name) => partRef(shown.parts, name)) };
+}
+
+/** The grant as the node takes it, signed by the record's controller. */
+export async function messageOf(context: Context, index: PatientIndex, made: Prepared): Promise<Schemas["GrantMessage"]> {
+  const { document, envelopes, parts } = made;
+  const controller = context.keys.controller(numberOf(index, document.controller));
+  const fields = { controller: controller.address, id: grantId(document), expiry: document.until };
+  const signature = await controller.sign(at(context), { kind: "Grant", fields });
+  return {
+    chain_id: at(context).chainId,
+    consents: at(context).contracts.consents,
+    home: context.card.institution,
+    document: toHex(grantCodec.encode(document)),
+    signature,
+    envelopes: [...envelopes],
+    parts: [...parts],
+  };
+}
+
 /** Grant; `key` is the recipient's where the directory does not know it (a guest). */
 export async function grant(context: Context, wanted: NewGrant, key?: Uint8Array): Promise<GrantLine> {
-  const recipientKey = key ?? (await sealingKey(context, wanted.to));
+  const to = await recipientsOf(context, wanted.to, key);
   const record = await OwnRecord.open(context, await current(context, wanted.controller));
-  const document = documentOf(record, wanted);
-  const envelope = await envelopeFor(context, record, document, wanted.to, recipientKey);
-  const shown = disclose(record.manifest, document.parts, record.secrets.salt, record.secrets.manifest);
+  const made = await prepare(context, record, wanted, to);
   return turning(context, async ({ sealed, index }) => {
-    const controller = context.keys.controller(numberOf(index, wanted.controller));
-    const fields = { controller: controller.address, id: grantId(document), expiry: document.until };
-    const signature = await controller.sign(at(context), { kind: "Grant", fields });
-    const message: Schemas["GrantMessage"] = {
-      chain_id: at(context).chainId,
-      consents: at(context).contracts.consents,
-      home: context.card.institution,
-      document: toHex(grantCodec.encode(document)),
-      signature,
-      envelopes: [envelope],
-      // In the document's order, which is not the manifest's.
-      parts: document.parts.map((name) => partRef(shown.parts, name)),
-    };
-    const next = await nextIndex(context, withGrant(index, document), sealed);
+    const message = await messageOf(context, index, made);
+    const next = await nextIndex(context, withGrant(index, made.document), sealed);
     return grantOf(await ok(context.http.api.POST("/api/v1/grants", { body: { message, index: next } })));
   });
 }

@@ -10,7 +10,8 @@ import { checkTerms } from "./consent";
 import { checkSigned, digestOf, keccak, typedData } from "./eip712";
 import type { Statement } from "./eip712";
 import {
-  INDEX_BYTES, INDEX_ENROLMENTS, INDEX_GRANTS, INDEX_RECORDS, LABEL_BYTES, SIGNATURE_BYTES, VERSIONS,
+  INDEX_BYTES, INDEX_ENROLMENTS, INDEX_GRANTS, INDEX_RECORDS, INDEX_TRUSTED, LABEL_BYTES, PART_NAME_BYTES, PARTS,
+  RELATION_BYTES, SIGNATURE_BYTES, VERSIONS,
 } from "./limits";
 
 const version = c.tuple(c.hash, c.hash, c.cid, c.blob(32, 32));
@@ -18,13 +19,27 @@ const record = c.tuple(
   c.uint, c.address, c.address, c.uint, c.textOf(LABEL_BYTES), c.flag, c.list(version, VERSIONS),
 );
 const enrolment = c.tuple(c.address, c.hash, c.hash);
-const indexShape = c.tuple(
+const trusted = c.tuple(
+  c.address, c.textOf(LABEL_BYTES), c.textOf(RELATION_BYTES), c.list(c.textOf(PART_NAME_BYTES), PARTS), c.uint, c.flag,
+  c.uint,
+);
+const items = [
   c.literal(1),
   c.uint,
   c.list(record, INDEX_RECORDS),
   c.list(grantShape, INDEX_GRANTS),
   c.list(enrolment, INDEX_ENROLMENTS),
-);
+] as const;
+const plainShape = c.tuple(...items);
+const trustingShape = c.tuple(...items, c.list(trusted, INDEX_TRUSTED));
+type Plain = typeof plainShape extends c.Shape<infer T> ? T : never;
+type Trusting = typeof trustingShape extends c.Shape<infer T> ? T : never;
+/** With trusted people there is a sixth item; without, indexes stay as they were. */
+const indexShape: c.Shape<Plain | Trusting> = {
+  read: (value, at) =>
+    Array.isArray(value) && value.length > items.length ? trustingShape.read(value, at) : plainShape.read(value, at),
+  write: (value) => (value.length > items.length ? trustingShape.write(value as Trusting) : plainShape.write(value as Plain)),
+};
 const wire = c.codec("patient index", indexShape, INDEX_BYTES);
 
 export interface IndexVersion {
@@ -47,6 +62,18 @@ export interface Enrolment {
   readonly salt: Hex;
   readonly patient: Hex;
 }
+/** Somebody whom the patient trusts in an emergency, as the patient's client keeps it. */
+export interface TrustedEntry {
+  readonly wallet: Hex;
+  readonly name: string;
+  readonly relation: string;
+  /** Beginnings of parts' names; all parts where there are none. */
+  readonly parts: readonly string[];
+  readonly until: number;
+  /** Whether records that are entered later are granted, too. */
+  readonly later: boolean;
+  readonly changedAt: number;
+}
 /** Everything about a patient's records, in the clear. A value: changes make a new one. */
 export interface PatientIndex {
   /** The number of the patient's next record; never goes back. */
@@ -54,8 +81,9 @@ export interface PatientIndex {
   readonly records: readonly IndexEntry[];
   readonly grants: readonly GrantDocument[];
   readonly enrolments: readonly Enrolment[];
+  readonly trusted: readonly TrustedEntry[];
 }
-export const EMPTY_INDEX: PatientIndex = { next: 0, records: [], grants: [], enrolments: [] };
+export const EMPTY_INDEX: PatientIndex = { next: 0, records: [], grants: [], enrolments: [], trusted: [] };
 
 function by<T>(key: (item: T) => string | number): (a: T, b: T) => number {
   return (a, b) => (key(a) < key(b) ? -1 : key(a) > key(b) ? 1 : 0);
@@ -65,7 +93,7 @@ export function encodeIndex(index: PatientIndex): Uint8Array {
   checkIndex(index);
   const records = [...index.records].sort(by((r) => r.index));
   const grants = index.grants.map((grant) => ({ id: grantId(grant), grant })).sort(by((g) => g.id));
-  return wire.encode([
+  const plain: Plain = [
     1,
     index.next,
     records.map((r) => [
@@ -74,11 +102,18 @@ export function encodeIndex(index: PatientIndex): Uint8Array {
     ] as const),
     grants.map((g) => g.grant),
     [...index.enrolments].sort(by((e) => e.institution)).map((e) => [e.institution, e.salt, e.patient] as const),
+  ];
+  if (index.trusted.length === 0) return wire.encode(plain);
+  const people = [...index.trusted].sort(by((t) => t.wallet));
+  return wire.encode([
+    ...plain,
+    people.map((t) => [t.wallet, t.name, t.relation, t.parts, t.until, t.later, t.changedAt] as const),
   ]);
 }
 
 export function decodeIndex(bytes: Uint8Array): PatientIndex {
-  const [, next, records, grants, enrolments] = wire.decode(bytes);
+  const [, next, records, grants, enrolments, people] = wire.decode(bytes);
+  if (people?.length === 0) throw new Wrong("patient index", "it is not in canonical form", "not_canonical");
   const index: PatientIndex = {
     next,
     records: records.map(([number, controller, institution, addedAt, label, erased, versions]) => ({
@@ -87,13 +122,16 @@ export function decodeIndex(bytes: Uint8Array): PatientIndex {
     })),
     grants,
     enrolments: enrolments.map(([institution, salt, patient]) => ({ institution, salt, patient })),
+    trusted: (people ?? []).map(([wallet, name, relation, parts, until, later, changedAt]) => ({
+      wallet, name, relation, parts, until, later, changedAt,
+    })),
   };
   checkIndex(index);
   const increasing = (keys: readonly (string | number)[]): boolean =>
     keys.every((key, i) => i === 0 || (keys[i - 1] ?? key) < key);
   if (
     !increasing(index.records.map((r) => r.index)) || !increasing(index.grants.map(grantId)) ||
-    !increasing(index.enrolments.map((e) => e.institution))
+    !increasing(index.enrolments.map((e) => e.institution)) || !increasing(index.trusted.map((t) => t.wallet))
   ) {
     throw new Wrong("patient index", "it is not in canonical form", "not_canonical");
   }
@@ -135,6 +173,15 @@ function mergeEntry(known: IndexEntry, other: IndexEntry): IndexEntry {
 export function withGrant(index: PatientIndex, grant: GrantDocument): PatientIndex {
   const id = grantId(grant);
   return { ...index, grants: [...index.grants.filter((g) => grantId(g) !== id), grant] };
+}
+
+/** With a trusted person added or changed. */
+export function withTrusted(index: PatientIndex, person: TrustedEntry): PatientIndex {
+  return { ...index, trusted: [...index.trusted.filter((t) => t.wallet !== person.wallet), person] };
+}
+
+export function withoutTrusted(index: PatientIndex, wallet: Hex): PatientIndex {
+  return { ...index, trusted: index.trusted.filter((t) => t.wallet !== wallet) };
 }
 
 /** Without a record's keys, salts, label and grants, for good. */

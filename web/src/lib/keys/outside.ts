@@ -3,9 +3,9 @@
 import { getAddress } from "viem/utils";
 
 import { WalletError } from "../errors";
-import { address20, fromHex, toHex, utf8 } from "../formats/bytes";
+import { address20, fromHex, hash32, toHex, utf8 } from "../formats/bytes";
 import type { TypedData } from "../formats/eip712";
-import type { ExternalWallet, Hex } from "../types";
+import type { ExternalWallet, Hex, OwnWalletCall } from "../types";
 import type { OutsideWallet } from "./ring";
 
 interface Provider {
@@ -87,6 +87,16 @@ export async function connect(wallet: ExternalWallet): Promise<ConnectedWallet> 
       return signature(provider, "eth_signTypedData_v4", [getAddress(address), typedDataText(data)]);
     },
   };
+}
+
+/** Have a wallet send a transaction; the person sees what it costs there, and says yes or no. */
+export async function send(wallet: ExternalWallet, call: OwnWalletCall): Promise<Hex> {
+  const provider = providers.get(wallet.id);
+  if (provider === undefined) throw new WalletError("no_wallet", "That wallet is not there any more.", "Reload the page.");
+  const { address } = await connect(wallet);
+  await switchChain(provider, call.chainId);
+  const transaction = { from: getAddress(address), to: getAddress(call.to), data: call.data, value: "0x0" };
+  return hash32(await ask(provider, "eth_sendTransaction", [transaction]), "transaction");
 }
 
 /** The JSON that wallets take: with the domain's own type, and integers as text. */

@@ -97,12 +97,16 @@ export function useName(wallet: Hex | null | undefined): string {
   return data?.activeInstitution ? t("another hospital ({{id}})", { id: shortHex(wallet) }) : shortHex(wallet);
 }
 
-const STATES: Record<ActView["progress"], ToastState> = { waiting: "going", pending: "going", included: "done", final: "done", failed: "failed" };
+const STATES: Record<ActView["progress"], ToastState> = { waiting: "going", own_wallet: "going", pending: "going", included: "done", final: "done", failed: "failed", withdrawn: "done" };
 
 export function actWords(act: Pick<ActView, "progress" | "error">): string {
   switch (act.progress) {
     case "waiting":
       return say("Waiting to be sent");
+    case "own_wallet":
+      return say("Waits for your own wallet");
+    case "withdrawn":
+      return say("Taken back before it was sent");
     case "pending":
       return say("On its way to the chain");
     case "included":

@@ -8,7 +8,7 @@ import type { GrantLine } from "../../../lib";
 import { Badge, Button, ButtonLink, Empty, Fold, Hash, Notice, PageHead, Said, Skeleton, Time } from "../../components/basics";
 import { Problem, told } from "../../components/problem";
 import { useDocument, useName, useStaffGrants } from "../../data/hooks";
-import { useSession } from "../../data/session";
+import { useSession, useSignedIn } from "../../data/session";
 import { now } from "../../format";
 import { useT } from "../../i18n";
 import { partsWords, purposeWords, refusalWords } from "../../words";
@@ -68,6 +68,7 @@ export default function SharedPage() {
 export function OneSharedPage() {
   const t = useT();
   const { grant: id } = useParams<{ grant: string }>();
+  const { who } = useSignedIn();
   const grants = useStaffGrants();
   const grant = grants.data?.find((line) => line.grant === id);
   const home = useName(grant?.home);
@@ -75,10 +76,11 @@ export function OneSharedPage() {
   if (grants.isPending) return <Skeleton lines={4} />;
   if (!grant) return <Empty title={t("Not shared with you")} action={<ButtonLink to="/shared">{t("Shared with me")}</ButtonLink>} />;
   const gone = !isLive(grant);
+  const emergency = grant.purpose === "ETREAT" && who.staff === null;
   return (
     <div className="stack loose">
-      <ButtonLink to="/shared" kind="quiet" small>
-        <ArrowLeft size={16} aria-hidden className="flip" /> {t("Shared with me")}
+      <ButtonLink to={emergency ? "/trusted" : "/shared"} kind="quiet" small>
+        <ArrowLeft size={16} aria-hidden className="flip" /> {emergency ? t("In an emergency") : t("Shared with me")}
       </ButtonLink>
       {open && !gone ? (
         <Opened grant={grant} />
@@ -88,13 +90,15 @@ export function OneSharedPage() {
           {gone ? (
             <Notice tone="warn" live title={grant.stage === "revoked" ? t("The patient took this access back") : t("This access is over")}>
               <p>{t("Ask again if you still need it.")}</p>
-              <ButtonLink to="/asked" small>
-                {t("Ask for access")}
-              </ButtonLink>
+              {who.staff ? (
+                <ButtonLink to="/asked" small>
+                  {t("Ask for access")}
+                </ButtonLink>
+              ) : null}
             </Notice>
           ) : (
-            <Notice title={t("Opening it is written down")}>
-              <p>{t("The patient sees that you opened it, and when.")}</p>
+            <Notice tone={emergency ? "warn" : "plain"} title={emergency ? t("For an emergency only") : t("Opening it is written down")}>
+              <p>{emergency ? t("The patient trusts you to open this when they cannot be asked. It is written down, and they are told at once.") : t("The patient sees that you opened it, and when.")}</p>
               <div className="buttons">
                 <Button kind="primary" onClick={() => setOpen(true)}>
                   <FolderOpen size={18} aria-hidden /> {t("Open it now")}

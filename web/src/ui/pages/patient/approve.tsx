@@ -1,20 +1,20 @@
 /** Read one report, then take it into the record or send it back. */
 import { ArrowLeft, Check, Undo2 } from "lucide-react";
-import { useState } from "react";
+import { lazy, Suspense, useState } from "react";
 import { useLocation, useParams } from "wouter";
 
 import type { OpenedRecord } from "../../../lib";
 import { Badge, Button, ButtonLink, Fold, Hash, Notice, PageHead, Said, Skeleton, Time } from "../../components/basics";
-import { Choices, Field, TextArea } from "../../components/form";
+import { TextArea } from "../../components/form";
 import { Problem } from "../../components/problem";
 import { SignDialog } from "../../components/sign";
 import { toast } from "../../components/toasts";
-import { useDocument, useFollow, useInbox, useName, useOpened, useRefresh } from "../../data/hooks";
-import { plan } from "../../data/plans";
+import { useDocument, useInbox, useName, useOpened, useRefresh } from "../../data/hooks";
 import { useSession } from "../../data/session";
 import { useT } from "../../i18n";
 import { RecordBody } from "../shared/document";
-import { CostRow, useOutlook, When } from "./cost";
+
+const Add = lazy(() => import("./add"));
 
 export default function ApprovePage() {
   const t = useT();
@@ -89,61 +89,13 @@ function Answer({ opened, title, author }: { opened: OpenedRecord; title: string
       <Button kind="primary" onClick={() => ask("add")}>
         <Check size={18} aria-hidden /> {t("Add to my record")}
       </Button>
-      {asked === "add" ? <Add opened={opened} title={title} author={author} onClose={() => ask(null)} /> : null}
+      {asked === "add" ? (
+        <Suspense fallback={null}>
+          <Add opened={opened} title={title} author={author} onClose={() => ask(null)} />
+        </Suspense>
+      ) : null}
       {asked === "refuse" ? <Refuse opened={opened} author={author} onClose={() => ask(null)} /> : null}
     </>
-  );
-}
-
-function Add({ opened, title, author, onClose }: { opened: OpenedRecord; title: string; author: string; onClose: () => void }) {
-  const t = useT();
-  const session = useSession();
-  const follow = useFollow();
-  const [, go] = useLocation();
-  const [label, setLabel] = useState(title);
-  const [when, setWhen] = useState<"now" | "cheap">("now");
-  const outlook = useOutlook("commit");
-  const later = when === "cheap" && outlook.best !== null;
-  const add = async () => {
-    if (later && outlook.best !== null) {
-      plan(session.address, opened.view.record, outlook.best);
-      toast(`plan-${opened.view.record}`, "done", t("It waits in your inbox"), t("It is marked there, and this browser reminds you when you are signed in on that day."));
-      return;
-    }
-    const view = await session.patient.approve(opened, label.trim() || title);
-    plan(session.address, opened.view.record, null);
-    follow(view.act, t("Adding “{{label}}” to your record", { label }));
-    go("/record");
-  };
-  return (
-    <SignDialog
-      open
-      onClose={onClose}
-      title={t("Add to my record?")}
-      what={t("You say that this report by {{author}} belongs to your record. A seal that tells nothing about you is written on Ethereum; the report itself stays encrypted for you.", { author })}
-      rows={[
-        [t("Who sees it"), t("You, and the hospital that made it. Nobody else until you share it.")],
-        [t("Until when"), t("For good. You can erase it later.")],
-        [t("Cost"), <CostRow key="c" act="commit" />],
-        [t("Who pays"), t("{{hospital}} pays for you", { hospital: session.card.name })],
-      ]}
-      confirm={later ? t("Remind me when it is cheap") : t("Add it now")}
-      onConfirm={add}
-    >
-      <Field label={t("Your own name for it")} hint={t("Only you see this name.")} value={label} maxLength={200} onChange={(event) => setLabel(event.target.value)} />
-      <When outlook={outlook} />
-      {outlook.best !== null ? (
-        <Choices
-          legend={t("When")}
-          value={when}
-          onPick={setWhen}
-          options={[
-            { value: "now", label: t("Now"), hint: t("It is in your record in a moment.") },
-            { value: "cheap", label: t("When it is cheap"), hint: outlook.bestWords },
-          ]}
-        />
-      ) : null}
-    </SignDialog>
   );
 }
 
@@ -155,7 +107,6 @@ function Refuse({ opened, author, onClose }: { opened: OpenedRecord; author: str
   const [reason, setReason] = useState("");
   const refuse = async () => {
     await session.patient.refuse(opened.view, reason.trim());
-    plan(session.address, opened.view.record, null);
     refresh();
     toast(`refuse-${opened.view.record}`, "done", t("Sent back to {{author}}", { author }));
     go("/inbox");

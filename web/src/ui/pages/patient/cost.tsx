@@ -29,8 +29,8 @@ export function CostRow({ act }: { act: GasAct }) {
 }
 
 export interface Outlook {
-  /** The start of the cheapest day ahead, if it is worth a wait. */
-  best: number | null;
+  /** Whether a day ahead is worth a wait. */
+  best: boolean;
   bestWords: string;
   act: GasAct;
 }
@@ -42,7 +42,7 @@ export function useOutlook(act: GasAct): Outlook {
   const chosen = advice?.do === "wait" && advice.days !== null ? (data?.days[advice.days - 1] ?? null) : null;
   return {
     act,
-    best: chosen ? Math.floor(Date.parse(`${chosen.date}T00:00:00Z`) / 1000) : null,
+    best: chosen !== null,
     bestWords: chosen ? t("Probably on {{day}}, about {{share}} cheaper.", { day: day(chosen.date), share: percent(advice?.saves ?? 0) }) : "",
   };
 }
@@ -60,7 +60,7 @@ export function When({ outlook }: { outlook: Outlook }) {
   return (
     <div className="stack tight">
       {data.state === "learning" ? <p className="muted small">{t("The forecast is still learning from past fees.")}</p> : null}
-      {data.state !== "learning" && outlook.best === null ? (
+      {data.state !== "learning" && !outlook.best ? (
         <Notice tone="good" title={t("Now is a good time")}>
           <p className="small">{t("Nothing in the next seven days is forecast to be clearly cheaper.")}</p>
         </Notice>

@@ -6,23 +6,11 @@ import type { RequestLine, VersionView } from "../../../lib";
 import { Badge, Empty, PageHead, Said, Skeleton, Time } from "../../components/basics";
 import { Problem } from "../../components/problem";
 import { useDocument, useInbox, useName, useOpened, usePatientRequests } from "../../data/hooks";
-import { planned } from "../../data/plans";
-import { useSession } from "../../data/session";
-import { day, now } from "../../format";
 import { useT } from "../../i18n";
 import { purposeWords } from "../../words";
 
-/** What a report that was put off waits for. */
-function Plan({ at }: { at: number }) {
-  const t = useT();
-  if (at <= now()) return <Badge tone="wait">{t("The cheaper day has come")}</Badge>;
-  return <Badge>{t("Put off until {{day}}", { day: day(new Date(at * 1000).toISOString().slice(0, 10)) })}</Badge>;
-}
-
 function Waiting({ view }: { view: VersionView }) {
   const t = useT();
-  const session = useSession();
-  const later = planned(session.address, view.record);
   const opened = useOpened(view);
   const document = useDocument([view.record, view.version], opened.data);
   const author = useName(view.author);
@@ -41,7 +29,6 @@ function Waiting({ view }: { view: VersionView }) {
             {t("from {{author}}, {{hospital}}", { author, hospital })} · <Time at={view.createdAt} />
           </span>
         </span>
-        {later !== null && !opened.error ? <Plan at={later} /> : null}
         {opened.error ? <Badge tone="bad">{t("Check failed")}</Badge> : view.version > 1 ? <Badge tone="warn">{t("A correction")}</Badge> : <Badge tone="accent">{t("New")}</Badge>}
       </Link>
     </li>

@@ -1,14 +1,15 @@
 /** The patient's record: a timeline, and one entry of it. */
 import { useQuery } from "@tanstack/react-query";
 import { ArrowLeft, FolderHeart, Share2, Trash2 } from "lucide-react";
-import { useState } from "react";
+import { lazy, Suspense, useState } from "react";
 import { useLocation, useParams } from "wouter";
 
-import type { RecordLine, VersionView } from "../../../lib";
+import type { ActView, RecordLine, VersionView } from "../../../lib";
 import { Badge, Button, ButtonLink, Empty, Fold, Hash, Notice, PageHead, Said, Skeleton, Time, type Tone } from "../../components/basics";
 import { Check, Select } from "../../components/form";
 import { Problem } from "../../components/problem";
 import { SignDialog } from "../../components/sign";
+import { useAct } from "../../data/acts";
 import { useFollow, useName, useOpened, useRecords } from "../../data/hooks";
 import { useSession } from "../../data/session";
 import { shortTime } from "../../format";
@@ -18,13 +19,15 @@ import { RecordBody } from "../shared/document";
 import { CostRow } from "./cost";
 import { ShareDialog } from "./share";
 
-function stageBadge(line: RecordLine, t: Words): { tone: Tone; words: string } {
+const Carry = lazy(() => import("./carry"));
+
+function stageBadge(line: RecordLine, act: ActView | null | undefined, t: Words): { tone: Tone; words: string } {
   if (line.erased) return { tone: "plain", words: t("Erased") };
   switch (line.view?.stage) {
     case "committed":
       return { tone: "good", words: t("Sealed on chain") };
     case "committing":
-      return { tone: "wait", words: t("Being sealed") };
+      return { tone: "wait", words: act?.waiting ? t("Waits for a cheap hour") : act?.progress === "own_wallet" ? t("Waits for your own wallet") : t("Being sealed") };
     case undefined:
       return { tone: "plain", words: t("Kept elsewhere") };
     default:
@@ -35,7 +38,8 @@ function stageBadge(line: RecordLine, t: Words): { tone: Tone; words: string } {
 function Entry({ line }: { line: RecordLine }) {
   const t = useT();
   const hospital = useName(line.institution);
-  const { tone, words } = stageBadge(line, t);
+  const act = useAct(line.view?.stage === "committing" ? line.view.act : null);
+  const { tone, words } = stageBadge(line, act.data, t);
   const inside = (
     <>
       <span className="main">
@@ -177,6 +181,11 @@ export function OneRecordPage() {
       {line.erased ? <Notice title={t("This record was erased")}>{t("Its keys are gone. What stands on chain says nothing without them.")}</Notice> : null}
       {view === null && !line.erased ? <Notice title={t("This hospital does not keep it")}>{t("Sign in at the hospital that made it to read it.")}</Notice> : null}
       {opened.error ? <Problem error={opened.error} retry={() => void opened.refetch()} /> : null}
+      {view?.stage === "committing" && view.act !== null ? (
+        <Suspense fallback={null}>
+          <Carry act={view.act} title={t("Adding “{{label}}” to your record", { label: line.label })} />
+        </Suspense>
+      ) : null}
       {opened.data && view ? (
         <>
           <div className="row">

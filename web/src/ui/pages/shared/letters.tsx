@@ -13,8 +13,9 @@ import { type Letter, sendLetter, useLetters, useLetterText } from "../../data/l
 import { useName, useRecords, useRefresh } from "../../data/hooks";
 import { useSignedIn } from "../../data/session";
 import { useStaffDirectory } from "../../data/staff";
+import { readTrustNote } from "../../data/trust";
 import { now } from "../../format";
-import { useT } from "../../i18n";
+import { say, useT } from "../../i18n";
 import { readNote } from "../doctor/prescriptions";
 import { isAddress } from "../patient/share";
 
@@ -66,6 +67,8 @@ function Overview() {
 }
 
 function shown(text: string): string {
+  const trust = readTrustNote(text);
+  if (trust) return say("{{name}} trusts you: in an emergency you may open what was shared. It stands under “In an emergency”.", { name: trust.name });
   const note = readNote(text);
   return note ? [note.title, ...note.lines].join("\n") : text;
 }
