@@ -67,7 +67,7 @@ demo: setup-chain setup-dicom web build ## The whole story on real components (X
 # --- tests -------------------------------------------------------------------------------------
 
 test: test-contracts test-rust test-python test-web test-interop ## Everything that must pass
-	@echo "Not run here: the tests in a real browser, which take a quarter of an hour; see make e2e-web"
+	@echo "Not run here: the tests in a real browser; see make e2e-web"
 
 test-contracts: setup-chain ## Solidity: unit, fuzz, invariant, gas table, artifacts
 	@contracts/scripts/test.sh
@@ -97,11 +97,13 @@ test-web: web ## The web app: types, linter, unit tests and vectors, messages, s
 web-size: web ## Compressed size of the first load of each role; fails over the budget
 	@node web/scripts/size.mjs
 
-e2e-web: setup-chain setup-dicom web ## The web app in a real browser against real nodes (STELE_BIN=program)
-	@if ! scripts/has-chromium.sh; then
+e2e-web: setup-chain setup-dicom web ## The web app against real nodes, in a real browser (STELE_BIN=program)
+	@if [ -z "$${STELE_BIN:-}" ]; then $(CARGO) build -p stele; fi
+	export STELE_BIN=$${STELE_BIN:-$(CURDIR)/$(STELE)}
+	(cd web && SKIP=never npx vitest run tests/scene.test.ts)
+	if ! scripts/has-chromium.sh; then
 	    echo "SKIPPED the browser tests: install the package chromium"
 	else
-	    if [ -z "$${STELE_BIN:-}" ]; then $(CARGO) build -p stele; fi
 	    cd web && npx playwright test
 	fi
 

@@ -2,7 +2,7 @@
 import { expect } from "@playwright/test";
 import { readFileSync } from "node:fs";
 
-import { go, look, person, type Someone, test, unlock } from "./people";
+import { choosePatient, fillIn, go, look, person, SLOW, smallImage, type Someone, test, unlock, write } from "./people";
 import { radiograph } from "./scene";
 
 test.describe.configure({ mode: "serial" });
@@ -25,20 +25,16 @@ test("the doctor uploads a radiograph, previews, signs and sends it", async ({ b
   const { page, watch } = doctor;
   await expect(page.getByRole("heading", { name: "Patients" })).toBeVisible();
   await look(page, "patients");
-  await page.getByRole("row").nth(1).waitFor();
-  await page.getByRole("row").filter({ hasNotText: "Doukas" }).nth(1).getByRole("link", { name: "Write" }).click();
+  await choosePatient(page);
   await expect(page.getByRole("heading", { name: "New report" })).toBeVisible();
-  await page.locator("input[type=file]").setInputFiles(radiograph());
-  await expect(page.getByRole("application")).toBeVisible();
-  await page.getByLabel("Title").fill(TITLE);
-  await page.getByRole("textbox", { name: "Report", exact: true }).fill(REPORT);
+  await fillIn(page, { title: TITLE, report: REPORT, image: radiograph() });
   await look(page, "new report");
   await page.getByRole("button", { name: "Preview and sign" }).click();
   const dialog = page.getByRole("dialog", { name: "Sign and send?" });
   await expect(dialog.getByText(REPORT)).toBeVisible();
   await look(page, "sign and send");
   await dialog.getByRole("button", { name: "Sign and send" }).click();
-  await expect(page.getByRole("heading", { name: "Sent", exact: true })).toBeVisible({ timeout: 90_000 });
+  await expect(page.getByRole("heading", { name: "Sent", exact: true })).toBeVisible({ timeout: SLOW });
   await expect(page.getByText("Waits for the patient").first()).toBeVisible();
   await look(page, "sent");
   watch.clean();
@@ -58,14 +54,14 @@ test("the patient reads it and adds it to her record", async ({ browser }) => {
   await expect(dialog.getByText("Who sees it")).toBeVisible();
   await look(page, "add to my record");
   await dialog.getByRole("button", { name: "Add it now" }).click();
-  await expect(page.getByRole("heading", { name: "My record" })).toBeVisible({ timeout: 60_000 });
-  await expect(page.getByText("Sealed on chain").first()).toBeVisible({ timeout: 60_000 });
+  await expect(page.getByRole("heading", { name: "My record" })).toBeVisible();
+  await expect(page.getByText("Sealed on chain").first()).toBeVisible();
   await look(page, "my record");
   watch.clean();
 });
 
 test("the doctor sees without a reload that it is in the record", async () => {
-  await expect(doctor.page.getByText("In the patient's record").first()).toBeVisible({ timeout: 60_000 });
+  await expect(doctor.page.getByText("In the patient's record").first()).toBeVisible();
   doctor.watch.clean();
 });
 
@@ -84,19 +80,19 @@ test("a specialist elsewhere asks, the patient answers by part", async ({ browse
   await dialog.getByLabel("Why, in a sentence").fill("A second opinion on your chest X-ray");
   await look(page, "ask a patient");
   await dialog.getByRole("button", { name: "Ask", exact: true }).click();
-  await expect(dialog).toBeHidden({ timeout: 60_000 });
+  await expect(dialog).toBeHidden();
   await expect(page.getByText("No answer yet").first()).toBeVisible();
 
   await go(maria.page, "Inbox");
   await maria.page.getByRole("link", { name: /asks to see your record/ }).click();
-  await expect(maria.page.getByText("A second opinion on your chest X-ray")).toBeVisible({ timeout: 60_000 });
+  await expect(maria.page.getByText("A second opinion on your chest X-ray")).toBeVisible();
   await look(maria.page, "a request");
   await maria.page.getByRole("button", { name: "Choose what to show" }).click();
   const answer = maria.page.getByRole("dialog", { name: /Let .* see it/ });
   await expect(answer.getByRole("checkbox", { name: "the image" })).toBeChecked();
   await look(maria.page, "answer a request");
   await answer.getByRole("button", { name: "Give access" }).click();
-  await expect(maria.page.getByRole("heading", { name: "Who can see" })).toBeVisible({ timeout: 60_000 });
+  await expect(maria.page.getByRole("heading", { name: "Who can see" })).toBeVisible();
   await expect(maria.page.getByText("Dr Leo Okafor").first()).toBeVisible();
   await look(maria.page, "who can see");
   maria.watch.clean();
@@ -106,10 +102,10 @@ test("a specialist elsewhere asks, the patient answers by part", async ({ browse
 test("the specialist opens what was granted, at her own hospital and at the patient's", async ({ browser }) => {
   const { page, watch } = specialist;
   await go(page, "Shared with me");
-  await page.getByRole("link", { name: "Open" }).first().click({ timeout: 60_000 });
+  await page.getByRole("link", { name: "Open" }).first().click();
   await look(page, "about to open");
   await page.getByRole("button", { name: "Open it now" }).click();
-  await expect(page.getByText(REPORT)).toBeVisible({ timeout: 60_000 });
+  await expect(page.getByText(REPORT)).toBeVisible();
   await expect(page.getByRole("application")).toBeVisible();
   await look(page, "an opened record");
   watch.clean();
@@ -117,9 +113,9 @@ test("the specialist opens what was granted, at her own hospital and at the pati
   const visiting = await person(browser, "specialist", 0);
   everybody.push(visiting);
   await go(visiting.page, "Shared with me");
-  await visiting.page.getByRole("link", { name: "Open" }).first().click({ timeout: 60_000 });
+  await visiting.page.getByRole("link", { name: "Open" }).first().click();
   await visiting.page.getByRole("button", { name: "Open it now" }).click();
-  await expect(visiting.page.getByText(REPORT)).toBeVisible({ timeout: 60_000 });
+  await expect(visiting.page.getByText(REPORT)).toBeVisible();
   visiting.watch.clean();
 });
 
@@ -127,10 +123,10 @@ test("the patient sees who opened it, and checks the proof", async () => {
   const { page, watch } = maria;
   await go(page, "What happened");
   const line = page.getByRole("listitem").filter({ hasText: /opened (what was shared|“)/ }).first();
-  await expect(line).toBeVisible({ timeout: 60_000 });
+  await expect(line).toBeVisible();
   await look(page, "what happened");
   await line.getByRole("button", { name: "Check it" }).click();
-  await expect(line.getByText(/Proven|Too new to be checked|Signed, not yet on chain/)).toBeVisible({ timeout: 60_000 });
+  await expect(line.getByText(/Proven|Too new to be checked|Signed, not yet on chain/)).toBeVisible();
   watch.clean();
 });
 
@@ -139,9 +135,9 @@ test("the auditor seals the log and verifies it; then the patient's check is pro
   everybody.push(auditor);
   const { page, watch } = auditor;
   await page.getByRole("button", { name: "Seal the log now" }).click();
-  await expect(page.getByText(/Written, waiting to be final|Final|The chain has the newest seal already/).first()).toBeVisible({ timeout: 60_000 });
+  await expect(page.getByText(/Written, waiting to be final|Final|The chain has the newest seal already/).first()).toBeVisible();
   await page.getByRole("button", { name: "Verify" }).click();
-  await expect(page.getByText("Everything holds").first()).toBeVisible({ timeout: 60_000 });
+  await expect(page.getByText("Everything holds").first()).toBeVisible();
   await look(page, "audit");
   await page.getByRole("button", { name: "Sign this report" }).click();
   await page.getByRole("dialog").getByRole("button", { name: "Sign", exact: true }).click();
@@ -164,15 +160,15 @@ test("access is taken back, and the specialist's page says so", async () => {
   await go(page, "What happened");
   const line = page.getByRole("listitem").filter({ hasText: /opened (what was shared|“)/ }).first();
   await line.getByRole("button", { name: "Check it" }).click();
-  await expect(line.getByText("Proven")).toBeVisible({ timeout: 60_000 });
+  await expect(line.getByText("Proven")).toBeVisible();
   await go(page, "Who can see");
   await page.getByRole("button", { name: /Take back/ }).first().click();
   const dialog = page.getByRole("dialog", { name: "Take access back?" });
   await look(page, "take access back");
   await dialog.getByRole("button", { name: "Take it back" }).click();
-  await expect(dialog).toBeHidden({ timeout: 60_000 });
+  await expect(dialog).toBeHidden();
   await expect(page.getByText("Taken back").first()).toBeVisible();
-  await expect(specialist.page.getByText("The patient took this access back")).toBeVisible({ timeout: 60_000 });
+  await expect(specialist.page.getByText("The patient took this access back")).toBeVisible();
   maria.watch.clean();
   specialist.watch.clean();
 });
@@ -189,23 +185,16 @@ test("the patient takes everything away in one file", async () => {
 
 test("a report is sent back with a reason that its author reads", async () => {
   const { page } = doctor;
-  await go(page, "Patients");
-  await page.getByRole("row").filter({ hasNotText: "Doukas" }).nth(1).getByRole("link", { name: "Write" }).click();
-  await page.locator("input[type=file]").setInputFiles(radiograph());
-  await page.getByLabel("Title").fill("A report with a mistake");
-  await page.getByRole("textbox", { name: "Report", exact: true }).fill("Left arm.");
-  await page.getByRole("button", { name: "Preview and sign" }).click();
-  await page.getByRole("dialog").getByRole("button", { name: "Sign and send" }).click();
-  await expect(page.getByRole("heading", { name: "Sent", exact: true })).toBeVisible({ timeout: 90_000 });
+  await write(page, { title: "A report with a mistake", report: "Left arm.", image: smallImage() });
   await go(maria.page, "Inbox");
-  await maria.page.getByRole("link", { name: /A report with a mistake/ }).click({ timeout: 60_000 });
+  await maria.page.getByRole("link", { name: /A report with a mistake/ }).click();
   await maria.page.getByRole("button", { name: "Send back" }).click();
   const dialog = maria.page.getByRole("dialog", { name: "Send this report back?" });
   await dialog.getByLabel("What is wrong with it?").fill("It was my right arm.");
   await look(maria.page, "send back");
   await dialog.getByRole("button", { name: "Send back" }).click();
-  await expect(maria.page.getByRole("heading", { name: "Inbox" })).toBeVisible({ timeout: 60_000 });
-  await expect(page.getByText("It was my right arm.")).toBeVisible({ timeout: 60_000 });
+  await expect(maria.page.getByRole("heading", { name: "Inbox" })).toBeVisible();
+  await expect(page.getByText("It was my right arm.")).toBeVisible();
   doctor.watch.clean();
   maria.watch.clean();
 });
@@ -220,6 +209,6 @@ test("a record is erased for good", async () => {
   await dialog.getByLabel("I understand").check();
   await look(page, "erase");
   await dialog.getByRole("button", { name: "Erase for good" }).click();
-  await expect(page.getByText("Erased", { exact: true }).first()).toBeVisible({ timeout: 60_000 });
+  await expect(page.getByText("Erased", { exact: true }).first()).toBeVisible();
   watch.clean();
 });

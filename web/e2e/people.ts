@@ -4,24 +4,28 @@ import { type Browser, type BrowserContext, expect, type Page, test as base } fr
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { extname, join } from "node:path";
 
+import { png } from "../tests/support/png";
 import { nodeAt, ROOT, scene } from "./scene";
+
+type FilePayload = { name: string; mimeType: string; buffer: Buffer };
 
 export const PASSPHRASE = "a sentence that is long enough";
 const DEMO = "demo";
+/** For what seals, signs and waits for a chain on a machine that does other things as well. */
+export const SLOW = 120_000;
 /** Enough for pages and radiographs alike, and a tenth of the bytes. */
 const COLOURS = 128;
+
+const LOOPBACK = new Set(["127.0.0.1", "localhost"]);
 
 /** What must never happen on any page; every test ends by asking for it. */
 export class Watch {
   readonly violations: string[] = [];
   readonly foreign: string[] = [];
   readonly faults: string[] = [];
-  /** Everything that went over the wire, as text, for the search for plaintext. */
-  readonly wire: { url: string; method: string; sent: Buffer | null; got: Buffer | null }[] = [];
-  record = false;
 
   async on(context: BrowserContext): Promise<void> {
-    const own = new Set(scene().nodes.map((node) => new URL(node.url).host));
+    const own = new Set(scene().nodes.map((node) => new URL(node.url).port));
     await context.exposeBinding("steleViolation", (_, text: string) => void this.violations.push(text));
     await context.addInitScript(() => {
       document.addEventListener("securitypolicyviolation", (event) => {
@@ -31,22 +35,10 @@ export class Watch {
     });
     context.on("request", (request) => {
       const url = new URL(request.url());
-      if (/^https?:$/.test(url.protocol) && !own.has(url.host)) this.foreign.push(request.url());
+      const here = LOOPBACK.has(url.hostname) && own.has(url.port);
+      if (/^https?:$/.test(url.protocol) && !here) this.foreign.push(request.url());
     });
     context.on("weberror", (error) => this.faults.push(error.error().message));
-    context.on("requestfinished", (request) => {
-      if (!this.record) return;
-      const line = { url: request.url(), method: request.method(), sent: request.postDataBuffer(), got: null as Buffer | null };
-      this.wire.push(line);
-      // A page that is closed meanwhile has no body left to read.
-      void request
-        .response()
-        .then((answer) => answer?.body())
-        .then(
-          (body) => (line.got = body ?? null),
-          () => undefined,
-        );
-    });
   }
 
   clean(): void {
@@ -108,7 +100,7 @@ export async function signIn(page: Page, name: string): Promise<void> {
   await page.getByLabel("Passphrase of the file").fill(DEMO);
   await page.getByLabel("A new passphrase").fill(PASSPHRASE);
   await page.getByRole("button", { name: "Use this key" }).click();
-  await expect(page.getByRole("navigation", { name: "Main" })).toBeVisible({ timeout: 90_000 });
+  await expect(page.getByRole("navigation", { name: "Main" })).toBeVisible({ timeout: SLOW });
 }
 
 /** Open the keys that this browser has already. */
@@ -116,13 +108,64 @@ export async function unlock(page: Page): Promise<void> {
   await page.locator("main li button").first().click();
   await page.getByLabel("Passphrase").fill(PASSPHRASE);
   await page.getByRole("button", { name: "Sign in" }).click();
-  await expect(page.getByRole("navigation", { name: "Main" })).toBeVisible({ timeout: 90_000 });
+  await expect(page.getByRole("navigation", { name: "Main" })).toBeVisible({ timeout: SLOW });
 }
 
 export async function person(browser: Browser, name: string, node = 0, options: Parameters<Browser["newContext"]>[0] = {}): Promise<Someone> {
   const someone = await visitor(browser, node, options);
   await signIn(someone.page, name);
   return someone;
+}
+
+/** The patient of the scene, as the radiograph's header names her. */
+export const PATIENT = "CompressedSamples";
+export const NEIGHBOUR = "Doukas";
+
+/** A picture that is no radiograph and small: for what is about the way of a record, not its content. */
+export function smallImage(seed = 1): FilePayload {
+  return { name: "picture.png", mimeType: "image/png", buffer: Buffer.from(png(320, 240, seed)) };
+}
+
+export async function choosePatient(page: Page, family = PATIENT): Promise<void> {
+  await go(page, "Patients");
+  await page.getByRole("row").filter({ hasText: family }).getByRole("link", { name: "Write" }).click();
+}
+
+export interface Written {
+  title: string;
+  report: string;
+  image: string | FilePayload;
+}
+
+/** Fill in a report with an image; the preview is open afterwards. */
+export async function fillIn(page: Page, { title, report, image }: Written): Promise<void> {
+  await page.locator("input[type=file]").setInputFiles(image);
+  await expect(page.getByRole("application")).toBeVisible();
+  await page.getByLabel("Title").fill(title);
+  await page.getByRole("textbox", { name: "Report", exact: true }).fill(report);
+}
+
+/** Sign what was filled in, and wait until the patient has it. */
+export async function send(page: Page): Promise<void> {
+  await page.getByRole("button", { name: "Preview and sign" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Sign and send" }).click();
+  await expect(page.getByRole("heading", { name: "Sent", exact: true })).toBeVisible({ timeout: SLOW });
+}
+
+/** A doctor's whole way from the list of patients to "sent". */
+export async function write(page: Page, written: Written): Promise<void> {
+  await choosePatient(page);
+  await fillIn(page, written);
+  await send(page);
+}
+
+/** A patient's whole way from the inbox to the own record. */
+export async function approve(page: Page, title: RegExp): Promise<void> {
+  await go(page, "Inbox");
+  await page.getByRole("link", { name: title }).first().click();
+  await page.getByRole("button", { name: "Add to my record" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Add it now" }).click();
+  await expect(page.getByRole("heading", { name: "My record" })).toBeVisible();
 }
 
 /** Look at a page: no violation of accessibility, and a picture of it where SCREENS names a folder. */

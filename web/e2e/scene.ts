@@ -9,12 +9,16 @@ export interface Scene {
   nodes: { name: string; url: string; institution: string; folder: string }[];
   people: Record<string, string>;
   pids: Record<string, number>;
+  /** Processes that tests started in place of those; they end with the scene. */
+  started?: number[];
   dir: string;
   bin: string;
 }
 
 export const ROOT = resolve(import.meta.dirname, "../..");
 const STARTS_WITHIN_MS = 240_000;
+const RESTARTS_WITHIN_MS = 120_000;
+const LOOK_MS = 100;
 const FILE = join(tmpdir(), `stele-e2e-${String(process.ppid)}.json`);
 
 export function program(): string {
@@ -38,12 +42,58 @@ export async function start(): Promise<{ scene: Scene; stop: () => Promise<void>
   writeFileSync(FILE, JSON.stringify(made));
   process.env["STELE_SCENE"] = FILE;
   const stop = async () => {
+    for (const pid of (JSON.parse(readFileSync(FILE, "utf8")) as Scene).started ?? []) end(pid);
+    const ended = new Promise((done) => child.once("exit", done));
     child.kill("SIGTERM");
-    await new Promise((done) => child.once("exit", done));
+    await ended;
     rmSync(dir, { recursive: true, force: true });
     rmSync(FILE, { force: true });
   };
   return { scene: made, stop };
+}
+
+/** End a process that may have ended already. */
+function end(pid: number): void {
+  try {
+    process.kill(pid, "SIGTERM");
+  } catch {
+    // It is gone.
+  }
+}
+
+async function until(path: string, want: (status: number | null) => boolean): Promise<void> {
+  const last = Date.now() + RESTARTS_WITHIN_MS;
+  for (;;) {
+    const status = await fetch(path).then((answer) => answer.status, () => null);
+    if (want(status)) return;
+    if (Date.now() > last) throw new Error(`${path} answers ${String(status)}`);
+    await new Promise((wake) => setTimeout(wake, LOOK_MS));
+  }
+}
+
+/** Kill a hospital's node without a word and start it again from its folder. */
+export async function restart(index: number, environment: Record<string, string> = {}): Promise<void> {
+  const known = scene();
+  const { folder, name, url } = nodeAt(index);
+  const pid = known.pids[name];
+  if (pid === undefined) throw new Error(`no process of ${name} among ${Object.keys(known.pids).join(", ")}`);
+  process.kill(pid, "SIGKILL");
+  await until(`${url}/healthz`, (status) => status === null);
+  const child = spawn(known.bin, ["node", "--config", join(folder, "stele.toml"), "--key", join(folder, "hospital.key")], {
+    cwd: ROOT,
+    env: { ...process.env, STELE_PASSPHRASE: "demo", ...environment },
+    stdio: "ignore",
+    detached: true,
+  });
+  child.unref();
+  const fresh = child.pid ?? 0;
+  const now: Scene = { ...known, pids: { ...known.pids, [name]: fresh }, started: [...(known.started ?? []), fresh] };
+  writeFileSync(process.env["STELE_SCENE"] ?? FILE, JSON.stringify(now));
+}
+
+/** Wait until a hospital's node serves people again. */
+export function ready(index: number): Promise<void> {
+  return until(`${nodeAt(index).url}/readyz`, (status) => status === 200);
 }
 
 /** The scene prints one JSON document when everything is up. */

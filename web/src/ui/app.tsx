@@ -85,13 +85,10 @@ function Own() {
       who,
       ended: end.signal,
       refresh: async () => setWho(await session.refresh()),
-      leave: async () => {
-        await session.signOut();
-        queries.clear();
-        setSession(null);
-      },
+      // What is left to do is done at the session's end, however it came.
+      leave: () => session.signOut(),
     };
-  }, [session, who, end, queries]);
+  }, [session, who, end]);
   if (!value) {
     return (
       <>

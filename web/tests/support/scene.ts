@@ -6,7 +6,6 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "no
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { crc32, deflateSync } from "node:zlib";
 
 import { OpenAccount } from "../../src/lib/keys/accounts";
 import { openKeyFile, readKeyFile } from "../../src/lib/keys/key-file";
@@ -14,6 +13,7 @@ import { KeyRing } from "../../src/lib/keys/ring";
 import { signIn } from "../../src/lib/session";
 import type { Session, Unlocked } from "../../src/lib/surface";
 import type { Hex } from "../../src/lib/types";
+import { png } from "./png";
 
 const PASSPHRASE = "demo";
 const UP_WITHIN = 240_000;
@@ -94,18 +94,28 @@ export async function person(file: string): Promise<Unlocked> {
   return new OpenAccount(account, KeyRing.fromBytes(secrets));
 }
 
+/** What is needed to find the people of a scene. */
+export type Cast = Pick<SceneFile, "people"> & { readonly nodes: readonly { readonly url: string }[] };
+
+/** Somebody whom no hospital knows, signed in to the node at `url`. */
+export async function stranger(url: string): Promise<Session> {
+  const ring = KeyRing.generate();
+  const account = { id: ring.address, name: "Nobody", address: ring.address, protection: "passphrase", wallet: "app", createdAt: 0 } as const;
+  return signIn(new OpenAccount(account, ring), { node: url });
+}
+
 /** Somebody of the scene, signed in to the node of hospital number `at`. */
-export async function signedIn(scene: Scene, who: string, at: number): Promise<Session> {
+export async function signedIn(scene: Cast, who: string, at: number): Promise<Session> {
   return signIn(await person(keyOf(scene, who)), { node: urlOf(scene, at) });
 }
 
-export function keyOf(scene: Scene, who: string): string {
+export function keyOf(scene: Cast, who: string): string {
   const file = scene.people[who];
   if (file === undefined) throw new Error(`nobody is called ${who}`);
   return file;
 }
 
-export function urlOf(scene: Scene, at: number): string {
+export function urlOf(scene: Cast, at: number): string {
   const node = scene.nodes[at];
   if (node === undefined) throw new Error(`there is no hospital ${at}`);
   return node.url;
@@ -116,29 +126,4 @@ export async function stele<T>(bin: string, ...args: readonly string[]): Promise
   const env = { ...process.env, STELE_PASSPHRASE: PASSPHRASE };
   const { stdout } = await promisify(execFile)(bin, [...args, "--json"], { env, maxBuffer: 1 << 26 });
   return JSON.parse(stdout) as T;
-}
-
-/** A grey PNG whose pixels follow from `seed`. */
-export function png(width: number, height: number, seed: number): Uint8Array<ArrayBuffer> {
-  const rows = Buffer.alloc((width + 1) * height);
-  let state = (seed * 2654435761) >>> 0;
-  for (let i = 0; i < rows.length; i++) {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    rows[i] = i % (width + 1) === 0 ? 0 : state >>> 24;
-  }
-  const header = Buffer.alloc(13);
-  header.writeUInt32BE(width, 0);
-  header.writeUInt32BE(height, 4);
-  header[8] = 8;
-  const magic = Buffer.from([137, 80, 78, 71, 13, 10, 26, 10]);
-  return new Uint8Array(Buffer.concat([magic, chunk("IHDR", header), chunk("IDAT", deflateSync(rows)), chunk("IEND", Buffer.alloc(0))]));
-}
-
-function chunk(type: string, data: Buffer): Buffer {
-  const out = Buffer.alloc(12 + data.length);
-  out.writeUInt32BE(data.length, 0);
-  out.write(type, 4, "latin1");
-  data.copy(out, 8);
-  out.writeUInt32BE(crc32(out.subarray(4, 8 + data.length)), 8 + data.length);
-  return out;
 }

@@ -4,7 +4,7 @@ import { secp256k1 } from "@noble/curves/secp256k1.js";
 import { keccak_256 } from "@noble/hashes/sha3.js";
 import { hashTypedData } from "viem/utils";
 
-import types from "../../../../contracts/eip712.json";
+import types from "../../../../contracts/eip712.json" with { type: "json" };
 import { BadInput, Wrong } from "../errors";
 import type { Deployment, Hex, SignatureAsk } from "../types";
 import { concat, fromHex, toHex, utf8 } from "./bytes";

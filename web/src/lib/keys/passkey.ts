@@ -17,9 +17,12 @@ const INFO = utf8("stele/passkey/v1");
 
 const buffer = (bytes: Uint8Array): Uint8Array<ArrayBuffer> => new Uint8Array(bytes);
 
-/** Whether the browser knows passkeys that can hold keys. */
+/** Passkeys belong to names: a browser refuses them to a page whose address is a bare number. */
+const numbered = (host: string): boolean => /^[\d.]+$|^\[/.test(host);
+
+/** Whether the browser knows passkeys that can hold keys, and gives them to this page. */
 export async function passkeysPossible(): Promise<boolean> {
-  if (typeof PublicKeyCredential === "undefined") return false;
+  if (typeof PublicKeyCredential === "undefined" || numbered(location.hostname)) return false;
   const known = PublicKeyCredential as unknown as {
     readonly getClientCapabilities?: () => Promise<Readonly<Record<string, boolean>>>;
   };

@@ -2,53 +2,62 @@
 import { type QueryClient, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useCallback } from "react";
 
-import type { ActView, Hex, OpenedRecord, VersionView } from "../../lib";
+import type { ActView, Hex, OpenedRecord, Stage, VersionView } from "../../lib";
 import { toast, type ToastState } from "../components/toasts";
 import { shortHex } from "../format";
 import { say, useT } from "../i18n";
 import { useSession, useSignedIn } from "./session";
 
-/** How often lists are asked for again while a page is looked at. */
+/** How often that is asked for of which no notice tells: what is on its way to the chain, a newcomer's wait. */
 export const FRESH_MS = 4_000;
+/** How often lists are asked for otherwise: a notice refreshes them at once (see news.ts). */
+export const CALM_MS = 60_000;
+
+const MOVING: ReadonlySet<Stage> = new Set(["signed", "committing"]);
+
+/** Often while a version is on its way. */
+function pace(views: readonly VersionView[] | undefined): number {
+  return views?.some((view) => MOVING.has(view.stage)) ? FRESH_MS : CALM_MS;
+}
 
 export function useInbox(enabled = true) {
   const session = useSession();
-  return useQuery({ queryKey: ["inbox"], queryFn: () => session.patient.inbox(), refetchInterval: FRESH_MS, enabled });
+  return useQuery({ queryKey: ["inbox"], queryFn: () => session.patient.inbox(), refetchInterval: ({ state }) => pace(state.data), enabled });
 }
 
 export function useRecords() {
   const session = useSession();
-  return useQuery({ queryKey: ["records"], queryFn: () => session.patient.records(), refetchInterval: FRESH_MS });
+  return useQuery({ queryKey: ["records"], queryFn: () => session.patient.records(), refetchInterval: CALM_MS });
 }
 
 export function usePatientRequests(enabled = true) {
   const session = useSession();
-  return useQuery({ queryKey: ["requests", "patient"], queryFn: () => session.patient.requests(), refetchInterval: FRESH_MS, enabled });
+  return useQuery({ queryKey: ["requests", "patient"], queryFn: () => session.patient.requests(), refetchInterval: CALM_MS, enabled });
 }
 
 export function usePatientGrants() {
   const session = useSession();
-  return useQuery({ queryKey: ["grants", "patient"], queryFn: () => session.patient.grants(), refetchInterval: FRESH_MS });
+  return useQuery({ queryKey: ["grants", "patient"], queryFn: () => session.patient.grants(), refetchInterval: CALM_MS });
 }
 
 export function useStaffGrants() {
   const session = useSession();
-  return useQuery({ queryKey: ["grants", "staff"], queryFn: () => session.staff.grants(), refetchInterval: FRESH_MS });
+  return useQuery({ queryKey: ["grants", "staff"], queryFn: () => session.staff.grants(), refetchInterval: CALM_MS });
 }
 
 export function useStaffRequests() {
   const session = useSession();
-  return useQuery({ queryKey: ["requests", "staff"], queryFn: () => session.staff.requests(), refetchInterval: FRESH_MS });
+  return useQuery({ queryKey: ["requests", "staff"], queryFn: () => session.staff.requests(), refetchInterval: CALM_MS });
 }
 
 export function useAuthored() {
   const session = useSession();
-  return useQuery({ queryKey: ["authored"], queryFn: () => session.staff.authored(), refetchInterval: FRESH_MS });
+  return useQuery({ queryKey: ["authored"], queryFn: () => session.staff.authored(), refetchInterval: ({ state }) => pace(state.data) });
 }
 
 export function usePatients() {
   const session = useSession();
-  return useQuery({ queryKey: ["patients"], queryFn: () => session.staff.patients(), refetchInterval: FRESH_MS });
+  return useQuery({ queryKey: ["patients"], queryFn: () => session.staff.patients(), refetchInterval: CALM_MS });
 }
 
 /** A version, opened and checked once. */

@@ -3,6 +3,7 @@ import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 
 import type { Hex, Stage } from "../../lib";
 import { useOffers } from "./features";
+import { CALM_MS } from "./hooks";
 import { useSession } from "./session";
 
 export interface HeldRecord {
@@ -66,12 +67,10 @@ export interface Figures {
   readonly patients: number;
 }
 
-const SLOW_MS = 10_000;
-
 export function useHospital<T>(path: string) {
   const session = useSession();
   const offered = useOffers(path.split("?")[0] ?? path);
-  return useQuery({ queryKey: ["hospital", path], queryFn: () => session.json<T>("GET", path), enabled: offered === true, refetchInterval: SLOW_MS, retry: false });
+  return useQuery({ queryKey: ["hospital", path], queryFn: () => session.json<T>("GET", path), enabled: offered === true, refetchInterval: CALM_MS, retry: false });
 }
 
 export const HELD_PATH = "/api/v1/hospital/records";
@@ -84,7 +83,7 @@ export function useHeld() {
     initialPageParam: null as string | null,
     queryFn: ({ pageParam }) => session.json<HeldRecords>("GET", pageParam === null ? HELD_PATH : `${HELD_PATH}?after=${encodeURIComponent(pageParam)}`),
     getNextPageParam: (last) => last.next,
-    refetchInterval: SLOW_MS,
+    refetchInterval: CALM_MS,
     retry: false,
   });
 }

@@ -3,7 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 
 import type { Hex, Session } from "../../lib";
 import { useOffers } from "./features";
-import { FRESH_MS } from "./hooks";
+import { CALM_MS } from "./hooks";
 import { useSession } from "./session";
 
 export type LetterKind = "consultation" | "answer" | "question" | "invitation" | "advice" | "prescription";
@@ -47,7 +47,7 @@ export function useLetters() {
     queryKey: ["letters"],
     queryFn: () => allLetters(session),
     enabled: offered === true,
-    refetchInterval: FRESH_MS,
+    refetchInterval: CALM_MS,
   });
 }
 

@@ -1,6 +1,6 @@
 /** What happened since one last looked, by a long poll, so that pages change without a reload. */
 import { useQuery } from "@tanstack/react-query";
-import { useEffect, useRef } from "react";
+import { useEffect, useState } from "react";
 
 import { useOffers } from "./features";
 import { useRefresh } from "./hooks";
@@ -19,6 +19,8 @@ export interface NewsItem {
 const PATH = "/api/v1/notifications";
 const WAIT_S = 25;
 const PAUSE_MS = 5_000;
+/** By how much the clocks of a browser and its node may differ without a notice being overlooked. */
+const CLOCKS_S = 60;
 
 export function useNews() {
   const session = useSession();
@@ -31,24 +33,22 @@ export function useUnread(on: boolean): number {
   const session = useSession();
   const refresh = useRefresh();
   const { data } = useNews();
-  const newest = useRef<string | null>(null);
-  const known = data?.at(-1)?.id ?? null;
+  const [came] = useState(() => Date.now() / 1000 - CLOCKS_S);
+  // A notice may have come after the lists were read and before the news were: begin before both.
+  const start = data === undefined ? undefined : (data.findLast((item) => item.at < came)?.id ?? "");
   useEffect(() => {
-    if (known !== null && (newest.current === null || known > newest.current)) newest.current = known;
-  }, [known]);
-  const loaded = data !== undefined;
-  useEffect(() => {
-    if (!on || !loaded) return;
+    if (!on || start === undefined) return;
     const stop = new AbortController();
     const poll = async () => {
+      let newest = start;
       while (!stop.signal.aborted) {
         const before = Date.now();
         try {
-          const since = newest.current === null ? "" : `since=${encodeURIComponent(newest.current)}&`;
+          const since = newest === "" ? "" : `since=${encodeURIComponent(newest)}&`;
           const fresh = await session.json<readonly NewsItem[]>("GET", `${PATH}?${since}wait=${String(WAIT_S)}`, undefined, stop.signal);
-          const last = fresh.at(-1)?.id ?? null;
-          if (last !== null && last !== newest.current) {
-            newest.current = last;
+          const last = fresh.at(-1)?.id;
+          if (last !== undefined && last !== newest) {
+            newest = last;
             refresh();
           }
         } catch {
@@ -60,6 +60,6 @@ export function useUnread(on: boolean): number {
     };
     void poll();
     return () => stop.abort();
-  }, [on, loaded, session, refresh]);
+  }, [on, start, session, refresh]);
   return data?.filter((item) => !item.seen).length ?? 0;
 }

@@ -15,7 +15,7 @@ export interface StaffPerson {
 
 const NOBODY: readonly StaffPerson[] = [];
 
-export function useStaffDirectory(): readonly StaffPerson[] {
+export function useStaffDirectory(refetchInterval: number | false = false): readonly StaffPerson[] {
   const session = useSession();
   const offered = useOffers("/api/v1/staff");
   const { data } = useQuery({
@@ -23,6 +23,7 @@ export function useStaffDirectory(): readonly StaffPerson[] {
     queryFn: async () => (await session.json<readonly StaffPerson[]>("GET", `/api/v1/staff?institution=${session.card.institution}`)).map(named),
     enabled: offered === true,
     staleTime: 30_000,
+    refetchInterval,
     retry: false,
   });
   return data ?? NOBODY;

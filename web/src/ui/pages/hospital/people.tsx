@@ -9,20 +9,19 @@ import { Field, Select } from "../../components/form";
 import { SignDialog } from "../../components/sign";
 import { toast } from "../../components/toasts";
 import { useQuery } from "@tanstack/react-query";
-import { useFollow, useName, useRefresh } from "../../data/hooks";
+import { CALM_MS, FRESH_MS, useFollow, useName, useRefresh } from "../../data/hooks";
 import { useSession } from "../../data/session";
 import { type StaffPerson, useStaffDirectory } from "../../data/staff";
 import { useT } from "../../i18n";
 import { roleWords } from "../../words";
 import { isAddress } from "../patient/share";
 
-function Row({ person }: { person: StaffPerson }) {
+type Change = (person: StaffPerson, active: boolean) => void;
+
+function Row({ person, active, onChange }: { person: StaffPerson; active: boolean; onChange: Change }) {
   const t = useT();
-  const session = useSession();
   const [open, setOpen] = useState(false);
-  const known = useQuery({ queryKey: ["directory", person.wallet], queryFn: () => session.directory(person.wallet), refetchInterval: 8_000 });
-  const active = known.data?.staff?.active ?? true;
-  const role = known.data?.staff?.role ?? person.role;
+  const { role } = person;
   return (
     <li className="item">
       <div className="main">
@@ -44,18 +43,19 @@ function Row({ person }: { person: StaffPerson }) {
           <span className="sr-only"> {person.name}</span>
         </Button>
       ) : null}
-      {open && role ? <StatusDialog wallet={person.wallet} name={person.name} role={role} active={active} onClose={() => setOpen(false)} /> : null}
+      {open && role ? <StatusDialog wallet={person.wallet} name={person.name} role={role} active={active} onClose={() => setOpen(false)} onDone={() => onChange(person, !active)} /> : null}
     </li>
   );
 }
 
-function StatusDialog({ wallet, name, role, active, onClose }: { wallet: Hex; name: string; role: Role; active: boolean; onClose: () => void }) {
+function StatusDialog({ wallet, name, role, active, onClose, onDone }: { wallet: Hex; name: string; role: Role; active: boolean; onClose: () => void; onDone?: () => void }) {
   const t = useT();
   const session = useSession();
   const follow = useFollow();
   const act = async () => {
     const view = await session.hospital.setStaff(wallet, role, !active);
     follow(view.act, active ? t("Suspending {{name}}", { name }) : t("Reinstating {{name}}", { name }));
+    onDone?.();
   };
   return (
     <SignDialog
@@ -74,9 +74,23 @@ function StatusDialog({ wallet, name, role, active, onClose }: { wallet: Hex; na
   );
 }
 
+/** Who works here; also those whom this page suspended, so that they can be reinstated from it. */
+function usePeople() {
+  const [asked, setAsked] = useState<ReadonlyMap<Hex, { person: StaffPerson; active: boolean }>>(new Map());
+  const [moving, setMoving] = useState(false);
+  const staff = useStaffDirectory(moving ? FRESH_MS : CALM_MS);
+  const here = new Set(staff.map((person) => person.wallet));
+  const underway = [...asked].some(([wallet, { active }]) => here.has(wallet) !== active);
+  // The next answer decides how soon the one after it is asked for.
+  if (underway !== moving) setMoving(underway);
+  const left = [...asked.values()].filter(({ person }) => !here.has(person.wallet));
+  const change: Change = (person, active) => setAsked(new Map(asked).set(person.wallet, { person, active }));
+  return { staff, left: left.map(({ person }) => person), change };
+}
+
 export default function PeoplePage() {
   const t = useT();
-  const staff = useStaffDirectory();
+  const { staff, left, change } = usePeople();
   const asked = new URLSearchParams(useSearch()).get("add");
   const [open, setOpen] = useState(asked !== null);
   const [looked, look] = useState("");
@@ -87,10 +101,13 @@ export default function PeoplePage() {
           <UserPlus size={18} aria-hidden /> {t("Invite somebody")}
         </Button>
       </PageHead>
-      {staff.length > 0 ? (
+      {staff.length > 0 || left.length > 0 ? (
         <ul className="list">
           {staff.map((person) => (
-            <Row key={person.wallet} person={person} />
+            <Row key={person.wallet} person={person} active onChange={change} />
+          ))}
+          {left.map((person) => (
+            <Row key={person.wallet} person={person} active={false} onChange={change} />
           ))}
         </ul>
       ) : (
@@ -111,7 +128,7 @@ export default function PeoplePage() {
 function Found({ wallet }: { wallet: Hex }) {
   const t = useT();
   const session = useSession();
-  const known = useQuery({ queryKey: ["directory", wallet], queryFn: () => session.directory(wallet) });
+  const known = useQuery({ queryKey: ["status", wallet], queryFn: () => session.directory(wallet), refetchInterval: CALM_MS });
   const name = useName(wallet);
   const [open, setOpen] = useState(false);
   const staff = known.data?.staff;

@@ -9,7 +9,7 @@ import { Problem } from "../../components/problem";
 import { SignDialog } from "../../components/sign";
 import { toast } from "../../components/toasts";
 import { useOffers } from "../../data/features";
-import { FRESH_MS, useFollow, useName, usePatientGrants, useRecords, useRefresh } from "../../data/hooks";
+import { CALM_MS, useFollow, useName, usePatientGrants, useRecords, useRefresh } from "../../data/hooks";
 import { useSession } from "../../data/session";
 import { now } from "../../format";
 import { useT } from "../../i18n";
@@ -20,7 +20,7 @@ import { ChangeDialog } from "./change";
 function useLinks() {
   const session = useSession();
   const offered = useOffers("/api/v1/links");
-  return useQuery({ queryKey: ["links"], queryFn: () => session.patient.links(), enabled: offered === true, refetchInterval: FRESH_MS });
+  return useQuery({ queryKey: ["links"], queryFn: () => session.patient.links(), enabled: offered === true, refetchInterval: CALM_MS });
 }
 
 function useLabel(controller: string): string {

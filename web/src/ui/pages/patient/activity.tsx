@@ -7,7 +7,7 @@ import type { EntryCheck, TrailEntry } from "../../../lib";
 import { Badge, Button, Empty, Fold, Hash, Notice, PageHead, Skeleton, Time } from "../../components/basics";
 import { Select } from "../../components/form";
 import { Problem } from "../../components/problem";
-import { FRESH_MS, useName, usePatientGrants, useRecords } from "../../data/hooks";
+import { CALM_MS, useName, usePatientGrants, useRecords } from "../../data/hooks";
 import { useSession } from "../../data/session";
 import { number } from "../../format";
 import { useT, type Words } from "../../i18n";
@@ -98,7 +98,7 @@ function Line({ entry, what }: { entry: TrailEntry; what: string | null }) {
 export default function ActivityPage() {
   const t = useT();
   const session = useSession();
-  const trail = useQuery({ queryKey: ["trail"], queryFn: () => session.patient.trail(), refetchInterval: FRESH_MS * 2 });
+  const trail = useQuery({ queryKey: ["trail"], queryFn: () => session.patient.trail(), refetchInterval: CALM_MS });
   const [kind, setKind] = useState<Kind>("all");
   const [most, setMost] = useState(PAGE);
   const labelOf = useLabels();

@@ -10,7 +10,7 @@ import { Problem } from "../../components/problem";
 import { SignDialog } from "../../components/sign";
 import { toast } from "../../components/toasts";
 import { useOffers } from "../../data/features";
-import { FRESH_MS, useFollow, useName, useRefresh } from "../../data/hooks";
+import { CALM_MS, useFollow, useName, useRefresh } from "../../data/hooks";
 import { useSession } from "../../data/session";
 import { bytes } from "../../format";
 import { useT } from "../../i18n";
@@ -36,7 +36,7 @@ export default function HospitalsPage() {
   const t = useT();
   const session = useSession();
   const offered = useOffers(PATH);
-  const applications = useQuery({ queryKey: ["applications"], queryFn: () => session.json<readonly Application[]>("GET", PATH), enabled: offered === true, refetchInterval: FRESH_MS });
+  const applications = useQuery({ queryKey: ["applications"], queryFn: () => session.json<readonly Application[]>("GET", PATH), enabled: offered === true, refetchInterval: CALM_MS });
   const open = (applications.data ?? []).filter((one) => one.stage === "open");
   const done = (applications.data ?? []).filter((one) => one.stage !== "open");
   return (
@@ -193,7 +193,7 @@ function ByAddress() {
   const [open, setOpen] = useState(false);
   const wallet = isAddress(text) ? (text.trim().toLowerCase() as Hex) : null;
   const name = useName(wallet);
-  const known = useQuery({ queryKey: ["directory", wallet], queryFn: () => (wallet ? session.directory(wallet) : null), enabled: wallet !== null, refetchInterval: 8_000 });
+  const known = useQuery({ queryKey: ["status", wallet], queryFn: () => (wallet ? session.directory(wallet) : null), enabled: wallet !== null, refetchInterval: CALM_MS });
   const active = known.data?.activeInstitution === true;
   const act = async () => {
     if (!wallet) return;

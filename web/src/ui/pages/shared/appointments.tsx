@@ -9,7 +9,7 @@ import { Field, Select, TextArea } from "../../components/form";
 import { Problem } from "../../components/problem";
 import { SignDialog } from "../../components/sign";
 import { toast } from "../../components/toasts";
-import { FRESH_MS, useName, useRefresh } from "../../data/hooks";
+import { CALM_MS, useName, useRefresh } from "../../data/hooks";
 import { randomId } from "../../data/letters";
 import { useSignedIn } from "../../data/session";
 import { useStaffDirectory } from "../../data/staff";
@@ -49,7 +49,7 @@ function useSlots(doctor: Hex | null) {
     queryKey: ["slots", doctor],
     queryFn: () => session.json<readonly Slot[]>("GET", `/api/v1/slots?doctor=${doctor ?? ""}`),
     enabled: doctor !== null,
-    refetchInterval: FRESH_MS * 2,
+    refetchInterval: CALM_MS,
   });
 }
 
@@ -58,7 +58,7 @@ function useAppointments() {
   return useQuery({
     queryKey: ["appointments"],
     queryFn: () => session.json<readonly Appointment[]>("GET", "/api/v1/appointments"),
-    refetchInterval: FRESH_MS,
+    refetchInterval: CALM_MS,
   });
 }
 
