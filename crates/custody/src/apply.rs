@@ -220,12 +220,18 @@ impl Hospital {
         let open = Query::of(Kind::Application).state(ApplicationStage::Open.name());
         let open = self.store.all::<Application>(open.limit(MAX_OPEN)).await?;
         let own = open.iter().find(|h| h.document.institution == institution);
-        if own.is_some() {
-            let state = "open already".to_owned();
-            return Err(Error::State {
-                what: "application",
-                state,
-            });
+        let mut batch = Batch::new();
+        if let Some(own) = own {
+            let id = own.document.id;
+            if self.credential(id, 0).await.is_ok() {
+                let state = "open already".to_owned();
+                return Err(Error::State {
+                    what: "application",
+                    state,
+                });
+            }
+            // Its documents went with a database that was lost: this one takes its place.
+            batch.delete::<Application>(hex_id(id));
         }
         if open.len() >= MAX_OPEN as usize {
             let reason = "too many applications wait here; try another node, or later";
@@ -250,7 +256,6 @@ impl Hospital {
             reason: None,
             decided_at: None,
         };
-        let mut batch = Batch::new();
         batch.create(&application)?;
         for (number, credential) in new.documents.into_iter().enumerate() {
             batch.create(&Scan {
@@ -295,7 +300,8 @@ impl Hospital {
             .ok_or(Error::NotFound("credential"))
     }
 
-    /// Write down what the registrar decided. A refusal has a reason.
+    /// Write down what the registrar decided, and delete the documents: they have served, and names
+    /// and digests stay. A refusal has a reason.
     ///
     /// # Errors
     /// If it was decided before, or a refusal has no reason.
@@ -323,6 +329,9 @@ impl Hospital {
         application.decided_at = Some(self.now());
         let mut batch = Batch::new();
         batch.replace(&held)?;
+        for number in 0..held.document.documents.len() {
+            batch.delete::<Scan>(Scan::id_of(id, number));
+        }
         match self.store.write(&batch).await {
             Err(Error::Store(StoreError::Conflict { .. })) => Err(Error::State {
                 what: "application",

@@ -17,6 +17,7 @@ use utoipa::ToSchema;
 
 use crate::act::{Act, Deployment, SignedAct, check_signature};
 use crate::blobs;
+use crate::caller::Caller;
 use crate::carry::Wish;
 use crate::chain::RecordFacts;
 use crate::error::{Error, Result};
@@ -576,6 +577,23 @@ impl Hospital {
             ..held
         })?;
         Ok((old != cid).then_some(old))
+    }
+
+    /// Take a patient's new index by itself: what changed is the patient's own business.
+    ///
+    /// # Errors
+    /// If the caller is no patient here, or the index is not theirs or does not follow.
+    pub async fn set_index(&self, by: &Caller, sealed: &Bytes) -> Result<()> {
+        let patient = by.patient.ok_or(Error::NotFound("patient"))?;
+        let mut batch = Batch::new();
+        let old = self.turn_index(&mut batch, by.wallet, sealed).await?;
+        if batch.0.is_empty() {
+            return Ok(());
+        }
+        let entry = Entry::new(Deed::Index, self.now(), by.wallet).patient(patient);
+        self.write(batch, entry).await?;
+        self.spread_index(by.wallet, old).await;
+        Ok(())
     }
 
     /// Have the newest index of a patient held elsewhere too, and the one before deleted. The

@@ -176,6 +176,9 @@ pub struct GrantView {
     /// The patient's institution.
     #[schema(value_type = String)]
     pub home: Address,
+    /// The patient's commitment, at the patient's own institution.
+    #[schema(value_type = Option<String>)]
+    pub patient: Option<B256>,
     /// How far it is, as this node knows.
     pub stage: GrantStage,
     /// The act that grants.
@@ -194,6 +197,7 @@ impl Grant {
             grant: self.id,
             document: self.message.document.clone(),
             home: self.message.home,
+            patient: self.patient,
             stage: self.stage,
             act: self.errand,
             revocation: self.revocation,

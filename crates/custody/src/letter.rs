@@ -29,9 +29,15 @@ const LETTER_BYTES: usize = 256 << 10;
 /// Most grants that go with a letter.
 const GRANTS: usize = 50;
 /// Most letters in one answer.
-const PAGE: u32 = 500;
+const PAGE: usize = 500;
+/// Letters that are read from the database at once.
+const CHUNK: u32 = 32;
+/// After so many sealed bytes an answer ends.
+const PAGE_BYTES: u64 = 8 << 20;
 /// Most letters from one person in a day.
 const A_DAY: u32 = 200;
+/// Most sealed bytes of letters from one person in a day, in both mailboxes together.
+const A_DAY_BYTES: u64 = 16 << 20;
 
 /// What a letter is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -187,12 +193,14 @@ impl Document for Wrote {
     }
 }
 
-/// How many letters a person has sent on one day.
+/// How much a person has sent on one day.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Sent {
     from: Address,
     day: u64,
     letters: u32,
+    #[serde(default)]
+    bytes: u64,
 }
 
 impl Document for Sent {
@@ -255,6 +263,7 @@ impl Hospital {
             return Err(Error::Forbidden(who.to_owned()));
         }
         self.may_write(by.wallet, new.to).await?;
+        let bytes = (new.sealed.len() + new.sealed_own.len()) as u64;
         let view = LetterView {
             id: new.id,
             thread: new.thread,
@@ -272,7 +281,7 @@ impl Hospital {
             ..view.clone()
         };
         let mut batch = Batch::new();
-        self.count_letter(&mut batch, by.wallet).await?;
+        self.count_letter(&mut batch, by.wallet, bytes).await?;
         for (owner, view) in [(by.wallet, view.clone()), (new.to, theirs)] {
             let (id, at) = (view.id, view.at);
             batch.create(&Place { owner, id, at })?;
@@ -306,20 +315,26 @@ impl Hospital {
         Err(Error::Forbidden(who.to_owned()))
     }
 
-    async fn count_letter(&self, batch: &mut Batch, from: Address) -> Result<()> {
+    async fn count_letter(&self, batch: &mut Batch, from: Address, bytes: u64) -> Result<()> {
         let day = self.now() / 86_400;
         let mut sent = Sent {
             from,
             day,
             letters: 1,
+            bytes,
         };
         if let Some(held) = self.store.load::<Sent>(&sent.id()).await?
             && held.document.day == day
         {
             sent.letters += held.document.letters;
+            sent.bytes += held.document.bytes;
         }
         if sent.letters > A_DAY {
             return Err(Error::TooOften(format!("at most {A_DAY} letters a day")));
+        }
+        if sent.bytes > A_DAY_BYTES {
+            let reason = "these letters are too much for one day; write on tomorrow";
+            return Err(Error::TooOften(reason.to_owned()));
         }
         batch.put(&sent)?;
         Ok(())
@@ -339,12 +354,27 @@ impl Hospital {
         let mut query = Query::of(Kind::Letter)
             .owner(hex::encode(owner))
             .after(key_of(owner, since, ""))
-            .limit(PAGE);
+            .limit(CHUNK);
         if let Some(thread) = thread {
             query = query.state(hex::encode(thread));
         }
-        let held = self.store.all::<Letter>(query).await?;
-        Ok(held.into_iter().map(|h| h.document.view).collect())
+        let (mut letters, mut bytes) = (Vec::<LetterView>::new(), 0);
+        loop {
+            let held = self.store.all::<Letter>(query.clone()).await?;
+            let Some(last) = held.last() else {
+                return Ok(letters);
+            };
+            query = query.after(last.document.id());
+            for Held { document, .. } in held {
+                // The letters of one second stay together: the next question begins with a time.
+                let later = letters.last().is_some_and(|l| l.at < document.view.at);
+                if letters.len() >= PAGE || (bytes >= PAGE_BYTES && later) {
+                    return Ok(letters);
+                }
+                bytes += document.view.sealed.len() as u64;
+                letters.push(document.view);
+            }
+        }
     }
 
     async fn letter(&self, owner: Address, id: B256) -> Result<Option<Held<Letter>>> {

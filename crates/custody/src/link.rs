@@ -26,6 +26,7 @@ use crate::hospital::{Hospital, rng};
 use crate::mail::{Words, check_address};
 use crate::peers::hex_id;
 use crate::store::{Batch, Document, Documents, Held, Kind, Query};
+use crate::touch::{Deed, Entry};
 
 /// Most views that a link allows.
 const VIEWS: u32 = 1000;
@@ -86,6 +87,26 @@ pub struct LinkView {
     pub expires_at: u64,
     /// Whether the patient took it back.
     pub revoked: bool,
+}
+
+impl LinkView {
+    /// This link, if it is what `new` asks for.
+    fn made_from(self, new: &NewLink) -> Result<Self> {
+        let same =
+            (&self.email, self.views, self.expires_at) == (&new.email, new.views, new.expires_at);
+        if same && !self.revoked {
+            return Ok(self);
+        }
+        let state = if self.revoked {
+            "taken back; give a new grant for a new one"
+        } else {
+            "made already, with another address, number of views or end"
+        };
+        Err(Error::State {
+            what: "link",
+            state: state.to_owned(),
+        })
+    }
 }
 
 /// A link as its guest sees it.
@@ -236,10 +257,11 @@ impl Hospital {
         hash.finalize()
     }
 
-    /// Make a link to a grant. Made again for the same grant it is the same link.
+    /// Make a link to a grant. Made again in the same way it is the same link.
     ///
     /// # Errors
-    /// If the grant is not this patient's, not to a person, or a limit is passed.
+    /// If the grant is not this patient's, not to a person, has a link that was made otherwise or
+    /// taken back, or a limit is passed.
     pub async fn make_link(&self, by: &Caller, new: NewLink) -> Result<LinkView> {
         let patient = by.patient.ok_or(Error::NotFound("patient"))?;
         let grant = self.store.load::<Grant>(&hex_id(new.grant)).await?;
@@ -247,7 +269,7 @@ impl Hospital {
         let grant = grant.ok_or(Error::NotFound("grant"))?.document;
         let link = self.link_id(new.grant);
         if let Some(known) = self.store.load::<Link>(&hex_id(link)).await? {
-            return Ok(known.document.view);
+            return known.document.view.made_from(&new);
         }
         let document = grant.message.document()?;
         let Recipient::Person(guest) = document.recipient else {
@@ -407,7 +429,8 @@ impl Hospital {
         Ok(())
     }
 
-    /// Enter a code: the guest's session may open from now on.
+    /// Enter a code: the guest's session may open from now on. A code that is refused is in the log,
+    /// like a refused open, and its patient is told.
     ///
     /// # Errors
     /// [`Error::CodeWrong`], [`Error::CodeSpent`], a refusal, or [`Error::NotFound`] if the link is
@@ -415,17 +438,59 @@ impl Hospital {
     pub async fn confirm_link(&self, by: &Caller, link: B256, code: &str) -> Result<GuestLink> {
         let held = self.store.load::<Link>(&hex_id(link)).await?;
         let held = held.filter(|h| h.document.view.guest == by.wallet);
-        let view = held.ok_or(Error::NotFound("link"))?.document.view;
+        let held = held.ok_or(Error::NotFound("link"))?;
+        let view = held.document.view.clone();
         let session = by.session.ok_or(Error::NotFound("session"))?;
-        self.serves(&view).map_err(Error::Refused)?;
-        let pass = self.store.load::<Pass>(&hex_id(link)).await?;
-        let mut pass = pass.ok_or(Error::CodeSpent)?;
+        let mut batch = Batch::new();
+        let judged = match self.serves(&view) {
+            Ok(()) => self.judge_code(&mut batch, link, code, session).await?,
+            Err(refusal) => Err(Error::Refused(refusal)),
+        };
+        if let Err(error) = &judged {
+            let patient = held.document.patient;
+            let entry = self.entry_of_attempt(by.wallet, &view, patient, error);
+            self.tell_refusal(&mut batch, &entry, error.code()).await?;
+            self.write(batch, entry).await?;
+        } else {
+            self.store.write(&batch).await?;
+        }
+        judged.map(|()| self.to_guest(&view))
+    }
+
+    /// Judge a code; the batch counts it.
+    async fn judge_code(
+        &self,
+        batch: &mut Batch,
+        link: B256,
+        code: &str,
+        session: B256,
+    ) -> Result<Result<()>> {
+        let Some(mut pass) = self.store.load::<Pass>(&hex_id(link)).await? else {
+            return Ok(Err(Error::CodeSpent));
+        };
         let hash = self.code_hash(link, code.trim());
         let judged = pass.document.judge(hash, session, self.now());
-        let mut batch = Batch::new();
         batch.replace(&pass)?;
-        self.store.write(&batch).await?;
-        judged.map(|()| self.to_guest(&view))
+        Ok(judged)
+    }
+
+    /// The log's entry of a code that let nobody in.
+    fn entry_of_attempt(
+        &self,
+        actor: Address,
+        view: &LinkView,
+        patient: B256,
+        error: &Error,
+    ) -> Entry {
+        let refusal = match error {
+            Error::Refused(refusal) => *refusal,
+            _ => Refusal::NotConfirmed,
+        };
+        Entry::new(Deed::Refused, self.now(), actor)
+            .patient(patient)
+            .grant(view.grant)
+            .detail(error.code())
+            .refusal(refusal)
     }
 
     fn to_guest(&self, view: &LinkView) -> GuestLink {

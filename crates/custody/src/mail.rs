@@ -8,7 +8,8 @@
 //!
 //! A mail is written in the same batch as what it tells of, so that neither exists without the
 //! other. It holds the recipient's own name, a code or a link, and nothing about anybody's health:
-//! mail is read by every server on its way.
+//! mail is read by every server on its way. Of several processes one claims a mail before it sends it;
+//! should it die in between, the mail is sent again.
 
 use alloy_primitives::B256;
 use async_trait::async_trait;
@@ -17,7 +18,7 @@ use utoipa::ToSchema;
 
 use crate::error::{Error, Result};
 use crate::hospital::{Hospital, random};
-use crate::store::{Batch, Document, Documents, Kind, Query, StoreError};
+use crate::store::{Batch, Document, Documents, Held, Kind, Query, StoreError};
 
 /// The longest address (RFC 5321, 4.5.3.1.3).
 const ADDRESS_BYTES: usize = 254;
@@ -29,6 +30,9 @@ const AFTERLIFE: u64 = 86_400;
 const FIRST_REST: u64 = 15;
 /// The longest rest between two attempts, seconds.
 const LONGEST_REST: u64 = 3600;
+/// How long one process has to hand a mail over before another may, seconds; a mail server is waited
+/// for much shorter.
+const CLAIM: u64 = 300;
 /// Mails that one round delivers.
 const ROUND: u32 = 50;
 
@@ -248,6 +252,10 @@ impl Hospital {
                 self.store.write(&batch).await?;
                 continue;
             }
+            if postman.is_some() && !self.claim(&mut held).await? {
+                continue;
+            }
+            let mail = &mut held.document;
             let outcome = match postman {
                 _ if mail.expires_at < self.now() => {
                     Err(Undelivered::Never("it is too old".to_owned()))
@@ -269,6 +277,22 @@ impl Hospital {
             }
         }
         Ok(sent)
+    }
+
+    /// Take a mail before it is sent, so that no other process of this hospital sends it as well;
+    /// whether it was to be had. Who dies with it in hand gives it back after a while.
+    async fn claim(&self, held: &mut Held<Mail>) -> Result<bool> {
+        held.document.due_at = self.now() + CLAIM;
+        let mut batch = Batch::new();
+        batch.replace(held)?;
+        match self.store.write(&batch).await {
+            Ok(_) => {
+                held.version += 1;
+                Ok(true)
+            }
+            Err(Error::Store(StoreError::Conflict { .. })) => Ok(false),
+            Err(other) => Err(other),
+        }
     }
 
     fn after_attempt(

@@ -9,11 +9,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use alloy_primitives::{Address, B256};
+use record::Recipient;
 use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, timeout_at};
 use utoipa::ToSchema;
 
 use crate::error::{Error, Result};
+use crate::grant::Grant;
 use crate::hospital::Hospital;
 use crate::mail::Words;
 use crate::peers::hex_id;
@@ -28,6 +30,9 @@ const PAGE: u32 = 200;
 const MAIL_REST: u64 = 900;
 /// Seconds between two notices of one refusal of one person.
 const REFUSAL_REST: u64 = 600;
+/// Seconds between two notices to one patient of refusals of strangers, whoever they are: wallets cost
+/// nothing, and grants' ids stand on chain.
+const STRANGERS_REST: u64 = 3600;
 /// The longest wait for a notice.
 pub const LONGEST_WAIT: u64 = 25;
 /// Another process of this hospital may write a notice: look again after this long.
@@ -206,7 +211,7 @@ impl Hospital {
     }
 
     /// Tell a patient that somebody was refused. Whoever tries again and again is told of once in a
-    /// while; the log has every attempt.
+    /// while, and all strangers together more seldom; the log has every attempt.
     pub(crate) async fn tell_refusal(
         &self,
         batch: &mut Batch,
@@ -216,10 +221,20 @@ impl Hospital {
         let Some(patient) = entry.patient else {
             return Ok(());
         };
-        let owner = self.patient(patient).await?.wallet();
+        let owner = match self.patient(patient).await {
+            Ok(patient) => patient.wallet(),
+            // Whoever is not here any more is told nothing; the refusal is logged all the same.
+            Err(Error::NotFound(_)) => return Ok(()),
+            Err(other) => return Err(other),
+        };
         let grant = entry.grant.unwrap_or_default();
-        let what = format!("{reason}/{}/{}", hex_id(grant), hex::encode(entry.actor));
-        if self.told_lately(batch, owner, what, REFUSAL_REST).await? {
+        let (what, rest) = if self.is_stranger(entry.actor, grant).await? {
+            ("strangers".to_owned(), STRANGERS_REST)
+        } else {
+            let who = hex::encode(entry.actor);
+            (format!("{reason}/{}/{who}", hex_id(grant)), REFUSAL_REST)
+        };
+        if self.told_lately(batch, owner, what, rest).await? {
             return Ok(());
         }
         let news = News::new("refused", format!("/grants/{grant}"))
@@ -227,6 +242,18 @@ impl Hospital {
             .with("by", entry.actor)
             .with("reason", reason);
         self.tell_person(batch, owner, news).await
+    }
+
+    /// Whether somebody is neither the one whom a grant is for nor anybody's staff, as far as can be
+    /// said at this moment.
+    async fn is_stranger(&self, actor: Address, grant: B256) -> Result<bool> {
+        if let Some(held) = self.store.load::<Grant>(&hex_id(grant)).await?
+            && let Recipient::Person(wallet) = held.document.message.document()?.recipient
+            && wallet == actor
+        {
+            return Ok(false);
+        }
+        Ok(!matches!(self.staff(actor).await, Ok(Some(_))))
     }
 
     /// Write a notice down for the patient with this commitment, if there is one here.

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 use utoipa::ToSchema;
 
-use crate::admit::Person;
+use crate::admit::{Invitation, Person};
 use crate::error::{Error, Result};
 use crate::hospital::Hospital;
 use crate::mail::check_address;
@@ -158,18 +158,20 @@ impl Hospital {
         Ok(staff)
     }
 
+    /// Only who was ever invited here can be staff here: nobody else is asked about, however many
+    /// people the directory has.
     async fn read_staff(&self) -> Result<Vec<StaffView>> {
         let mut staff = Vec::new();
-        let mut query = Query::of(Kind::Person);
+        let mut query = Query::of(Kind::Invitation);
         loop {
-            let people = self.store.all::<Person>(query.clone()).await?;
-            let Some(last) = people.last() else {
+            let invited = self.store.all::<Invitation>(query.clone()).await?;
+            let Some(last) = invited.last() else {
                 return Ok(staff);
             };
             query = query.after(last.document.id());
-            for held in people {
+            for held in invited {
                 if staff.len() < PEOPLE
-                    && let Some(view) = self.as_staff(held.document).await?
+                    && let Some(view) = self.as_staff(held.document.staff).await?
                 {
                     staff.push(view);
                 }
@@ -177,13 +179,15 @@ impl Hospital {
         }
     }
 
-    async fn as_staff(&self, person: Person) -> Result<Option<StaffView>> {
-        let Some(at) = self.staff(person.wallet).await? else {
+    async fn as_staff(&self, wallet: Address) -> Result<Option<StaffView>> {
+        let Some(known) = self.store.load::<Person>(&hex::encode(wallet)).await? else {
             return Ok(None);
         };
-        if at.institution != self.address() {
+        let person = known.document;
+        let at = self.staff(wallet).await?;
+        let Some(at) = at.filter(|at| at.institution == self.address()) else {
             return Ok(None);
-        }
+        };
         let set = self.profile(person.wallet).await?;
         Ok(Some(StaffView {
             wallet: person.wallet,

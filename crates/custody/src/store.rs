@@ -188,12 +188,14 @@ impl Kind {
 
     /// Whether a document of this kind must survive the loss of the database, and is therefore
     /// written to the journal in the vault as well. The others can be had again: from the chain,
-    /// or by signing in once more; or, like notices and mails, they only tell of what is kept.
+    /// by signing in or applying once more; or, like notices and mails, they only tell of what is
+    /// kept.
     #[must_use]
     pub fn durable(self) -> bool {
         !matches!(
             self,
             Self::Outbox
+                | Self::Credential
                 | Self::Chain
                 | Self::Nonce
                 | Self::Session

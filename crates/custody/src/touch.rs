@@ -50,6 +50,8 @@ pub enum Deed {
     Rebuild,
     /// The patient took an approval back before it was on its way to the chain.
     Withdraw,
+    /// The patient replaced the sealed index.
+    Index,
 }
 
 /// One entry of the log, in the clear.

@@ -359,6 +359,14 @@ pub struct IndexView {
     pub sealed: Option<Bytes>,
 }
 
+/// A patient's new index.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct IndexForm {
+    /// Sealed and signed by the patient, the version after the one kept here, DAG-CBOR.
+    #[schema(value_type = String)]
+    pub index: Bytes,
+}
+
 /// A checkpoint that was made on demand.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct AnchorView {

@@ -39,8 +39,8 @@ use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
 
 use crate::api::{
-    ActView, AnchorView, Challenge, DirectoryView, IndexView, NodeCard, PatientView, SentForm,
-    SignIn, Signature, SignedIn, WithdrawForm,
+    ActView, AnchorView, Challenge, DirectoryView, IndexForm, IndexView, NodeCard, PatientView,
+    SentForm, SignIn, Signature, SignedIn, WithdrawForm,
 };
 use crate::http::error::ErrorBody;
 use crate::reading::{ReadingView, Task};
@@ -916,6 +916,21 @@ impl Session {
     pub async fn index(&self) -> Result<PatientIndex> {
         let sealed = self.sealed_index().await?;
         self.opened_index(sealed.as_ref())
+    }
+
+    /// Change the patient's index by itself.
+    ///
+    /// # Errors
+    /// If it was changed by another client meanwhile.
+    pub async fn change_index(&self, change: impl FnOnce(&mut PatientIndex)) -> Result<()> {
+        let before = self.sealed_index().await?;
+        let mut index = self.opened_index(before.as_ref())?;
+        change(&mut index);
+        let sealed = approve::seal_index(&self.keys, self.at(), &index, before.as_ref())?;
+        let index = sealed.encode().into();
+        let request = self.request(Method::PUT, "/api/v1/index");
+        let _: IndexView = self.client.read(request.json(&IndexForm { index })).await?;
+        Ok(())
     }
 
     /// The lines of the patient's index.

@@ -276,6 +276,13 @@ async fn a_hospital_applies_and_the_registrar_decides() {
     );
     let (status, _) = decide(json!({"admit": true}), id.to_owned()).await;
     assert_eq!(status, StatusCode::CONFLICT);
+    let (status, _) = ask(here, by, Method::GET, &document, None).await;
+    assert_eq!(
+        status,
+        StatusCode::NOT_FOUND,
+        "documents go with the decision"
+    );
+    assert_eq!(refused["documents"][0]["name"], "licence.png");
     let own = seen(here, &applicant, path).await;
     let decision = json!({"admit": false, "reason": "the licence has expired"});
     assert_eq!(own[0]["decision"], decision);

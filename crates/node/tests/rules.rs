@@ -68,7 +68,7 @@ async fn refused(
     if let Some(token) = token {
         request = request.bearer_auth(token);
     }
-    if *method == Method::POST {
+    if *method == Method::POST || *method == Method::PUT {
         request = request
             .header("content-type", "application/json")
             .body("{}");

@@ -129,8 +129,11 @@ async fn from_an_x_ray_to_a_proof_that_anyone_can_check() {
         opened.part("document").is_err(),
         "the report was not shared"
     );
-    // The patient's own node serves the same grant.
+    // The patient's own node serves the same grant, and says whose it is.
     let visiting = home.sign_in(&elsewhere).await;
+    assert_eq!(asking.grants().await.unwrap()[0].patient, None);
+    let listed = visiting.grants().await.unwrap();
+    assert_eq!(listed[0].patient, Some(commitment));
     visiting.open(grant.grant).await.unwrap();
 
     // Not for anybody else.

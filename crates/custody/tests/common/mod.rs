@@ -70,6 +70,8 @@ pub struct MemoryChain {
     pub state: Mutex<State>,
     pub silent: AtomicBool,
     pub base_fee: AtomicU64,
+    /// How often it was asked what a person is.
+    pub asked_of_staff: AtomicU64,
     pub now: Arc<AtomicU64>,
 }
 
@@ -92,6 +94,7 @@ impl MemoryChain {
             state,
             silent,
             base_fee: AtomicU64::new(1_000_000_000),
+            asked_of_staff: AtomicU64::new(0),
             now,
         }
     }
@@ -194,6 +197,7 @@ impl Chain for MemoryChain {
         self.ask(|s| s.institutions.get(&a).copied().unwrap_or_default())
     }
     async fn staff(&self, a: Address) -> Result<Option<StaffFacts>, ChainError> {
+        self.asked_of_staff.fetch_add(1, Ordering::SeqCst);
         self.ask(|s| s.staff.get(&a).copied())
     }
     async fn key(&self, a: Address) -> Result<KeyFacts, ChainError> {

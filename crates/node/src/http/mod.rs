@@ -201,7 +201,7 @@ fn described() -> OpenApiRouter<App> {
         .routes(routes!(records::sealed))
         .routes(routes!(records::evidence))
         .routes(routes!(records::erase))
-        .routes(routes!(records::index))
+        .routes(routes!(records::index, records::set_index))
         .routes(routes!(consent::requests, consent::request))
         .routes(routes!(consent::grants, consent::give))
         .routes(routes!(consent::open))

@@ -128,6 +128,7 @@ pub const RULES: &[(Method, &str, Rule)] = &[
     (GET, "/api/v1/records/{record}/evidence", Rule::Patient),
     (POST, "/api/v1/records/{record}/erase", Rule::Patient),
     (GET, "/api/v1/index", Rule::Patient),
+    (PUT, "/api/v1/index", Rule::Patient),
     (POST, "/api/v1/requests", Rule::AnyStaff),
     (GET, "/api/v1/requests", Rule::SignedIn),
     (POST, "/api/v1/grants", Rule::Patient),

@@ -92,10 +92,12 @@ async fn a_guest_opens_with_the_link_and_a_code_as_often_as_allowed() {
     let client = home.client();
     let link = scene.link(2, now() + 600).await.unwrap();
     assert_eq!(
-        scene.link(9, now() + 60).await.unwrap(),
+        scene.link(2, link.expires_at).await.unwrap(),
         link,
         "one link for a grant"
     );
+    let other = scene.link(9, now() + 60).await;
+    assert_eq!(code(other), (409, "wrong_state".to_owned()));
     assert_eq!(
         scene.patient.links().await.unwrap(),
         std::slice::from_ref(&link)
@@ -153,11 +155,12 @@ async fn a_guest_opens_with_the_link_and_a_code_as_often_as_allowed() {
     // All of it is in the patient's trail, refusals too, and among the notices.
     let trail = scene.patient.trail().await.unwrap();
     let deeds = |deed| trail.iter().filter(|(_, entry)| entry.deed == deed).count();
-    assert_eq!((deeds(Deed::Open), deeds(Deed::Refused)), (2, 4));
+    // Four opens and parts, and four codes: none sent, wrong, used, and too late.
+    assert_eq!((deeds(Deed::Open), deeds(Deed::Refused)), (2, 8));
     let notices = scene.patient.notices("", 0).await.unwrap();
     let of = |kind: &str| notices.iter().filter(|n| n.kind == kind).count();
-    // Three refusals for one reason are one notice.
-    assert_eq!((of("opened"), of("link_viewed"), of("refused")), (2, 2, 2));
+    // Several refusals for one reason are one notice: there were four reasons.
+    assert_eq!((of("opened"), of("link_viewed"), of("refused")), (2, 2, 4));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -256,9 +259,6 @@ async fn revoking_the_grant_ends_the_link_while_the_guest_looks() {
         views: 1,
         expires_at: now() + 60,
     };
-    assert_eq!(
-        scene.patient.make_link(&late).await.unwrap().used,
-        1,
-        "the same link"
-    );
+    let late = scene.patient.make_link(&late).await;
+    assert_eq!(code(late), (409, "wrong_state".to_owned()));
 }

@@ -9,7 +9,7 @@ use node::client::{ClientError, Session};
 use node::now;
 use record::{Recipient, Role};
 
-use crate::common::{PNG, WAIT, World, approve, grant_of, picture, until, upload};
+use crate::common::{PNG, WAIT, World, approve, grant_of, picture, ring, until, upload};
 
 fn code(result: Result<impl Sized, ClientError>) -> (u16, String) {
     let error = result.err().unwrap();
@@ -493,4 +493,44 @@ async fn templates_staff_and_hospital_are_read_as_fhir_and_errors_are_outcomes()
         let (found, outcome) = get(path, token).await;
         assert_eq!((found, code(&outcome)), (status, kind.to_owned()), "{path}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_patient_changes_the_sealed_index_alone_and_in_order() {
+    let Some(world) = World::new("index", 2).await else {
+        return;
+    };
+    world.admit_hospitals().await;
+    let (keys, _) = world.enrol(0, "Index Patient").await;
+    let home = &world.places[0];
+    let patient = home.sign_in(&keys).await;
+    patient.change_index(|_| ()).await.unwrap();
+    let older = patient.index().await.unwrap();
+    patient.change_index(|index| index.next = 5).await.unwrap();
+    assert_eq!(patient.index().await.unwrap().next, 5);
+
+    // Another client that knew neither: what it sends does not follow.
+    let at = &home.node().hospital().deployment().to_owned();
+    let stale = custody::approve::seal_index(&keys, at, &older, None).unwrap();
+    let put = |sealed: Vec<u8>| {
+        let body = serde_json::json!({ "index": format!("0x{}", hex::encode(sealed)) });
+        reqwest::Client::new()
+            .put(format!("{}/api/v1/index", home.url()))
+            .bearer_auth(patient.token())
+            .json(&body)
+            .send()
+    };
+    let refused = put(stale.encode()).await.unwrap();
+    assert_eq!(refused.status(), 422);
+    let body: serde_json::Value = refused.json().await.unwrap();
+    assert_eq!(body["error"], "invalid");
+    // Nor is somebody else's taken.
+    let other = custody::approve::seal_index(&ring("index other"), at, &older, None).unwrap();
+    assert_eq!(put(other.encode()).await.unwrap().status(), 422);
+    assert_eq!(patient.index().await.unwrap().next, 5);
+    let trail = patient.trail().await.unwrap();
+    let changes = trail
+        .iter()
+        .filter(|(_, e)| e.deed == custody::touch::Deed::Index);
+    assert_eq!(changes.count(), 2);
 }

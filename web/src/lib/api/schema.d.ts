@@ -394,7 +394,8 @@ export interface paths {
         };
         /** The caller's sealed index. */
         get: operations["get_api_v1_index"];
-        put?: never;
+        /** Replace the caller's sealed index alone. */
+        put: operations["put_api_v1_index"];
         post?: never;
         delete?: never;
         options?: never;
@@ -2068,6 +2069,8 @@ export interface components {
             grant: string;
             /** @description The patient's institution. */
             home: string;
+            /** @description The patient's commitment, at the patient's own institution. */
+            patient?: string | null;
             /** @description The act that revokes. */
             revocation?: string | null;
             /** @description How far it is, as this node knows. */
@@ -2211,6 +2214,11 @@ export interface components {
              * @description When it last signed, unix seconds.
              */
             last_at: number;
+        };
+        /** @description A patient's new index. */
+        IndexForm: {
+            /** @description Sealed and signed by the patient, the version after the one kept here, DAG-CBOR. */
+            index: string;
         };
         /** @description A patient's sealed index. */
         IndexView: {
@@ -3805,12 +3813,12 @@ export interface operations {
     };
     get_api_v1_hospital_figures: {
         parameters: {
-            query?: never;
-            header?: never;
-            path: {
+            query?: {
                 /** @description Days, 1 to 366; 30 if nothing is said. */
-                days: number | null;
+                days?: number;
             };
+            header?: never;
+            path?: never;
             cookie?: never;
         };
         requestBody?: never;
@@ -3846,12 +3854,12 @@ export interface operations {
     };
     get_api_v1_hospital_intrusions: {
         parameters: {
-            query?: never;
-            header?: never;
-            path: {
+            query?: {
                 /** @description Days, 1 to 366; 30 if nothing is said. */
-                days: number | null;
+                days?: number;
             };
+            header?: never;
+            path?: never;
             cookie?: never;
         };
         requestBody?: never;
@@ -3868,14 +3876,14 @@ export interface operations {
     };
     get_api_v1_hospital_records: {
         parameters: {
-            query?: never;
-            header?: never;
-            path: {
+            query?: {
                 /** @description The `next` of the page before. */
-                after: string | null;
+                after?: string;
                 /** @description Records on the page, at most 50. */
-                limit: number | null;
+                limit?: number;
             };
+            header?: never;
+            path?: never;
             cookie?: never;
         };
         requestBody?: never;
@@ -3905,6 +3913,38 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["IndexView"];
+                };
+            };
+        };
+    };
+    put_api_v1_index: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["IndexForm"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IndexView"];
+                };
+            };
+            /** @description It does not follow the one kept here */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
                 };
             };
         };
@@ -3942,14 +3982,14 @@ export interface operations {
     };
     get_api_v1_letters: {
         parameters: {
-            query?: never;
-            header?: never;
-            path: {
+            query?: {
                 /** @description Only this conversation. */
-                thread: string | null;
+                thread?: string;
                 /** @description Only from this time on, unix seconds. */
-                since: number;
+                since?: number;
             };
+            header?: never;
+            path?: never;
             cookie?: never;
         };
         requestBody?: never;
@@ -4252,14 +4292,14 @@ export interface operations {
     };
     get_api_v1_log_consistency: {
         parameters: {
-            query?: never;
-            header?: never;
-            path: {
+            query: {
                 /** @description The smaller one. */
                 from: number;
                 /** @description The larger one. */
                 to: number;
             };
+            header?: never;
+            path?: never;
             cookie?: never;
         };
         requestBody?: never;
@@ -4361,14 +4401,14 @@ export interface operations {
     };
     get_api_v1_notifications: {
         parameters: {
-            query?: never;
-            header?: never;
-            path: {
+            query?: {
                 /** @description The id of the last notice that is known. */
-                since: string;
+                since?: string;
                 /** @description Seconds to wait for one, at most 25. */
-                wait: number;
+                wait?: number;
             };
+            header?: never;
+            path?: never;
             cookie?: never;
         };
         requestBody?: never;
@@ -4630,12 +4670,12 @@ export interface operations {
     };
     post_api_v1_readings: {
         parameters: {
-            query?: never;
-            header?: never;
-            path: {
+            query?: {
                 /** @description `fracture`, `chest` or `auto`, which is meant if nothing is said. */
-                task: "fracture" | "chest" | "auto";
+                task?: "fracture" | "chest" | "auto";
             };
+            header?: never;
+            path?: never;
             cookie?: never;
         };
         requestBody: {
@@ -5107,12 +5147,12 @@ export interface operations {
     };
     get_api_v1_slots: {
         parameters: {
-            query?: never;
-            header?: never;
-            path: {
+            query: {
                 /** @description The doctor. */
                 doctor: string;
             };
+            header?: never;
+            path?: never;
             cookie?: never;
         };
         requestBody?: never;
@@ -5197,14 +5237,14 @@ export interface operations {
     };
     get_api_v1_staff: {
         parameters: {
-            query?: never;
-            header?: never;
-            path: {
+            query?: {
                 /** @description The institution; this one if it is left out. */
-                institution: string | null;
+                institution?: string;
                 /** @description Only this role. */
-                role: string | null;
+                role?: string;
             };
+            header?: never;
+            path?: never;
             cookie?: never;
         };
         requestBody?: never;
@@ -5515,12 +5555,12 @@ export interface operations {
     };
     get_fhir_PractitionerRole: {
         parameters: {
-            query?: never;
-            header?: never;
-            path: {
+            query?: {
                 /** @description Only this role. */
-                role: string | null;
+                role?: string;
             };
+            header?: never;
+            path?: never;
             cookie?: never;
         };
         requestBody?: never;
@@ -5566,12 +5606,12 @@ export interface operations {
     };
     get_fhir_Questionnaire: {
         parameters: {
-            query?: never;
-            header?: never;
-            path: {
+            query?: {
                 /** @description Only the one with this canonical URL. */
-                url: string | null;
+                url?: string;
             };
+            header?: never;
+            path?: never;
             cookie?: never;
         };
         requestBody?: never;

@@ -75,6 +75,7 @@ pub(crate) async fn metadata(State(app): State<App>) -> Resource {
 
 /// Which templates.
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct ByUrl {
     /// Only the one with this canonical URL.
     url: Option<String>,
@@ -118,6 +119,7 @@ pub(crate) async fn organization(State(app): State<App>, At(wallet): At<Address>
 
 /// Which staff.
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct ByRole {
     /// Only this role.
     #[param(value_type = Option<String>)]

@@ -21,6 +21,7 @@ const USUAL_DAYS: u64 = 30;
 
 /// Which page.
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct Page {
     /// The `next` of the page before.
     #[param(value_type = Option<String>)]
@@ -31,6 +32,7 @@ pub(crate) struct Page {
 
 /// How far back.
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct Back {
     /// Days, 1 to 366; 30 if nothing is said.
     days: Option<u64>,

@@ -68,6 +68,7 @@ pub(crate) async fn tile(
 
 /// Two sizes of the log.
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct Sizes {
     /// The smaller one.
     from: u64,

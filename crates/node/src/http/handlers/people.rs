@@ -44,6 +44,7 @@ pub(crate) async fn set_profile(
 
 /// Whose staff to list.
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct StaffQuery {
     /// The institution; this one if it is left out.
     #[param(value_type = Option<String>)]
@@ -85,6 +86,7 @@ pub(crate) async fn mails(State(app): State<App>) -> Answer<Vec<Mail>> {
 
 /// From where on, and how long to wait.
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct NoticeQuery {
     /// The id of the last notice that is known.
     #[serde(default)]
@@ -137,6 +139,7 @@ pub(crate) async fn seen(
 
 /// Which letters.
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct LetterQuery {
     /// Only this conversation.
     #[param(value_type = Option<String>)]
@@ -188,6 +191,7 @@ pub(crate) async fn read(
 
 /// Whose times.
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct SlotQuery {
     /// The doctor.
     #[param(value_type = String)]

@@ -14,6 +14,7 @@ use crate::reading::{IMAGE_BYTES, ReadingView, Task};
 
 /// What to look for.
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct Wanted {
     /// `fracture`, `chest` or `auto`, which is meant if nothing is said.
     #[serde(default)]

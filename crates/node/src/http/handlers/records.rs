@@ -15,7 +15,7 @@ use custody::upload::sealed::{SEALED_MANIFEST, SealedDraft, UploadKeys};
 use custody::upload::{DraftView, NewUpload, Stage, UploadFile, Version};
 
 use super::{Answer, sealed as stream};
-use crate::api::{IndexView, SealedForm, Signature, UploadForm};
+use crate::api::{IndexForm, IndexView, SealedForm, Signature, UploadForm};
 use crate::http::App;
 use crate::http::error::{ApiError, ErrorBody};
 use crate::http::extract::{At, Json as Body};
@@ -377,4 +377,18 @@ pub(crate) async fn index(
             sealed: page.map(|p| p.sealed),
         }),
     ))
+}
+
+/// Replace the caller's sealed index alone.
+#[utoipa::path(put, path = "/api/v1/index", tag = "records", request_body = IndexForm, responses(
+    (status = 200, body = IndexView), (status = 422, body = ErrorBody, description = "It does not follow the one kept here")
+), security(("session" = [])))]
+pub(crate) async fn set_index(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Body(form): Body<IndexForm>,
+) -> Answer<IndexView> {
+    app.hospital().set_index(&caller, &form.index).await?;
+    let sealed = Some(form.index);
+    Ok(Json(IndexView { sealed }))
 }
