@@ -3,6 +3,11 @@
 //!
 //! Three hospitals' nodes and an Ethereum node run on this one machine and share its cores with
 //! the clients, so that a hospital with machines of its own has more.
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a benchmark prints, and ends where a step fails"
+)]
 
 #[allow(dead_code, reason = "tests play more of it")]
 #[path = "../tests/scene/mod.rs"]

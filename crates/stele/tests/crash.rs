@@ -1,4 +1,5 @@
 //! Processes that die at any moment: an acknowledged record is never lost, and none is seen half.
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test")]
 
 mod scene;
 

@@ -1,5 +1,6 @@
 //! The whole story with real processes: an Ethereum node and three hospitals' nodes. What the demo
 //! claims is checked here by asking the chain and by opening what it left behind.
+#![allow(clippy::unwrap_used, reason = "a test")]
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

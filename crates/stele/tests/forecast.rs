@@ -1,5 +1,6 @@
 //! `stele forecast` as its users see it.
 #![cfg(feature = "forecast")]
+#![allow(clippy::unwrap_used, reason = "a test")]
 
 use std::path::Path;
 use std::process::{Command, Output};

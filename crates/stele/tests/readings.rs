@@ -1,4 +1,5 @@
 //! A second opinion from the node that a hospital runs: a real process, the shipped models.
+#![allow(clippy::unwrap_used, reason = "a test")]
 
 #[allow(dead_code, reason = "other tests play more of it")]
 mod scene;

@@ -1,6 +1,6 @@
 //! `stele registry`: deploy the contracts; admit hospitals, staff and patients.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use alloy_primitives::Address;
@@ -272,7 +272,7 @@ async fn deploy(
     key: &KeyArgs,
     rpc: &str,
     registrar: Option<Address>,
-    out: &PathBuf,
+    out: &Path,
 ) -> Result<(), Failure> {
     if out.exists() {
         return Err(
@@ -292,7 +292,7 @@ async fn deploy(
         })?;
     deployment.save(out).map_err(Failure::work)?;
     let deployed = Deployed {
-        file: out.clone(),
+        file: out.to_path_buf(),
         registrar,
         deployment,
     };

@@ -1,6 +1,6 @@
 //! `stele forecast predict` and `stele forecast advise`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use forecast::HORIZON;
@@ -165,7 +165,7 @@ fn default_state() -> Option<PathBuf> {
 }
 
 /// Keep a good forecast. That it could not be kept does not spoil it.
-fn keep(path: &PathBuf, outlook: &Outlook) {
+fn keep(path: &Path, outlook: &Outlook) {
     let kept = path
         .parent()
         .map_or(Ok(()), std::fs::create_dir_all)
