@@ -1,5 +1,5 @@
 /** What somebody hostile would try, against the real node and in the real browser. */
-import { createServer, request as ask, type Server } from "node:http";
+import { createServer, type Server } from "node:http";
 import { type AddressInfo, connect } from "node:net";
 
 import { type Browser } from "@playwright/test";
@@ -175,7 +175,7 @@ test("an image that says it is of somebody else is not sent", async ({ browser }
   await doctor.context.close();
 });
 
-test("no redirect leads elsewhere, and oversized bodies are refused", async ({ request }) => {
+test("no redirect leads elsewhere", async ({ request }) => {
   for (const path of ["//evil.example", "/\\evil.example", "/?next=http://evil.example", "/login?redirect=//evil.example"]) {
     const answer = await request.get(`${home()}${path}`, { maxRedirects: 0, headers: { accept: "text/html" } });
     expect(answer.status(), path).toBeLessThan(500);
@@ -200,27 +200,17 @@ test("links into the app lead nowhere else, whatever they carry", async ({ brows
   await hospital.context.close();
 });
 
-/** A request on a connection of its own: the node closes one whose body it would not read. */
-function post(path: string, body: Buffer): Promise<number> {
-  return new Promise((done, fail) => {
-    const asked = ask(home() + path, { method: "POST", agent: false, headers: { "content-type": "application/json", "content-length": body.length } }, (answer) => {
-      answer.resume();
-      done(answer.statusCode ?? 0);
-    });
-    asked.on("error", fail);
-    asked.end(body);
-  });
-}
-
 test("oversized bodies and headers are refused", async ({ request }) => {
-  const large = Buffer.alloc(3_000_000, 0x20);
-  for (const path of ["/api/v1/session", "/api/v1/chain"]) expect(await post(path, large), path).toBe(413);
-  expect([401, 413]).toContain(await post("/peer/v1/requests", large));
-  expect([400, 422]).toContain(await post("/api/v1/session", Buffer.from("[".repeat(200_000))));
-  const announced = await trickle(`POST /api/v1/uploads/sealed HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: ${String(2 ** 40)}\r\n\r\n`);
-  expect(announced).toMatch(/^HTTP\/1.1 4(01|13)/);
+  const post = (path: string, more: string) => trickle(`POST ${path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n${more}`);
+  for (const path of ["/api/v1/session", "/api/v1/chain"]) expect(await post(path, "Content-Length: 3000000\r\n\r\n"), path).toMatch(/^HTTP\/1.1 413/);
+  for (const path of ["/api/v1/uploads", "/api/v1/uploads/sealed", "/peer/v1/requests"]) expect(await post(path, `Content-Length: ${String(2 ** 40)}\r\n\r\n`), path).toMatch(/^HTTP\/1.1 4(01|13)/);
+  // Without a length the node counts; whoever goes on sending is cut off.
+  const chunk = `100000\r\n${" ".repeat(0x10_00_00)}\r\n`;
+  expect(await post("/api/v1/session", `Transfer-Encoding: chunked\r\n\r\n${chunk.repeat(3)}`)).toMatch(/^HTTP\/1.1 413|^reset$|^closed$/);
+  const deep = "[".repeat(200_000);
+  expect(await post("/api/v1/session", `Content-Length: ${String(deep.length)}\r\n\r\n${deep}`)).toMatch(/^HTTP\/1.1 4(00|22)/);
   const header = await trickle(`GET /api/v1/node HTTP/1.1\r\nHost: x\r\nX-Large: ${"a".repeat(2_000_000)}\r\n\r\n`);
-  expect(header).toMatch(/^HTTP\/1.1 4|reset|closed/);
+  expect(header).toMatch(/^HTTP\/1.1 4|^reset$|^closed$/);
   expect((await request.get(`${home()}/healthz`)).status()).toBe(200);
 });
 
