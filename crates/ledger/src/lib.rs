@@ -16,6 +16,7 @@ mod finality;
 pub mod index;
 pub mod log;
 pub mod relayer;
+pub mod rollup;
 pub mod rpc;
 mod tx;
 pub mod typed;

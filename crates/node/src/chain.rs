@@ -11,6 +11,7 @@ use custody::chain::{
 use ledger::Finality;
 use ledger::contracts::{Consents, Log, Records, Registry};
 use ledger::relayer::{Call, Relayer, Status};
+use ledger::rollup::{Bulk, l1_data_fee};
 use ledger::rpc::{At, Endpoint, Receipt, Request};
 use ledger::typed;
 
@@ -102,6 +103,27 @@ impl LedgerChain {
             base_fee_wei: fits(head.base_fee_per_gas.unwrap_or_default()),
             priority_fee_wei: fits(tip),
         })
+    }
+
+    /// What the chain charges now for putting acts' bytes on its L1, if it is a rollup that does.
+    ///
+    /// # Errors
+    /// If the endpoint does not answer.
+    pub(crate) async fn l1_data_fees(&self) -> ledger::Result<Option<crate::fees::L1DataFees>> {
+        let endpoint = self.chain.endpoint();
+        let fee = async |act: Bulk| {
+            let wei = l1_data_fee(endpoint.as_ref(), act.bytes()).await?;
+            Ok::<_, ledger::Error>(wei.map(|wei| u64::try_from(wei).unwrap_or(u64::MAX)))
+        };
+        let Some(commit) = fee(Bulk::Commit).await? else {
+            return Ok(None);
+        };
+        Ok(Some(crate::fees::L1DataFees {
+            commit,
+            grant: fee(Bulk::Grant).await?.unwrap_or_default(),
+            revoke: fee(Bulk::Revoke).await?.unwrap_or_default(),
+            request: fee(Bulk::Request).await?.unwrap_or_default(),
+        }))
     }
 
     /// Ask the endpoint something that changes nothing.

@@ -93,6 +93,9 @@ pub struct FeesConfig {
     pub forecast: bool,
     /// Days of history to begin with.
     pub history_days: u32,
+    /// A model that `stele forecast train` made from this chain's own history; empty: the one that
+    /// ships, which knows the main network.
+    pub model: PathBuf,
     /// Seconds between two looks for new blocks.
     pub refresh_s: u64,
     /// The currency in which costs are shown beside ether, for example `EUR`.
@@ -210,6 +213,7 @@ impl Default for FeesConfig {
         Self {
             forecast: true,
             history_days: 150,
+            model: PathBuf::new(),
             refresh_s: 1800,
             currency: "EUR".to_owned(),
             ether_price: 0,
@@ -326,6 +330,10 @@ impl Config {
             return Err(wrong(format!(
                 "fees.history_days is {days}: a forecast needs at least {least}"
             )));
+        }
+        if self.fees.forecast && !self.fees.model.as_os_str().is_empty() {
+            crate::fees::model(&self.fees.model)
+                .map_err(|error| wrong(format!("fees.model: {error}")))?;
         }
         if self.replicas > self.peers.len() + 1 {
             return Err(wrong(format!(
@@ -451,6 +459,19 @@ mod tests {
         let flags: Table = "replicaz = 1".parse().unwrap();
         let error = Config::load(None, [], flags).unwrap_err();
         assert!(error.to_string().contains("replicaz"), "{error}");
+    }
+
+    #[test]
+    fn a_model_of_fees_that_is_none_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("model.json");
+        std::fs::write(&file, "{}").unwrap();
+        for path in [&file, &dir.path().join("nowhere.json")] {
+            let flags = format!("replicas = 1\nquorum = 1\n[fees]\nmodel = {path:?}");
+            let error = Config::load(None, [], flags.parse().unwrap()).unwrap_err();
+            let text = error.to_string();
+            assert!(text.contains("fees.model") && text.contains("json"), "{text}");
+        }
     }
 
     #[test]

@@ -101,6 +101,7 @@ async fn play_money_is_not_forecast_and_costs_are_what_acts_cost() {
     let costs = get(&format!("{}/api/v1/costs", here.url())).await;
     let fiat = json!({"currency": "EUR", "per_ether": 3000});
     assert_eq!(costs["fiat"], fiat);
+    assert_eq!(costs["l1_data_fee_wei"], Value::Null);
     // What is said and what a real transaction used.
     world.admit_hospitals().await;
     let person = ring("costs person");
@@ -197,6 +198,12 @@ async fn the_history_is_kept_current_and_the_last_good_forecast_outlives_the_end
     let dir = tempfile::tempdir().unwrap();
     let deployment = dir.path().join(ledger::FILE_NAME);
     chain.deployment.save(&deployment).unwrap();
+    // A rollup's node: a model of its own, and an oracle that wants a thousand wei for each byte.
+    let model = dir.path().join("model.json");
+    let trained = forecast::trained::Trained::shipped().unwrap();
+    std::fs::write(&model, trained.to_json().unwrap()).unwrap();
+    let oracle = json!([ledger::rollup::GAS_PRICE_ORACLE, "0x366103e8025f5260205ff3"]);
+    chain.rpc.other("anvil_setCode", oracle).await.unwrap();
     let config = Config {
         listen: "127.0.0.1:0".parse().unwrap(),
         data_dir: dir.path().join("data"),
@@ -208,6 +215,7 @@ async fn the_history_is_kept_current_and_the_last_good_forecast_outlives_the_end
         challenge_every_s: 0,
         fees: FeesConfig {
             refresh_s: 1,
+            model,
             ..FeesConfig::default()
         },
         ..Config::default()
@@ -236,6 +244,9 @@ async fn the_history_is_kept_current_and_the_last_good_forecast_outlives_the_end
         assert!((1e8..1e11).contains(&wei("price_wei")), "{day}");
     }
     assert!(forecast["age_s"].as_u64().unwrap() < 60, "{forecast}");
+    let costs = get(&format!("{}/api/v1/costs", node.url())).await;
+    let l1 = |act: &str| costs["l1_data_fee_wei"][act].as_u64().unwrap();
+    assert!(l1("commit") > 500_000 && l1("commit") > l1("revoke"), "{costs}");
     let known = forecast["as_of"].as_str().unwrap().to_owned();
     // Another day on the chain is another day in the history, without anybody asking.
     chain

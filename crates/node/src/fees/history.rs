@@ -133,7 +133,7 @@ fn forecast_from(app: &App, hours: &Hours) -> Result<(), Trouble> {
         fees.learn(|known| known.days = 0);
         return Ok(());
     };
-    let trained = Trained::shipped().map_err(files)?;
+    let trained = model(&fees.config.model).map_err(Trouble::Files)?;
     let made = match outlook(&history, &trained, crate::now()) {
         Ok(made) => Some(made),
         Err(forecast::Error::TooShort { .. }) => None,
@@ -149,6 +149,15 @@ fn forecast_from(app: &App, hours: &Hours) -> Result<(), Trouble> {
         known.outlook = made.or_else(|| known.outlook.take());
     });
     Ok(())
+}
+
+/// The chain's own model where the configuration names one, or the one that ships.
+pub(crate) fn model(path: &Path) -> Result<Trained, String> {
+    if path.as_os_str().is_empty() {
+        return Trained::shipped().map_err(|error| error.to_string());
+    }
+    let bytes = std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    Trained::from_json(&bytes).map_err(|error| format!("{}: {error}", path.display()))
 }
 
 fn write_hours(hours: &Hours, folder: &Path) -> Result<(), String> {

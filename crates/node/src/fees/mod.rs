@@ -22,7 +22,7 @@ use crate::chain::LedgerChain;
 use crate::config::FeesConfig;
 
 pub use gas::Gas;
-pub(crate) use history::keep_current;
+pub(crate) use history::{keep_current, model};
 
 /// Chain ids of developers' chains (Anvil and Hardhat, Ganache): their ether is play money.
 const PLAY_MONEY: [u64; 2] = [31_337, 1_337];
@@ -152,6 +152,20 @@ pub struct Fiat {
     pub per_ether: u64,
 }
 
+/// What a rollup charges on top for putting an act's bytes on its L1, wei, at most. It follows L1's
+/// price, not the rollup's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct L1DataFees {
+    /// A record's version.
+    pub commit: u64,
+    /// A grant.
+    pub grant: u64,
+    /// The end of one.
+    pub revoke: u64,
+    /// A request for access.
+    pub request: u64,
+}
+
 /// What acts cost.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct CostsView {
@@ -161,6 +175,8 @@ pub struct CostsView {
     pub base_fee_wei: u64,
     /// On top for whoever makes the block, wei.
     pub priority_fee_wei: u64,
+    /// On top for the bytes on L1; nothing where the chain is no rollup that charges for them apart.
+    pub l1_data_fee_wei: Option<L1DataFees>,
     /// What an ether is worth; nothing if the configuration does not say.
     pub fiat: Option<Fiat>,
 }
@@ -184,6 +200,7 @@ pub(crate) struct Fees {
     folder: PathBuf,
     known: RwLock<Known>,
     live: tokio::sync::Mutex<Option<(Instant, Price)>>,
+    live_l1: tokio::sync::Mutex<Option<(Instant, Option<L1DataFees>)>>,
 }
 
 impl Fees {
@@ -199,6 +216,7 @@ impl Fees {
             folder,
             known: RwLock::new(known),
             live: tokio::sync::Mutex::new(None),
+            live_l1: tokio::sync::Mutex::new(None),
         }
     }
 
@@ -236,6 +254,17 @@ impl Fees {
         Ok(price)
     }
 
+    /// What bytes on L1 cost now, asked as seldom.
+    async fn l1(&self, chain: &LedgerChain) -> ledger::Result<Option<L1DataFees>> {
+        let mut live = self.live_l1.lock().await;
+        if let Some((_, fees)) = live.filter(|(asked, _)| asked.elapsed() < LIVE) {
+            return Ok(fees);
+        }
+        let fees = chain.l1_data_fees().await?;
+        *live = Some((Instant::now(), fees));
+        Ok(fees)
+    }
+
     /// What acts cost now.
     ///
     /// # Errors
@@ -251,6 +280,7 @@ impl Fees {
             gas: *gas::measured(),
             base_fee_wei: price.base_fee_wei,
             priority_fee_wei: price.priority_fee_wei,
+            l1_data_fee_wei: self.l1(chain).await?,
             fiat,
         })
     }

@@ -1673,6 +1673,7 @@ export interface components {
             fiat?: components["schemas"]["Fiat"] | null;
             /** @description Gas that acts use, as measured on a real chain. */
             gas: components["schemas"]["Gas"];
+            l1_data_fee_wei?: components["schemas"]["L1DataFees"] | null;
             /**
              * Format: int64
              * @description On top for whoever makes the block, wei.
@@ -2266,6 +2267,32 @@ export interface components {
             anchor?: components["schemas"]["KeyAnchor"] | null;
             /** @description The directory entry. */
             person: components["schemas"]["Person"];
+        };
+        /**
+         * @description What a rollup charges on top for putting an act's bytes on its L1, wei, at most. It follows L1's
+         *     price, not the rollup's.
+         */
+        L1DataFees: {
+            /**
+             * Format: int64
+             * @description A record's version.
+             */
+            commit: number;
+            /**
+             * Format: int64
+             * @description A grant.
+             */
+            grant: number;
+            /**
+             * Format: int64
+             * @description A request for access.
+             */
+            request: number;
+            /**
+             * Format: int64
+             * @description The end of one.
+             */
+            revoke: number;
         };
         /**
          * @description What a letter is.

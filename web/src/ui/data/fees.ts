@@ -10,6 +10,8 @@ export interface Costs {
   gas: Partial<Record<GasAct, number>>;
   base_fee_wei: number;
   priority_fee_wei: number;
+  /** What a rollup charges on top for an act's bytes; it does not follow the rollup's price. */
+  l1_data_fee_wei?: Partial<Record<GasAct, number>> | null;
   fiat?: { currency: string; per_ether: number } | null;
 }
 
@@ -65,5 +67,5 @@ export function useForecast() {
 export function costOf(costs: Costs | undefined, act: GasAct, price?: number): number | null {
   const gas = costs?.gas[act];
   if (!costs || gas === undefined) return null;
-  return gas * (price ?? costs.base_fee_wei + costs.priority_fee_wei);
+  return gas * (price ?? costs.base_fee_wei + costs.priority_fee_wei) + (costs.l1_data_fee_wei?.[act] ?? 0);
 }

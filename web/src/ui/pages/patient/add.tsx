@@ -9,7 +9,7 @@ import { told } from "../../components/problem";
 import { SignDialog } from "../../components/sign";
 import { toast } from "../../components/toasts";
 import { lowFee, useHolds, type Wait, waitFor, WAITS } from "../../data/acts";
-import { useCosts, useForecast } from "../../data/fees";
+import { costOf, useCosts, useForecast } from "../../data/fees";
 import { useFollow } from "../../data/hooks";
 import { useSession, useSignedIn } from "../../data/session";
 import { now, shortTime } from "../../format";
@@ -59,7 +59,7 @@ export default function Add({ opened, title, author, onClose }: { opened: Opened
   const fee = holds && costs.data && when === "cheap" && payer === "hospital" ? lowFee(costs.data, forecast.data, days, now()) : null;
   const terms: ApprovalTerms = payer === "self" ? { payer } : fee ? { when: fee } : {};
   const hospital = session.card.name;
-  const ceiling = costs.data && fee ? priceWords(costs.data, (costs.data.gas.commit ?? 0) * (fee.maxFeeWei + costs.data.priority_fee_wei)) : null;
+  const ceiling = costs.data && fee ? priceWords(costs.data, costOf(costs.data, "commit", fee.maxFeeWei + costs.data.priority_fee_wei) ?? 0) : null;
   const name = t("Adding “{{label}}” to your record", { label });
 
   const pay = async (view: VersionView) => {

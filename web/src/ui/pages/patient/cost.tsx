@@ -56,7 +56,7 @@ export function When({ outlook }: { outlook: Outlook }) {
   if (forecast.error) return <p className="muted small">{t("There is no forecast of fees at the moment.")}</p>;
   if (!forecast.data) return null;
   const { data } = forecast;
-  const price = (wei: number) => (costs.data ? priceWords(costs.data, (costs.data.gas[outlook.act] ?? 0) * wei) : `${(wei / 1e9).toPrecision(3)} gwei`);
+  const price = (wei: number) => (costs.data ? priceWords(costs.data, costOf(costs.data, outlook.act, wei) ?? 0) : `${(wei / 1e9).toPrecision(3)} gwei`);
   return (
     <div className="stack tight">
       {data.state === "learning" ? <p className="muted small">{t("The forecast is still learning from past fees.")}</p> : null}
