@@ -196,7 +196,7 @@ function Compose({ line, corrects }: { line: PatientLine; corrects: Hex | null }
           legend={t("What kind of report?")}
           value={templateId}
           onPick={choose}
-          options={[{ value: "", label: t("X-ray or free text") }, ...templates.data.map((one) => ({ value: one.id, label: one.title, hint: one.description }))]}
+          options={[{ value: "", label: t("X-ray or free text"), hint: t("Images, and what you say of them.") }, ...templates.data.map((one) => ({ value: one.id, label: one.title, hint: one.description }))]}
         />
       ) : null}
       <Field label={t("Title")} value={title} maxLength={200} onChange={(event) => setTitle(event.target.value)} required />
