@@ -101,6 +101,7 @@ test("in patients' names, and in applications and their documents' names", async
 
   const doctor = await person(browser, "doctor");
   await go(doctor.page, "Patients");
+  await doctor.page.getByRole("searchbox").fill("family <img");
   await expect(doctor.page.getByText("family <img src=x").first()).toBeVisible();
   await doctor.page.getByRole("row").filter({ hasText: "family <img" }).first().getByRole("link", { name: "Write" }).click();
   await expect(doctor.page.getByText("family <img src=x").first()).toBeVisible();

@@ -128,6 +128,7 @@ export function smallImage(seed = 1): FilePayload {
 
 export async function choosePatient(page: Page, family = PATIENT): Promise<void> {
   await go(page, "Patients");
+  await page.getByRole("searchbox").fill(family);
   await page.getByRole("row").filter({ hasText: family }).getByRole("link", { name: "Write" }).click();
 }
 

@@ -1,5 +1,6 @@
 /** A browser wallet as extensions announce it (EIP-6963), with a real key that never enters the page. */
 import type { BrowserContext } from "@playwright/test";
+import { createWalletClient, http } from "viem";
 import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
 import { hexToString, isHex } from "viem/utils";
 
@@ -11,7 +12,8 @@ export interface TestWallet {
   refuse: boolean;
 }
 
-export async function announceWallet(context: BrowserContext, chainId: number): Promise<TestWallet> {
+/** With `rpc` the wallet has an Ethereum node of its own, and sends transactions. */
+export async function announceWallet(context: BrowserContext, chainId: number, rpc = ""): Promise<TestWallet> {
   const account = privateKeyToAccount(generatePrivateKey());
   const wallet: TestWallet = { address: account.address, asked: [], refuse: false };
   await context.exposeBinding("steleTestWallet", async (_, method: string, params: unknown[]) => {
@@ -30,6 +32,10 @@ export async function announceWallet(context: BrowserContext, chainId: number): 
       case "eth_signTypedData_v4": {
         const data = JSON.parse((params as [string, string])[1]) as TypedData;
         return account.signTypedData(data);
+      }
+      case "eth_sendTransaction": {
+        const [{ to, data }] = params as [{ to: `0x${string}`; data: `0x${string}` }];
+        return createWalletClient({ account, transport: http(rpc) }).sendTransaction({ to, data, chain: null });
       }
       default:
         throw new Error(`the test's wallet does not know ${method}: ${hexToString("0x")}`);

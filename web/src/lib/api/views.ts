@@ -95,7 +95,7 @@ export function versionOf(raw: Schemas["VersionView"]): VersionView {
 }
 
 /** A grant's line; the document must be the one that the id names. */
-export function grantOf(raw: Schemas["GrantView"] & { readonly patient?: string | null }): GrantLine {
+export function grantOf(raw: Schemas["GrantView"]): GrantLine {
   const document = grantCodec.decode(fromHex(raw.document, "grant"));
   const grant = hash32(raw.grant, "grant");
   if (grantId(document) !== grant) throw new Wrong("grant", "its document is not the one that its id names");

@@ -3,7 +3,7 @@ import { useQueries, useQuery } from "@tanstack/react-query";
 
 import type { GrantLine, Hex } from "../../lib";
 import { now } from "../format";
-import { useStaffGrants } from "./hooks";
+import { CALM_MS, useStaffGrants } from "./hooks";
 import { type Letter, letterQuery, useLetters } from "./letters";
 import { useSession } from "./session";
 
@@ -29,9 +29,6 @@ export function walletIn(text: string): Hex | null {
   const found = /^(?:ethereum:)?(0x[0-9a-f]{40})(?:@\d+)?$/i.exec(text.trim())?.[1];
   return found ? (found.toLowerCase() as Hex) : null;
 }
-
-/** Whatever changes the list refreshes it; this is for other devices. */
-const LOOK_MS = 60_000;
 
 /** What a patient writes to somebody who was named. */
 export interface TrustNote {
@@ -107,5 +104,5 @@ export function useTrusters() {
 
 export function useTrusted() {
   const session = useSession();
-  return useQuery({ queryKey: ["trusted"], queryFn: () => session.patient.trusted(), refetchInterval: LOOK_MS });
+  return useQuery({ queryKey: ["trusted"], queryFn: () => session.patient.trusted(), refetchInterval: CALM_MS });
 }

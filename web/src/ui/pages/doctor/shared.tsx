@@ -7,16 +7,13 @@ import { useParams } from "wouter";
 import type { GrantLine } from "../../../lib";
 import { Badge, Button, ButtonLink, Empty, Fold, Hash, Notice, PageHead, Said, Skeleton, Time } from "../../components/basics";
 import { Problem, told } from "../../components/problem";
+import { isLive } from "../../data/care";
 import { useDocument, useName, useStaffGrants } from "../../data/hooks";
 import { useSession, useSignedIn } from "../../data/session";
 import { now } from "../../format";
 import { useT } from "../../i18n";
 import { partsWords, purposeWords, refusalWords } from "../../words";
 import { RecordBody } from "../shared/document";
-
-function isLive(grant: GrantLine): boolean {
-  return grant.stage === "given" && grant.until > now() && grant.from <= now();
-}
 
 function Row({ grant }: { grant: GrantLine }) {
   const t = useT();
@@ -29,7 +26,7 @@ function Row({ grant }: { grant: GrantLine }) {
           {partsWords(grant.parts)} · {purposeWords(grant.purpose)} · {t("ends")} <Time at={grant.until} />
         </p>
       </div>
-      {isLive(grant) ? (
+      {isLive(grant, now()) ? (
         <ButtonLink to={`/shared/${grant.grant}`} kind="primary" small>
           {t("Open")}
         </ButtonLink>
@@ -43,7 +40,7 @@ function Row({ grant }: { grant: GrantLine }) {
 export default function SharedPage() {
   const t = useT();
   const grants = useStaffGrants();
-  const sorted = [...(grants.data ?? [])].sort((a, b) => Number(isLive(b)) - Number(isLive(a)) || b.from - a.from);
+  const sorted = [...(grants.data ?? [])].sort((a, b) => Number(isLive(b, now())) - Number(isLive(a, now())) || b.from - a.from);
   return (
     <div className="stack loose narrow">
       <PageHead title={t("Shared with me")} lead={t("Each opening is written into the patient's log before it is served.")} />
@@ -75,7 +72,7 @@ export function OneSharedPage() {
   const [open, setOpen] = useState(false);
   if (grants.isPending) return <Skeleton lines={4} />;
   if (!grant) return <Empty title={t("Not shared with you")} action={<ButtonLink to="/shared">{t("Shared with me")}</ButtonLink>} />;
-  const gone = !isLive(grant);
+  const gone = !isLive(grant, now());
   const emergency = grant.purpose === "ETREAT" && who.staff === null;
   return (
     <div className="stack loose">

@@ -13,7 +13,7 @@ import { CALM_MS, useFollow, useName, usePatientGrants, useRecords, useRefresh }
 import { useSession } from "../../data/session";
 import { now } from "../../format";
 import { useT } from "../../i18n";
-import { partsWords, purposeWords } from "../../words";
+import { partsWords, purposeWords, roleWords } from "../../words";
 import { CostRow } from "./cost";
 import { ChangeDialog } from "./change";
 
@@ -32,10 +32,11 @@ function useLabel(controller: string): string {
 function GrantRow({ grant, link }: { grant: GrantLine; link: LinkLine | undefined }) {
   const t = useT();
   const person = "person" in grant.recipient ? grant.recipient.person : null;
-  const name = useName(link ? null : person);
+  const role = "role" in grant.recipient ? grant.recipient.role : null;
+  const name = useName(link ? null : (person ?? role?.institution));
   const label = useLabel(grant.controller);
   const [asked, ask] = useState<"revoke" | "change" | null>(null);
-  const who = link ? link.email || t("A guest with a link") : person ? name : t("A role at a hospital");
+  const who = link ? link.email || t("A guest with a link") : role ? t("{{role}}: all at {{hospital}}", { role: roleWords(role.role), hospital: name }) : name;
   const live = grant.stage === "given" && grant.until > now();
   const Sign = link ? Link2 : UserRound;
   return (

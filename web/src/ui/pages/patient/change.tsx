@@ -26,8 +26,8 @@ export function ChangeDialog({ grant, who, label, onClose }: { grant: GrantLine;
   const [span, setSpan] = useState<"1" | "7" | "30" | "365">("30");
   const until = now() + Number(span) * DAY;
   const change = async () => {
-    if (!("person" in grant.recipient)) return;
-    const fresh = await session.patient.grant({ to: grant.recipient.person, controller: grant.controller, parts, purpose: grant.purpose, until });
+    const to = "person" in grant.recipient ? grant.recipient.person : grant.recipient.role;
+    const fresh = await session.patient.grant({ to, controller: grant.controller, parts, purpose: grant.purpose, until });
     follow(fresh.act, t("Sharing “{{label}}” with {{name}}", { label, name: who }));
     const old = await session.patient.revoke(grant.grant);
     follow(old.revocation, t("Taking back the earlier permission"));

@@ -1,7 +1,7 @@
 /** Share a record: with a person who has keys, or with a guest by link. */
 import { useQuery } from "@tanstack/react-query";
 import { Copy } from "lucide-react";
-import { useRef, useState } from "react";
+import { lazy, Suspense, useRef, useState } from "react";
 
 import type { Hex, OpenedRecord, RecordLine } from "../../../lib";
 import { Button, Notice, Said } from "../../components/basics";
@@ -17,9 +17,11 @@ import { useT } from "../../i18n";
 import { partsWords, partWords } from "../../words";
 import { CostRow } from "./cost";
 
+const WithRole = lazy(() => import("./share-role"));
+
 const DAY = 86_400;
-const SPANS = { "1": DAY, "7": 7 * DAY, "30": 30 * DAY, "365": 365 * DAY } as const;
-type Span = keyof typeof SPANS;
+export const SPANS = { "1": DAY, "7": 7 * DAY, "30": 30 * DAY, "365": 365 * DAY } as const;
+export type Span = keyof typeof SPANS;
 
 export function isAddress(text: string): text is Hex {
   return /^0x[0-9a-f]{40}$/i.test(text.trim());
@@ -57,20 +59,31 @@ export function SpanChoice({ span, onPick }: { span: Span; onPick: (span: Span) 
 export function ShareDialog({ line, opened, onClose }: { line: RecordLine; opened: OpenedRecord; onClose: () => void }) {
   const t = useT();
   const links = useOffers("/api/v1/links");
-  const [how, setHow] = useState<"person" | "link">("person");
+  const roles = useOffers("/api/v1/staff");
+  const [how, setHow] = useState<"person" | "role" | "link">("person");
   const [made, setMade] = useState<string | null>(null);
   if (made !== null) return <Made url={made} onClose={onClose} />;
-  const pick = links ? (
+  const pick = links || roles ? (
     <Choices
       legend={t("With whom")}
       value={how}
       onPick={setHow}
       options={[
         { value: "person", label: t("A doctor"), hint: t("somebody with a Stele key") },
-        { value: "link", label: t("A guest, by link"), hint: t("anybody with an e-mail address") },
+        ...(roles ? [{ value: "role" as const, label: t("All who hold a role"), hint: t("the nurses of a hospital, or its researchers") }] : []),
+        ...(links ? [{ value: "link" as const, label: t("A guest, by link"), hint: t("anybody with an e-mail address") }] : []),
       ]}
     />
   ) : null;
+  if (how === "role") {
+    return (
+      <Suspense fallback={null}>
+        <WithRole line={line} opened={opened} onClose={onClose}>
+          {pick}
+        </WithRole>
+      </Suspense>
+    );
+  }
   return how === "link" && links ? (
     <ByLink line={line} opened={opened} onClose={onClose} onMade={setMade}>
       {pick}
@@ -82,7 +95,7 @@ export function ShareDialog({ line, opened, onClose }: { line: RecordLine; opene
   );
 }
 
-interface Way {
+export interface Way {
   line: RecordLine;
   opened: OpenedRecord;
   onClose: () => void;
