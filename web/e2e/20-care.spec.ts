@@ -60,10 +60,9 @@ test("a prescription is in the doctor's list and in the patient's messages", asy
   const { page, watch } = doctor;
   await choosePatient(page);
   await page.getByRole("radio", { name: /Prescription/ }).check();
-  for (const box of await page.locator("main input.input[required], main textarea.input[required]").all()) {
-    const type = await box.getAttribute("type");
-    if (!(await box.inputValue())) await box.fill(type === "number" ? "1" : type === "date" ? "2026-12-01" : "Amlodipine 5 mg, once a day");
-  }
+  await page.getByLabel("Name and strength").fill("Amlodipine 5 mg");
+  await page.getByLabel("Dose").fill("1 tablet");
+  await page.getByLabel("How often").fill("once a day, in the morning");
   for (const select of await page.locator("main select[required]").all()) await select.selectOption({ index: 1 });
   await send(page);
   await go(page, "Prescriptions");

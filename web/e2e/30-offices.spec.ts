@@ -1,7 +1,7 @@
 /** Registrar, hospital and technician: one journey each. */
 import { readFileSync } from "node:fs";
 
-import { approve, expect, fillIn, go, look, PATIENT, person, send, SLOW, smallImage, test, visitor } from "./people";
+import { approve, expect, fillIn, go, look, PASSPHRASE, PATIENT, person, send, SLOW, smallImage, test, visitor } from "./people";
 import { nodeAt } from "./scene";
 
 test("a newcomer makes a key, prints the kit, and is enrolled with the card", async ({ browser }) => {
@@ -12,7 +12,7 @@ test("a newcomer makes a key, prints the kit, and is enrolled with the card", as
   await look(page, "sign in");
   await page.getByRole("button", { name: "Make a new key" }).click();
   await page.getByLabel("Your name").fill("Eleni Μαρία al-Ḥasan-Featherstonehaugh");
-  await page.getByLabel("A new passphrase").fill("a sentence that is long enough");
+  await page.getByLabel("A new passphrase").fill(PASSPHRASE);
   await look(page, "make a key");
   await page.getByRole("button", { name: "Make my key" }).click();
   await expect(page.getByRole("heading", { name: "Your recovery kit" })).toBeVisible();
@@ -57,6 +57,47 @@ test("a newcomer makes a key, prints the kit, and is enrolled with the card", as
   for (const someone of [fresh, hospital, again]) await someone.context.close();
 });
 
+test("the hospital invites a nurse, who accepts; it suspends her and takes her back", async ({ browser }) => {
+  const nurse = await visitor(browser);
+  await nurse.page.goto("/");
+  await nurse.page.getByRole("button", { name: "Make a new key" }).click();
+  await nurse.page.getByLabel("Your name").fill("Ivo Lindqvist");
+  await nurse.page.getByLabel("A new passphrase").fill(PASSPHRASE);
+  await nurse.page.getByRole("button", { name: "Make my key" }).click();
+  await nurse.page.getByLabel("I have printed it").check();
+  await nurse.page.getByRole("button", { name: "Go on" }).click();
+  const address = await nurse.page.getByRole("textbox", { name: "Your address" }).inputValue();
+
+  const hospital = await person(browser, nodeAt(0).name);
+  const { page } = hospital;
+  await page.getByRole("button", { name: "Invite somebody" }).click();
+  const invite = page.getByRole("dialog", { name: "Invite somebody" });
+  await invite.getByLabel("Their address").fill(address);
+  await invite.getByLabel("Role").selectOption("nurse");
+  await look(page, "invite somebody");
+  await invite.getByRole("button", { name: "Sign the invitation" }).click();
+  await expect(invite).toBeHidden();
+  await nurse.page.getByRole("button", { name: "Accept the invitation" }).click();
+  const join = nurse.page.getByRole("dialog", { name: /^Join/ });
+  await look(nurse.page, "accept an invitation");
+  await join.getByRole("button", { name: "Join" }).click();
+  await expect(nurse.page.getByRole("heading", { name: "Patients" })).toBeVisible();
+
+  await go(page, "Patients");
+  await go(page, "People");
+  const row = page.getByRole("listitem").filter({ hasText: "Ivo Lindqvist" });
+  for (const [act, state] of [["Suspend", "Suspended"], ["Reinstate", "Active"]] as const) {
+    await row.getByRole("button", { name: act }).click();
+    await page.getByRole("dialog").getByRole("button", { name: act }).click();
+    await expect(row.getByText(state)).toBeVisible();
+  }
+  await expect(row).toHaveCount(1);
+  nurse.watch.clean();
+  hospital.watch.clean();
+  await nurse.context.close();
+  await hospital.context.close();
+});
+
 test("the hospital sees its people, records, copies, unusual access and figures", async ({ browser }) => {
   const hospital = await person(browser, nodeAt(0).name);
   const { page, watch } = hospital;
@@ -96,7 +137,7 @@ test("a hospital applies with its licence; the registrar reads it and refuses wi
   await page.goto("/");
   await page.getByRole("button", { name: "Make a new key" }).click();
   await page.getByLabel("Your name").fill("Epidaurus Clinic");
-  await page.getByLabel("A new passphrase").fill("a sentence that is long enough");
+  await page.getByLabel("A new passphrase").fill(PASSPHRASE);
   await page.getByRole("button", { name: "Make my key" }).click();
   await page.getByLabel("I have printed it").check();
   await page.getByRole("button", { name: "Go on" }).click();

@@ -28,6 +28,8 @@ import type { Account, ActProgress, ActView, BeforeSign, ExternalWallet, Hex, No
 
 /** How often an act is asked for while it is followed, milliseconds. */
 const FOLLOW = 1000;
+/** A block comes no sooner than this, and it takes many until one is final. */
+const SLOT = 12_000;
 /** How often a node that is busy or restarts is asked again. */
 const PATIENCE = 30;
 const BUSY: readonly number[] = [429, 502, 503, 504];
@@ -283,7 +285,7 @@ class Live implements Session {
       if (ends.includes(act.progress)) return act;
       if (act.progress === "withdrawn") return act;
       if (act.progress === "failed") throw new NotTaken(act.name, act.error ?? "no reason given");
-      await new Promise((resolve) => setTimeout(resolve, FOLLOW));
+      await new Promise((resolve) => setTimeout(resolve, act.progress === "included" ? SLOT : FOLLOW));
     }
   }
 

@@ -1,7 +1,7 @@
 /** Dates, spans and numbers by the reader's locale. */
 import { language } from "./i18n";
 
-function locale(): string {
+export function locale(): string {
   const own = navigator.languages.find((code) => code.startsWith(language()));
   return own ?? language();
 }
@@ -81,7 +81,7 @@ export function bytes(size: number): string {
     value /= 1000;
     unit += 1;
   }
-  const style = { style: "unit", unit: units[unit] ?? "byte", unitDisplay: "narrow", maximumFractionDigits: 1 } as const;
+  const style = { style: "unit", unit: units[unit] ?? "byte", unitDisplay: "short", maximumFractionDigits: 1 } as const;
   return new Intl.NumberFormat(locale(), style).format(value);
 }
 

@@ -100,7 +100,7 @@ function Accept({ role, deadline }: { role: string; deadline: number }) {
     const view = await session.staff.acceptInvitation();
     const title = t("Joining {{hospital}}", { hospital: session.card.name });
     follow(view.act, title);
-    await session.follow(view.act, () => undefined);
+    await session.settled(view.act);
     await refresh();
     const key = await session.staff.stateKey(name.trim());
     if (key) follow(key.act, t("Publishing your key's fingerprint"));
