@@ -56,6 +56,8 @@ pub struct Settings {
     pub draft_ttl: u64,
     /// The largest upload, bytes.
     pub upload_bytes: u64,
+    /// How many other institutions keep each page of the journal.
+    pub page_copies: usize,
 }
 
 /// One hospital.
@@ -332,7 +334,7 @@ impl Hospital {
     }
 
     /// The blobs of every record and index that is kept.
-    async fn kept_blobs(&self) -> Result<Vec<Cid>> {
+    pub(crate) async fn kept_blobs(&self) -> Result<Vec<Cid>> {
         let mut cids = Vec::new();
         let mut query = Query::of(Kind::Record);
         loop {
@@ -378,6 +380,7 @@ impl Hospital {
         }
         known.extend(self.kept_blobs().await?);
         known.extend(crate::holding::roots(self.store.as_ref()).await?);
+        known.extend(self.spare_blobs().await?);
         let known: std::collections::HashSet<Cid> = known.into_iter().collect();
         let mut swept = 0;
         for cid in self.vault.pins().await? {

@@ -13,12 +13,15 @@
 //!                        replaced by the next one of its number
 //! ```
 //!
-//! A blob holds either the writes of one batch or a snapshot of everything. After a snapshot the
-//! blobs before it are unpinned and collected: that is how envelopes of an erased record leave the
-//! journal too.
+//! A blob holds either the writes of one batch or a part of a snapshot of everything. After a snapshot
+//! the blobs before it are unpinned and collected: that is how envelopes of an erased record leave the
+//! journal too. A rebuild begins with the newest whole snapshot and reads nothing older, so that what
+//! was left lying brings nothing back. Copies of the pages at other institutions: [`crate::pages`].
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use alloy_primitives::{Address, B256};
 use async_trait::async_trait;
 use bytes::Bytes;
 use cid::Cid;
@@ -26,12 +29,14 @@ use rand_core::UnwrapErr;
 use seal::PartKey;
 use seal::file::HEADER_LEN;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use tokio::sync::futures::Notified;
 use tokio::sync::{Mutex, Notify};
 use vault::Vault;
 
 use crate::blobs;
 use crate::error::Result;
+use crate::hospital::random;
 use crate::store::{
     Batch, Document, Documents, Expect, Held, Kind, Query, Row, Store, StoreError, Write,
 };
@@ -44,27 +49,130 @@ const ATTEMPTS: usize = 64;
 const HEAD: &str = "head";
 /// The largest journal blob that is read back, bytes.
 const BLOB_LIMIT: u64 = 1 << 30;
+/// A part of a snapshot ends after so many bytes of documents.
+const PART_BYTES: usize = 16 << 20;
+/// Documents that are read from the database at once.
+const ROWS: u32 = 100;
 
 /// What one blob says.
 #[derive(Debug, Serialize, Deserialize)]
 enum Page {
     /// The writes of one batch.
     Batch { number: u64, at: u64, batch: Batch },
-    /// Every durable document, as it was after batch `number`.
+    /// Every durable document, as it was after batch `number`: what earlier versions wrote.
     Snapshot {
         number: u64,
         at: u64,
         rows: Vec<Row>,
     },
+    /// Some of them; `id` is that of the snapshot, whose parts are numbered from 0.
+    Part {
+        number: u64,
+        at: u64,
+        id: B256,
+        part: u32,
+        last: bool,
+        rows: Vec<Row>,
+    },
 }
 
-impl Page {
-    /// Order of replay: by number; of two with one number the later one stands, since the earlier
-    /// one belongs to a batch that never reached the database.
-    fn place(&self) -> (u64, u64) {
-        match self {
-            Self::Batch { number, at, .. } | Self::Snapshot { number, at, .. } => (*number, *at),
+/// A page that was found, without what it says.
+struct Found {
+    cid: Cid,
+    number: u64,
+    at: u64,
+    kind: FoundKind,
+}
+
+enum FoundKind {
+    Batch,
+    Snapshot { id: B256, part: u32, last: bool },
+}
+
+impl Found {
+    fn of(cid: Cid, page: &Page) -> Self {
+        let (number, at, kind) = match *page {
+            Page::Batch { number, at, .. } => (number, at, FoundKind::Batch),
+            Page::Snapshot { number, at, .. } => {
+                let id = B256::from_slice(&Sha256::digest(cid.to_bytes()));
+                let (part, last) = (0, true);
+                (number, at, FoundKind::Snapshot { id, part, last })
+            }
+            Page::Part {
+                number,
+                at,
+                id,
+                part,
+                last,
+                ..
+            } => (number, at, FoundKind::Snapshot { id, part, last }),
+        };
+        Self {
+            cid,
+            number,
+            at,
+            kind,
         }
+    }
+}
+
+/// Parts of a snapshot by number, and whether each is the last.
+type Parts = BTreeMap<u32, (Cid, bool)>;
+
+/// What a rebuild replays, in order.
+#[derive(Default)]
+struct Plan {
+    /// The number of the snapshot, 0 if there is none, and its parts.
+    snapshot: u64,
+    parts: Vec<Cid>,
+    /// The batches after it.
+    batches: Vec<(u64, Cid)>,
+    /// The first number of which there is no page, though there are later ones; and how many.
+    gap: Option<(u64, u64)>,
+}
+
+impl Plan {
+    fn of(found: &[Found]) -> Self {
+        let mut plan = Self::default();
+        let mut snapshots: BTreeMap<(u64, u64, B256), Parts> = BTreeMap::new();
+        // Of two batches with one number the later one stands, since the earlier one belongs to a
+        // batch that never reached the database.
+        let mut batches: BTreeMap<u64, (u64, Cid)> = BTreeMap::new();
+        for page in found {
+            match page.kind {
+                FoundKind::Batch => {
+                    let known = batches.entry(page.number).or_insert((page.at, page.cid));
+                    if known.0 <= page.at {
+                        *known = (page.at, page.cid);
+                    }
+                }
+                FoundKind::Snapshot { id, part, last } => {
+                    let key = (page.number, page.at, id);
+                    let parts = snapshots.entry(key).or_default();
+                    parts.insert(part, (page.cid, last));
+                }
+            }
+        }
+        let whole = snapshots.into_iter().rev().find(|(_, parts)| {
+            let all = parts.keys().copied().eq(0..parts.len() as u32);
+            all && parts.last_key_value().is_some_and(|(_, (_, last))| *last)
+        });
+        if let Some(((number, ..), parts)) = whole {
+            plan.snapshot = number;
+            plan.parts = parts.into_values().map(|(cid, _)| cid).collect();
+        }
+        let mut later = batches.split_off(&(plan.snapshot + 1)).into_iter();
+        for expected in plan.snapshot + 1.. {
+            match later.next() {
+                Some((number, (_, cid))) if number == expected => plan.batches.push((number, cid)),
+                Some(_) => plan.gap = Some((expected, 1 + later.len() as u64)),
+                None => {}
+            }
+            if plan.batches.last().map(|(number, _)| *number) != Some(expected) {
+                break;
+            }
+        }
+        plan
     }
 }
 
@@ -84,16 +192,52 @@ impl Document for Head {
 }
 
 /// Where a page is, so that a snapshot can forget it.
-#[derive(Debug, Serialize, Deserialize)]
-struct Place {
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Place {
     number: u64,
-    cid: Cid,
+    pub(crate) cid: Cid,
+    #[serde(default)]
+    part: u32,
+    /// Whether other institutions still have to be given it.
+    #[serde(default)]
+    pub(crate) lacking: bool,
+    /// The institutions that keep it as well.
+    #[serde(default)]
+    pub(crate) copies: Vec<Address>,
 }
 
 impl Document for Place {
     const KIND: Kind = Kind::Journal;
     fn id(&self) -> String {
-        format!("{:016x}", self.number)
+        match self.part {
+            0 => format!("{:016x}", self.number),
+            part => format!("{:016x}.{part:08x}", self.number),
+        }
+    }
+    fn due_at(&self) -> u64 {
+        u64::from(self.lacking)
+    }
+}
+
+/// A page that an institution keeps for this one and need not keep any longer.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Gone {
+    pub(crate) holder: Address,
+    pub(crate) cid: Cid,
+}
+
+impl Gone {
+    /// Sorts after every page, and before the head.
+    const PREFIX: &str = "gone/";
+}
+
+impl Document for Gone {
+    const KIND: Kind = Kind::Journal;
+    fn id(&self) -> String {
+        format!("{}{}/{}", Self::PREFIX, hex::encode(self.holder), self.cid)
+    }
+    fn owner(&self) -> String {
+        hex::encode(self.holder)
     }
 }
 
@@ -106,6 +250,8 @@ pub struct Rebuilt {
     pub batches: u64,
     /// Documents in the database afterwards.
     pub documents: u64,
+    /// Pages that could not be used, since one before them is missing everywhere.
+    pub lost: u64,
 }
 
 /// A [`Store`] that writes durable changes to the vault first.
@@ -118,6 +264,8 @@ pub struct Journaled {
     writing: Mutex<()>,
     // Rung when a notice was written.
     news: Notify,
+    spread: bool,
+    part_bytes: usize,
 }
 
 impl Journaled {
@@ -136,6 +284,32 @@ impl Journaled {
             clock,
             writing: Mutex::new(()),
             news: Notify::new(),
+            spread: false,
+            part_bytes: PART_BYTES,
+        }
+    }
+
+    /// The same, whose pages are to be kept by other institutions as well.
+    #[must_use]
+    pub fn spread(mut self) -> Self {
+        self.spread = true;
+        self
+    }
+
+    /// The same with smaller parts of snapshots.
+    #[must_use]
+    pub fn parts_of(mut self, bytes: usize) -> Self {
+        self.part_bytes = bytes;
+        self
+    }
+
+    fn place(&self, number: u64, part: u32, cid: Cid) -> Place {
+        Place {
+            number,
+            cid,
+            part,
+            lacking: self.spread,
+            copies: Vec::new(),
         }
     }
 
@@ -194,7 +368,7 @@ impl Journaled {
         };
         let cid = self.put(&page).await?;
         let mut all = batch.clone();
-        all.put(&Place { number, cid })?;
+        all.put(&self.place(number, 0, cid))?;
         match version {
             Some(version) => all.replace(&Held {
                 version,
@@ -214,12 +388,8 @@ impl Journaled {
     }
 
     async fn put(&self, page: &Page) -> Result<Cid> {
-        self.put_encoded(&encode(page)?).await
-    }
-
-    async fn put_encoded(&self, plain: &[u8]) -> Result<Cid> {
         let mut rng = UnwrapErr(getrandom::SysRng);
-        let sealed = seal::file::seal(plain, &self.key, &mut rng);
+        let sealed = seal::file::seal(&encode(page)?, &self.key, &mut rng);
         blobs::keep(self.vault.as_ref(), Bytes::from(sealed)).await
     }
 
@@ -232,44 +402,70 @@ impl Journaled {
         Ok(head.is_some_and(|h| h.document.number - h.document.snapshot > SNAPSHOT_EVERY))
     }
 
-    /// Write everything durable as one page, and forget the pages before it.
+    /// Write everything durable as a snapshot, and forget the pages before it; how many parts it has.
     ///
     /// # Errors
     /// If the vault or the database refuses; the journal is whole then as before.
-    pub async fn snapshot(&self) -> Result<Option<Cid>> {
+    pub async fn snapshot(&self) -> Result<usize> {
         let _one_writer = self.writing.lock().await;
         let Some(mut head) = self.store.load::<Head>(HEAD).await? else {
-            return Ok(None);
+            return Ok(0);
         };
         let number = head.document.number;
-        let rows = self.everything().await?;
-        let plain = encode(&Page::Snapshot {
-            number,
-            at: (self.clock)(),
-            rows,
-        })?;
-        // A page that could not be read back must never replace those that can.
-        if plain.len() as u64 > BLOB_LIMIT / 2 {
-            let bytes = plain.len();
-            tracing::warn!(
-                bytes,
-                "everything is too much for one page; the journal stays long"
-            );
-            return Ok(None);
-        }
-        let cid = self.put_encoded(&plain).await?;
         let old = self.places().await?;
+        let parts = self.put_everything(number).await?;
         head.document.snapshot = number;
         let mut batch = Batch::new();
         batch.replace(&head)?;
-        old.iter()
-            .for_each(|place| batch.delete::<Place>(place.id()));
-        batch.put(&Place { number, cid })?;
+        for place in &old {
+            batch.delete::<Place>(place.id());
+            for holder in &place.copies {
+                let (holder, cid) = (*holder, place.cid);
+                batch.put(&Gone { holder, cid })?;
+            }
+        }
+        for (part, cid) in (0..).zip(&parts) {
+            batch.put(&self.place(number, part, *cid))?;
+        }
         self.store.apply(&batch).await?;
-        for place in old.iter().filter(|place| place.cid != cid) {
+        for place in old {
             blobs::forget(self.vault.as_ref(), &place.cid).await?;
         }
-        Ok(Some(cid))
+        Ok(parts.len())
+    }
+
+    /// Put every durable document into the vault, in parts.
+    async fn put_everything(&self, number: u64) -> Result<Vec<Cid>> {
+        let (id, at) = (random(), (self.clock)());
+        let mut parts = Vec::new();
+        let (mut rows, mut bytes) = (Vec::new(), 0);
+        let page = |part: usize, last: bool, rows: Vec<Row>| Page::Part {
+            number,
+            at,
+            id,
+            part: u32::try_from(part).unwrap_or(u32::MAX),
+            last,
+            rows,
+        };
+        for kind in Kind::ALL.into_iter().filter(|k| k.durable()) {
+            let mut query = Query::of(kind).limit(ROWS);
+            loop {
+                let found = self.store.list(&query).await?;
+                let Some(last) = found.last() else { break };
+                query = query.after(last.id.clone());
+                for row in found {
+                    if bytes > 0 && bytes + row.body.len() > self.part_bytes {
+                        let full = std::mem::take(&mut rows);
+                        bytes = 0;
+                        parts.push(self.put(&page(parts.len(), false, full)).await?);
+                    }
+                    bytes += row.body.len();
+                    rows.push(row);
+                }
+            }
+        }
+        parts.push(self.put(&page(parts.len(), true, rows)).await?);
+        Ok(parts)
     }
 
     /// The blobs that the database knows as pages.
@@ -282,7 +478,7 @@ impl Journaled {
             .collect())
     }
 
-    async fn places(&self) -> Result<Vec<Place>> {
+    pub(crate) async fn places(&self) -> Result<Vec<Place>> {
         let mut places = Vec::new();
         let mut query = Query::of(Kind::Journal);
         loop {
@@ -291,25 +487,26 @@ impl Journaled {
                 return Ok(places);
             };
             query = query.after(last.id.clone());
-            let pages = rows.into_iter().filter(|row| row.id != HEAD);
+            let is_page = |row: &Row| row.id != HEAD && !row.id.starts_with(Gone::PREFIX);
+            let pages = rows.into_iter().filter(is_page);
             for held in pages.map(crate::store::decode::<Place>) {
                 places.push(held?.document);
             }
         }
     }
 
-    async fn everything(&self) -> Result<Vec<Row>> {
-        let mut rows = Vec::new();
+    async fn count(&self) -> Result<u64> {
+        let mut count = 0;
         for kind in Kind::ALL.into_iter().filter(|k| k.durable()) {
-            let mut query = Query::of(kind);
+            let mut query = Query::of(kind).limit(ROWS);
             loop {
                 let page = self.store.list(&query).await?;
                 let Some(last) = page.last() else { break };
                 query = query.after(last.id.clone());
-                rows.extend(page);
+                count += page.len() as u64;
             }
         }
-        Ok(rows)
+        Ok(count)
     }
 
     /// Whether the vault holds pages of this journal.
@@ -325,47 +522,65 @@ impl Journaled {
         Ok(false)
     }
 
-    /// Restore an empty database from the pages among the vault's pins.
+    /// Restore an empty database from the pages among the vault's pins. Where one is missing between
+    /// others, nothing is restored; or, with `up_to_gap`, what comes before it.
     ///
     /// # Errors
-    /// If the vault or the database refuses, or a page is damaged.
-    pub async fn rebuild(&self) -> Result<Rebuilt> {
+    /// If the vault or the database refuses, or a page is damaged or missing.
+    pub async fn rebuild(&self, up_to_gap: bool) -> Result<Rebuilt> {
         let _one_writer = self.writing.lock().await;
-        let mut pages = Vec::new();
+        let mut found = Vec::new();
         for cid in blobs::kept(self.vault.as_ref()).await? {
             if let Some(page) = self.page(&cid).await? {
-                pages.push((page.place(), cid, page));
+                found.push(Found::of(cid, &page));
             }
         }
-        pages.sort_by_key(|(place, ..)| *place);
+        let plan = Plan::of(&found);
         let mut rebuilt = Rebuilt {
-            pages: pages.len() as u64,
+            pages: found.len() as u64,
             ..Rebuilt::default()
         };
-        let mut head = Head::default();
-        for (index, (place, cid, page)) in pages.iter().enumerate() {
-            let superseded = matches!(page, Page::Batch { .. })
-                && pages
-                    .get(index + 1)
-                    .is_some_and(|(next, ..)| next.0 == place.0);
-            if superseded {
-                continue;
+        if let Some((number, later)) = plan.gap {
+            if !up_to_gap {
+                let reason = format!("page {number} is missing; --from-peers may find it");
+                let kind = Kind::Journal.name();
+                return Err(StoreError::Corrupt { kind, reason }.into());
             }
-            let mut batch = replay(page);
-            head.number = place.0;
-            if matches!(page, Page::Snapshot { .. }) {
-                head.snapshot = place.0;
-            }
-            batch.put(&head)?;
-            batch.put(&Place {
-                number: place.0,
-                cid: *cid,
-            })?;
-            self.store.apply(&batch).await?;
+            tracing::error!(number, later, "a journal page is lost, and those after it");
+            rebuilt.lost = later;
+        }
+        let mut head = Head {
+            number: plan.snapshot,
+            snapshot: plan.snapshot,
+        };
+        for (part, cid) in (0..).zip(&plan.parts) {
+            self.replay(cid, self.place(plan.snapshot, part, *cid), &head)
+                .await?;
             rebuilt.batches += 1;
         }
-        rebuilt.documents = self.everything().await?.len() as u64;
+        for (number, cid) in &plan.batches {
+            head.number = *number;
+            self.replay(cid, self.place(*number, 0, *cid), &head)
+                .await?;
+            rebuilt.batches += 1;
+        }
+        rebuilt.documents = self.count().await?;
         Ok(rebuilt)
+    }
+
+    async fn replay(&self, cid: &Cid, place: Place, head: &Head) -> Result<()> {
+        let page = self.page(cid).await?;
+        let page = page.ok_or(crate::Error::NotFound("journal page"))?;
+        let mut batch = replay(page);
+        batch.put(head)?;
+        batch.put(&place)?;
+        self.store.apply(&batch).await?;
+        Ok(())
+    }
+
+    /// Whether these sealed bytes are a page of this journal.
+    pub(crate) fn is_page(&self, sealed: &[u8]) -> bool {
+        seal::file::open(sealed, &self.key).is_ok()
     }
 
     /// The page in blob `cid`, or nothing if it is no page of this journal.
@@ -407,29 +622,25 @@ fn encode(page: &Page) -> Result<Vec<u8>> {
 }
 
 /// A page as writes that expect nothing: replaying is not racing.
-fn replay(page: &Page) -> Batch {
+fn replay(page: Page) -> Batch {
+    let put = |row: Row| Write::Put {
+        row,
+        expect: Expect::Any,
+    };
     match page {
         Page::Batch { batch, .. } => Batch(
             batch
                 .0
-                .iter()
+                .into_iter()
                 .map(|write| match write {
-                    Write::Put { row, .. } => Write::Put {
-                        row: row.clone(),
-                        expect: Expect::Any,
-                    },
-                    Write::Delete { .. } => write.clone(),
+                    Write::Put { row, .. } => put(row),
+                    Write::Delete { .. } => write,
                 })
                 .collect(),
         ),
-        Page::Snapshot { rows, .. } => Batch(
-            rows.iter()
-                .map(|row| Write::Put {
-                    row: row.clone(),
-                    expect: Expect::Any,
-                })
-                .collect(),
-        ),
+        Page::Snapshot { rows, .. } | Page::Part { rows, .. } => {
+            Batch(rows.into_iter().map(put).collect())
+        }
     }
 }
 
@@ -451,5 +662,67 @@ impl Store for Journaled {
                 crate::Error::Store(error) => error,
                 other => StoreError::Unavailable(other.to_string()),
             })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(name: u8, number: u64, kind: FoundKind) -> Found {
+        let digest = Sha256::digest([name]);
+        let hash = cid::multihash::Multihash::wrap(0x12, &digest).unwrap();
+        Found {
+            cid: Cid::new_v1(0x55, hash),
+            number,
+            at: u64::from(name),
+            kind,
+        }
+    }
+
+    fn part(name: u8, number: u64, id: u8, part: u32, last: bool) -> Found {
+        let id = B256::repeat_byte(id);
+        let mut found = found(name, number, FoundKind::Snapshot { id, part, last });
+        found.at = u64::from(id[0]);
+        found
+    }
+
+    #[test]
+    fn a_plan_begins_with_the_newest_whole_snapshot_and_has_no_gaps() {
+        let batch = |name, number| found(name, number, FoundKind::Batch);
+        let cid = |found: &Found| found.cid;
+        // No snapshot; of two pages with one number the later one.
+        let pages = [batch(1, 1), batch(9, 2), batch(2, 2), batch(3, 3)];
+        let plan = Plan::of(&pages);
+        let expected = [
+            (1, cid(&pages[0])),
+            (2, cid(&pages[1])),
+            (3, cid(&pages[3])),
+        ];
+        assert_eq!(plan.batches, expected);
+        assert_eq!((plan.snapshot, plan.gap), (0, None));
+
+        // A whole snapshot after 2, half a one after 3; what is older counts no more.
+        let pages = [
+            batch(1, 1),
+            part(11, 2, 40, 1, true),
+            part(10, 2, 40, 0, false),
+            batch(3, 3),
+            part(12, 3, 50, 0, false),
+            batch(4, 4),
+        ];
+        let plan = Plan::of(&pages);
+        assert_eq!(plan.snapshot, 2);
+        assert_eq!(plan.parts, [cid(&pages[2]), cid(&pages[1])]);
+        assert_eq!(plan.batches, [(3, cid(&pages[3])), (4, cid(&pages[5]))]);
+        assert_eq!(plan.gap, None);
+
+        // A page that is missing ends the plan.
+        let pages = [batch(1, 1), batch(3, 3), batch(4, 4)];
+        let plan = Plan::of(&pages);
+        assert_eq!(plan.batches, [(1, cid(&pages[0]))]);
+        assert_eq!(plan.gap, Some((2, 2)));
+        assert_eq!(Plan::of(&[batch(2, 2)]).gap, Some((1, 1)));
+        assert!(Plan::of(&[]).batches.is_empty());
     }
 }

@@ -21,6 +21,7 @@
 //! | [`erase`] | the patient ends a record |
 //! | [`verify`] | anyone checks, trusting the chain alone |
 //! | [`carry`] | signed acts get to the chain: now, when it is cheap, by the hospital or an own wallet |
+//! | [`pages`] | institutions keep each other's journals, sealed, for the day when one lost all |
 //! | [`abroad`] | what recipients do elsewhere comes into the patient's trail |
 //! | [`letter`] | two people write to each other, sealed |
 //! | [`appointment`] | a patient asks a doctor for one of the doctor's free times |
@@ -54,6 +55,7 @@ pub mod mail;
 pub mod notice;
 pub mod open;
 pub mod overview;
+pub mod pages;
 pub mod peers;
 pub mod profile;
 pub mod request;

@@ -9,6 +9,7 @@ use crate::admit::Person;
 use crate::error::Result;
 use crate::export::ProvenEntry;
 use crate::grant::GrantMessage;
+use crate::pages::{ForgetPages, SpareView};
 use crate::profile::StaffView;
 use crate::request::RequestMessage;
 use crate::revoke::RevokeMessage;
@@ -47,6 +48,16 @@ pub trait Peers: Send + Sync {
     async fn send_revocation(&self, to: Address, message: &RevokeMessage) -> Result<()>;
     /// Tell a recipient's institution that a record was erased.
     async fn send_erasure(&self, to: Address, controller: Address) -> Result<()>;
+    /// Have an institution keep a page of the journal.
+    async fn keep_page(&self, at: Address, cid: &str, page: bytes::Bytes) -> Result<()>;
+    /// The pages that an institution keeps for this one.
+    async fn kept_pages(&self, at: Address) -> Result<Vec<SpareView>>;
+    /// One of them.
+    async fn kept_page(&self, at: Address, cid: &str) -> Result<bytes::Bytes>;
+    /// Tell an institution which of them it need not keep any longer.
+    async fn forget_pages(&self, at: Address, forget: &ForgetPages) -> Result<()>;
+    /// Every institution whose node is known.
+    fn all(&self) -> Vec<Address>;
     /// Whether a node of this institution is known.
     fn knows(&self, institution: Address) -> bool;
 }

@@ -106,11 +106,13 @@ pub enum Kind {
     Abroad,
     /// How far a person has read the notices, and when a mail told of one last.
     Seen,
+    /// A page of another institution's journal.
+    Spare,
 }
 
 impl Kind {
     /// Every kind, in a fixed order.
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 34] = [
         Self::Person,
         Self::Invitation,
         Self::Patient,
@@ -144,6 +146,7 @@ impl Kind {
         Self::Notice,
         Self::Abroad,
         Self::Seen,
+        Self::Spare,
     ];
 
     /// The name used in the database.
@@ -183,13 +186,14 @@ impl Kind {
             Self::Notice => "notice",
             Self::Abroad => "abroad",
             Self::Seen => "seen",
+            Self::Spare => "spare",
         }
     }
 
     /// Whether a document of this kind must survive the loss of the database, and is therefore
     /// written to the journal in the vault as well. The others can be had again: from the chain,
     /// by signing in or applying once more; or, like notices and mails, they only tell of what is
-    /// kept.
+    /// kept; or, like pages of other journals, they are found in the vault.
     #[must_use]
     pub fn durable(self) -> bool {
         !matches!(
@@ -205,6 +209,7 @@ impl Kind {
                 | Self::Mail
                 | Self::Notice
                 | Self::Seen
+                | Self::Spare
         )
     }
 }

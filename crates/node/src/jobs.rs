@@ -39,6 +39,7 @@ pub(crate) fn start(app: &App, relayer: Relayer, stop: &CancellationToken) -> Jo
     jobs.spawn(until(stop.clone(), errands(app.clone())));
     jobs.spawn(every(stop.clone(), DELIVERY, app.clone(), deliver));
     jobs.spawn(every(stop.clone(), DELIVERY, app.clone(), mails));
+    jobs.spawn(every(stop.clone(), DELIVERY, app.clone(), pages));
     jobs.spawn(every(stop.clone(), TIDY, app.clone(), tidy));
     jobs.spawn(crate::fees::keep_current(app.clone(), stop.clone()));
     let anchor = app.config().anchor_every_s;
@@ -118,6 +119,10 @@ async fn deliver(app: App) -> custody::Result<()> {
     hospital.settle_requests().await?;
     hospital.settle_touches().await?;
     hospital.settle_uploads().await
+}
+
+async fn pages(app: App) -> custody::Result<()> {
+    app.hospital().spread_pages().await
 }
 
 async fn mails(app: App) -> custody::Result<()> {

@@ -11,6 +11,7 @@ use custody::admit::Person;
 use custody::error::{Error, Result};
 use custody::export::ProvenEntry;
 use custody::grant::GrantMessage;
+use custody::pages::{ForgetPages, PAGE_BYTES, SpareView};
 use custody::peers::{ErasureMessage, Peers};
 use custody::profile::StaffView;
 use custody::request::RequestMessage;
@@ -24,6 +25,10 @@ use vault::sign::{Clock, Request, Signer, content_digest, sign_request};
 const PATIENCE: Duration = Duration::from_secs(15);
 /// The same where a person waits for it.
 const BRIEFLY: Duration = Duration::from_secs(3);
+/// The same for whole pages of a journal.
+const PATIENCE_FOR_PAGES: Duration = Duration::from_secs(120);
+/// Where pages are kept.
+const PAGES: &str = "/peer/v1/pages";
 /// The largest answer that is read, bytes.
 const ANSWER: usize = 1 << 20;
 
@@ -70,6 +75,20 @@ impl HttpPeers {
         path: &str,
         body: Option<Vec<u8>>,
     ) -> Result<(StatusCode, Vec<u8>)> {
+        let json = "application/json";
+        let body = body.map(|body| (json, bytes::Bytes::from(body)));
+        self.exchange(institution, method, path, body, ANSWER).await
+    }
+
+    /// One signed request, and an answer of at most `limit` bytes.
+    async fn exchange(
+        &self,
+        institution: Address,
+        method: Method,
+        path: &str,
+        body: Option<(&'static str, bytes::Bytes)>,
+        limit: usize,
+    ) -> Result<(StatusCode, Vec<u8>)> {
         let failed = |reason: String| Error::Peer {
             institution,
             reason,
@@ -77,8 +96,8 @@ impl HttpPeers {
         let base = self.urls.get(&institution).ok_or(Error::NotFound("peer"))?;
         let url = base.join(path).map_err(|e| failed(e.to_string()))?;
         let mut headers = HeaderMap::new();
-        if let Some(body) = &body {
-            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        if let Some((kind, body)) = &body {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
             let digest = HeaderValue::from_str(&content_digest(body));
             headers.insert("content-digest", digest.map_err(|e| failed(e.to_string()))?);
         }
@@ -100,8 +119,11 @@ impl HttpPeers {
             headers.insert(name, value);
         }
         let mut request = self.http.request(method, url).headers(headers);
-        if let Some(body) = body {
+        if let Some((_, body)) = body {
             request = request.body(body);
+        }
+        if limit > ANSWER || path.starts_with(PAGES) {
+            request = request.timeout(PATIENCE_FOR_PAGES);
         }
         let mut response = request
             .send()
@@ -110,12 +132,35 @@ impl HttpPeers {
         let status = response.status();
         let mut answer = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|e| failed(e.to_string()))? {
-            if answer.len() + chunk.len() > ANSWER {
+            if answer.len() + chunk.len() > limit {
                 return Err(failed("its answer is too large".to_owned()));
             }
             answer.extend_from_slice(&chunk);
         }
         Ok((status, answer))
+    }
+
+    /// The answer to something about pages, if it went well.
+    async fn about_pages(
+        &self,
+        institution: Address,
+        method: Method,
+        path: &str,
+        body: Option<(&'static str, bytes::Bytes)>,
+    ) -> Result<Vec<u8>> {
+        let path = format!("{PAGES}{path}");
+        let limit = usize::try_from(PAGE_BYTES).unwrap_or(usize::MAX);
+        let (status, answer) = self
+            .exchange(institution, method, &path, body, limit)
+            .await?;
+        if status.is_success() {
+            return Ok(answer);
+        }
+        let answer = String::from_utf8_lossy(&answer[..answer.len().min(300)]).into_owned();
+        Err(Error::Peer {
+            institution,
+            reason: format!("{status}: {answer}"),
+        })
     }
 
     async fn tell(&self, to: Address, path: &str, message: &(impl Serialize + Sync)) -> Result<()> {
@@ -219,6 +264,40 @@ impl Peers for HttpPeers {
     async fn send_erasure(&self, to: Address, controller: Address) -> Result<()> {
         self.tell(to, "/peer/v1/erasures", &ErasureMessage { controller })
             .await
+    }
+
+    async fn keep_page(&self, at: Address, cid: &str, page: bytes::Bytes) -> Result<()> {
+        let body = Some(("application/octet-stream", page));
+        let path = format!("/{cid}");
+        self.about_pages(at, Method::PUT, &path, body)
+            .await
+            .map(|_| ())
+    }
+
+    async fn kept_pages(&self, at: Address) -> Result<Vec<SpareView>> {
+        let answer = self.about_pages(at, Method::GET, "", None).await?;
+        serde_json::from_slice(&answer).map_err(|e| Error::Peer {
+            institution: at,
+            reason: e.to_string(),
+        })
+    }
+
+    async fn kept_page(&self, at: Address, cid: &str) -> Result<bytes::Bytes> {
+        let path = format!("/{cid}");
+        let answer = self.about_pages(at, Method::GET, &path, None).await?;
+        Ok(answer.into())
+    }
+
+    async fn forget_pages(&self, at: Address, forget: &ForgetPages) -> Result<()> {
+        let body = serde_json::to_vec(forget).map_err(|e| Error::Internal(e.to_string()))?;
+        let body = Some(("application/json", bytes::Bytes::from(body)));
+        self.about_pages(at, Method::POST, "", body)
+            .await
+            .map(|_| ())
+    }
+
+    fn all(&self) -> Vec<Address> {
+        self.urls.keys().copied().collect()
     }
 
     fn knows(&self, institution: Address) -> bool {

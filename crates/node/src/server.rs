@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::extract::connect_info::IntoMakeServiceWithConnectInfo;
 use custody::chain::Chain as _;
 use custody::holding::{ActiveInstitutions, InstitutionSigner, StoreBook, key_id};
-use custody::journal::{Journaled, Rebuilt};
+use custody::journal::Journaled;
 use custody::store::Store;
 use custody::{Hospital, KeyRing, Settings};
 use ledger::relayer::{Relayer, Settings as RelayerSettings};
@@ -48,6 +48,9 @@ const LOCK_PAUSE: Duration = Duration::from_millis(100);
 /// Rest between two looks at transactions under way.
 const RELAYER_POLL: Duration = Duration::from_millis(100);
 
+/// How long a node with an empty database waits for what other institutions say.
+const ASK_PEERS: Duration = Duration::from_secs(5);
+
 /// Why a node does not start, or stopped.
 #[derive(Debug, thiserror::Error)]
 pub enum NodeError {
@@ -79,6 +82,11 @@ pub enum NodeError {
         "the database is empty, but the block store holds this institution's journal; restore the database with `stele rebuild`"
     )]
     NeedsRebuild,
+    /// Database and block store are empty, but others keep this institution's journal.
+    #[error(
+        "the database and the block store are empty, but other institutions keep this institution's journal; restore both with `stele rebuild --from-peers`"
+    )]
+    NeedsPeers,
     /// A rebuild was asked for over a database that holds something.
     #[error("the database is not empty; a rebuild starts from an empty one: move it away first")]
     NotEmpty,
@@ -103,6 +111,12 @@ pub struct RebuildReport {
     pub log_entries: u64,
     /// Blobs whose replication is watched again.
     pub blobs: u64,
+    /// Journal pages that were fetched from other institutions.
+    pub fetched: u64,
+    /// Journal pages that could not be used, since one before them is missing everywhere.
+    pub lost_pages: u64,
+    /// Blobs that no institution could give.
+    pub lost_blobs: u64,
 }
 
 /// A running node.
@@ -195,8 +209,14 @@ impl Node {
         }
         let url = config.public_url.trim_end_matches('/').to_owned();
         let parts = assemble(&config, keys.clone()).await?;
-        if parts.database.is_empty().await? && parts.hospital.store.has_pages().await? {
-            return Err(NodeError::NeedsRebuild);
+        if parts.database.is_empty().await? {
+            if parts.hospital.store.has_pages().await? {
+                return Err(NodeError::NeedsRebuild);
+            }
+            let asked = parts.hospital.others_keep_pages();
+            if tokio::time::timeout(ASK_PEERS, asked).await == Ok(true) {
+                return Err(NodeError::NeedsPeers);
+            }
         }
         if config.vault == VaultConfig::Embedded {
             let swept = parts.hospital.sweep().await?;
@@ -309,27 +329,37 @@ impl Node {
     }
 }
 
-/// Restore an empty database from the block store and check it against the chain.
+/// Restore an empty database from the block store and check it against the chain. With `from_peers`,
+/// pages and blobs that are not in the block store are fetched from the other institutions first.
 ///
 /// # Errors
 /// If the database is not empty, the journal is damaged, or the restored log contradicts the chain.
-pub async fn rebuild(config: Config, keys: Arc<KeyRing>) -> Result<RebuildReport, NodeError> {
+pub async fn rebuild(
+    config: Config,
+    keys: Arc<KeyRing>,
+    from_peers: bool,
+) -> Result<RebuildReport, NodeError> {
     let database = open_database(&config).await?;
     if !database.is_empty().await? {
         return Err(NodeError::NotEmpty);
     }
     database.close().await;
     let parts = assemble(&config, keys.clone()).await?;
-    let Rebuilt {
-        pages,
-        batches,
-        documents,
-    } = parts.hospital.store.rebuild().await?;
+    let fetched = match from_peers {
+        true => parts.hospital.fetch_pages().await?,
+        false => 0,
+    };
+    let rebuilt = parts.hospital.store.rebuild(from_peers).await?;
     // What was opened over the empty database is stale: the log has to be read anew.
     parts.database.close().await;
     drop(parts);
     let parts = assemble(&config, keys).await?;
     let hospital = &parts.hospital;
+    hospital.find_spares().await?;
+    let lost_blobs = match from_peers {
+        true => hospital.fetch_blobs().await?,
+        false => 0,
+    };
     let blobs = hospital.watch_again().await?;
     hospital.agrees_with_chain().await?;
     let entry = custody::touch::Entry::new(
@@ -340,11 +370,14 @@ pub async fn rebuild(config: Config, keys: Arc<KeyRing>) -> Result<RebuildReport
     let log_entries = hospital.touch(entry).await? + 1;
     parts.database.close().await;
     Ok(RebuildReport {
-        pages,
-        batches,
-        documents,
+        pages: rebuilt.pages,
+        batches: rebuilt.batches,
+        documents: rebuilt.documents,
         log_entries,
         blobs,
+        fetched,
+        lost_pages: rebuilt.lost,
+        lost_blobs,
     })
 }
 
@@ -400,7 +433,12 @@ async fn assemble(config: &Config, keys: Arc<KeyRing>) -> Result<Parts, NodeErro
     let (chain, relayer) = open_chain(config, &keys, plain.clone()).await?;
     let key = seal::derive::subkey(keys.root(), "journal");
     let key = seal::PartKey::from_bytes(&key);
-    let store = Arc::new(Journaled::new(plain, vault.clone(), key, clock.clone()));
+    let page_copies = config.replicas.saturating_sub(1).min(config.peers.len());
+    let mut store = Journaled::new(plain, vault.clone(), key, clock.clone());
+    if page_copies > 0 {
+        store = store.spread();
+    }
+    let store = Arc::new(store);
     let signer: Arc<dyn Signer> = Arc::new(InstitutionSigner::new(&keys)?);
     let verifier: Arc<dyn Verifier> = Arc::new(ActiveInstitutions::new(chain.clone()));
     let book = Arc::new(StoreBook::new(store.clone()));
@@ -433,6 +471,7 @@ async fn assemble(config: &Config, keys: Arc<KeyRing>) -> Result<Parts, NodeErro
         draft_ttl: config.draft_ttl_s,
         upload_bytes: config.limits.upload_bytes,
         url: config.public_url.clone(),
+        page_copies,
     };
     let hospital = Hospital::open(
         keys,

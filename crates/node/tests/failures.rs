@@ -398,14 +398,14 @@ async fn a_deleted_database_is_rebuilt_from_chain_log_and_blocks() {
         .err()
         .unwrap();
     assert!(matches!(refused, NodeError::NeedsRebuild), "{refused}");
-    let report = node::rebuild(home.config.clone(), home.keys.clone())
+    let report = node::rebuild(home.config.clone(), home.keys.clone(), false)
         .await
         .unwrap();
     assert!(
         report.pages > 0 && report.log_entries > anchor.size,
         "{report:?}"
     );
-    let again = node::rebuild(home.config.clone(), home.keys.clone())
+    let again = node::rebuild(home.config.clone(), home.keys.clone(), false)
         .await
         .unwrap_err();
     assert!(matches!(again, NodeError::NotEmpty), "{again}");
@@ -434,6 +434,111 @@ async fn a_deleted_database_is_rebuilt_from_chain_log_and_blocks() {
         trail.iter().any(|(_, e)| e.deed == Deed::Enrol),
         "the old entries are there"
     );
+}
+
+/// The pages that others keep of `home`'s journal, once each of them has all and no older ones.
+async fn spread(home: &common::Place, others: &[common::Place]) -> Vec<String> {
+    until("the others keep the journal's pages", async || {
+        let journal = Query::of(Kind::Journal);
+        let rows = home.node().hospital().store.list(&journal).await.unwrap();
+        let lacking = rows.iter().any(|row| row.due_at > 0);
+        let gone = rows.iter().any(|row| row.id.starts_with("gone"));
+        let here = rows.iter().filter(|row| row.id.starts_with('0')).count();
+        let mut settled = !lacking && !gone;
+        for other in others {
+            settled &= kept_at(other, home).await.len() == here;
+        }
+        settled
+    })
+    .await;
+    kept_at(&others[0], home).await
+}
+
+async fn kept_at(other: &common::Place, home: &common::Place) -> Vec<String> {
+    let kept = other.node().hospital().spare_pages(home.address()).await;
+    kept.unwrap().into_iter().map(|page| page.cid).collect()
+}
+
+fn empty(dir: &std::path::Path) {
+    std::fs::remove_dir_all(dir).unwrap();
+    std::fs::create_dir(dir).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_lost_its_database_and_its_blocks_is_rebuilt_from_the_others() {
+    let Some(mut scene) = scene("lost").await else {
+        return;
+    };
+    upload(&scene.doctor, &picture(scene.commitment), "waiting").await;
+    let (home, others) = scene.world.places.split_at_mut(1);
+    let home = &mut home[0];
+    // Older pages are deleted at the others too, once they keep what took their place.
+    let before = spread(home, others).await;
+    home.node().hospital().store.snapshot().await.unwrap();
+    let institution = home.sign_in(&home.keys).await;
+    let anchor = institution.anchor().await.unwrap().act.unwrap();
+    institution.settle(anchor.act, WAIT).await.unwrap();
+    let pages = spread(home, others).await;
+    assert!(pages.len() < before.len(), "{} pages", pages.len());
+    assert!(pages.iter().all(|page| !before.contains(page)));
+
+    // Who keeps them gives them to nobody else, also not as blocks.
+    let (keeper, third) = (others[0].node().hospital(), others[1].address());
+    for page in &pages {
+        assert!(keeper.spare_page(third, page).await.is_err());
+        assert!(!keeper.vault.has(&page.parse().unwrap()).await.unwrap());
+        keeper.spare_page(home.address(), page).await.unwrap();
+    }
+    assert!(keeper.spare_pages(third).await.unwrap().len() != pages.len());
+    let stranger = keeper.keep_page(ring("no peer").address(), &pages[0], "x".into());
+    assert!(matches!(stranger.await, Err(custody::Error::Forbidden(_))));
+    let other_bytes = keeper.keep_page(home.address(), &pages[0], "x".into());
+    assert!(other_bytes.await.is_err(), "not what the CID says");
+
+    home.stop().await;
+    empty(home.dir.path());
+    let refused = Node::start(home.config.clone(), home.keys.clone()).await;
+    let refused = refused.err().unwrap();
+    assert!(matches!(refused, NodeError::NeedsPeers), "{refused}");
+    let report = node::rebuild(home.config.clone(), home.keys.clone(), true)
+        .await
+        .unwrap();
+    assert_eq!(report.fetched, pages.len() as u64, "{report:?}");
+    assert_eq!((report.lost_pages, report.lost_blobs), (0, 0));
+    home.start().await;
+
+    // All is there again: the grant is served, the record is read, what waits is approved.
+    let specialist = home.sign_in(&ring("lost specialist")).await;
+    let opened = specialist.open(scene.grant).await.unwrap();
+    specialist
+        .read_granted(scene.grant, &opened, "image")
+        .await
+        .unwrap();
+    let patient = home.sign_in(&ring("lost Patient")).await;
+    let opened = patient.open_version(&scene.version).await.unwrap();
+    patient
+        .read_part(&scene.version, &opened, "document")
+        .await
+        .unwrap();
+    approve(&patient).await;
+    let trail = patient.trail().await.unwrap();
+    assert!(trail.iter().any(|(_, e)| e.deed == Deed::Enrol));
+
+    // A keeper that lost its database finds in its blocks what it keeps for others.
+    spread(home, others).await;
+    home.stop().await;
+    let kept = kept_at(&others[0], home).await;
+    others[0].stop().await;
+    for file in std::fs::read_dir(others[0].dir.path()).unwrap() {
+        let file = file.unwrap().path();
+        if file.to_string_lossy().contains("node.db") {
+            std::fs::remove_file(file).unwrap();
+        }
+    }
+    let (config, keys) = (others[0].config.clone(), others[0].keys.clone());
+    node::rebuild(config, keys, false).await.unwrap();
+    others[0].start().await;
+    assert_eq!(kept_at(&others[0], home).await, kept);
 }
 
 #[tokio::test(flavor = "multi_thread")]

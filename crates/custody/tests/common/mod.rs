@@ -23,6 +23,7 @@ use custody::export::ProvenEntry;
 use custody::grant::GrantMessage;
 use custody::holding::{ActiveInstitutions, InstitutionSigner, StoreBook, key_id};
 use custody::journal::Journaled;
+use custody::pages::{ForgetPages, SpareView};
 use custody::peers::Peers;
 use custody::profile::StaffView;
 use custody::request::RequestMessage;
@@ -342,6 +343,21 @@ impl Peers for Alone {
     async fn send_erasure(&self, _: Address, _: Address) -> Result<()> {
         Ok(())
     }
+    async fn keep_page(&self, _: Address, _: &str, _: bytes::Bytes) -> Result<()> {
+        Ok(())
+    }
+    async fn kept_pages(&self, _: Address) -> Result<Vec<SpareView>> {
+        Ok(Vec::new())
+    }
+    async fn kept_page(&self, _: Address, _: &str) -> Result<bytes::Bytes> {
+        Err(custody::Error::NotFound("page"))
+    }
+    async fn forget_pages(&self, _: Address, _: &ForgetPages) -> Result<()> {
+        Ok(())
+    }
+    fn all(&self) -> Vec<Address> {
+        Vec::new()
+    }
     fn knows(&self, _: Address) -> bool {
         false
     }
@@ -631,6 +647,7 @@ pub async fn open(
         name: "Hospital".into(),
         draft_ttl: 3600,
         upload_bytes: 1 << 24,
+        page_copies: 0,
         url: "https://hospital.example".into(),
     };
     let hospital = Hospital::open(

@@ -29,6 +29,8 @@ const OWN_LIMIT: [&str; 3] = [
     "/api/v1/uploads",
     "/api/v1/uploads/sealed",
 ];
+/// Where other institutions bring whole pages of their journals.
+const PAGE: &str = "/peer/v1/pages/{cid}";
 /// The cookie that browsers may use instead of the header.
 const COOKIE: &str = "stele_session=";
 
@@ -92,6 +94,7 @@ pub(crate) async fn in_time(State(times): State<Times>, request: Request, next: 
     let carries_files = OWN_LIMIT.iter().any(|files| path.starts_with(files))
         || path == "/api/v1/applications"
         || path.starts_with("/vault/")
+        || path.starts_with("/peer/v1/pages")
         || path.starts_with("/ipfs/")
         || path.contains("/sealed/");
     let limit = if carries_files {
@@ -189,6 +192,7 @@ async fn admit(
     let is_post = request.method() == Method::POST;
     let usual = match route {
         "/api/v1/applications" if is_post => super::handlers::applications::BODY_BYTES,
+        PAGE => usize::try_from(custody::pages::PAGE_BYTES).unwrap_or(usize::MAX),
         _ => usual,
     };
     let has_own_limit = OWN_LIMIT.contains(&route) && is_post;
@@ -250,10 +254,24 @@ pub(crate) fn token(headers: &HeaderMap) -> Option<&str> {
     if let Some(bearer) = bearer.and_then(|v| v.strip_prefix("Bearer ")) {
         return Some(bearer.trim());
     }
+    if !own_page(headers) {
+        return None;
+    }
     let cookies = headers.get(header::COOKIE)?.to_str().ok()?;
     cookies
         .split(';')
         .find_map(|cookie| cookie.trim().strip_prefix(COOKIE))
+}
+
+/// Whether a browser says that a page of this node asks. A form on any other page is sent with this
+/// node's cookies too. Programs say nothing, and have no cookies that they were not given for this.
+fn own_page(headers: &HeaderMap) -> bool {
+    let Some(origin) = headers.get(header::ORIGIN) else {
+        return true;
+    };
+    let origin = origin.to_str().ok().and_then(|o| o.split_once("://"));
+    let host = headers.get(header::HOST).and_then(|h| h.to_str().ok());
+    origin.is_some_and(|(_, authority)| Some(authority) == host)
 }
 
 /// Check the signature of another institution's node, and that the body is the one it signed.
@@ -300,4 +318,38 @@ async fn admit_peer(app: &App, request: Request, limit: usize) -> Result<Request
     let mut request = Request::from_parts(parts, Body::from(bytes));
     request.extensions_mut().insert(Institution(institution));
     Ok(request)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(pairs: &[(header::HeaderName, &'static str)]) -> HeaderMap {
+        pairs
+            .iter()
+            .map(|(name, value)| (name.clone(), HeaderValue::from_static(value)))
+            .collect()
+    }
+
+    #[test]
+    fn a_cookie_speaks_for_its_own_pages_only() {
+        let cookie = (header::COOKIE, "a=b; stele_session=secret");
+        let host = (header::HOST, "clinic.example:8101");
+        let at = |origin| with(&[cookie.clone(), host.clone(), (header::ORIGIN, origin)]);
+        assert_eq!(
+            token(&with(&[cookie.clone(), host.clone()])),
+            Some("secret")
+        );
+        assert_eq!(token(&at("https://clinic.example:8101")), Some("secret"));
+        for other in [
+            "https://clinic.example:8102",
+            "https://evil.example",
+            "null",
+        ] {
+            assert_eq!(token(&at(other)), None, "{other}");
+        }
+        let bearer = (header::AUTHORIZATION, "Bearer other");
+        let asked = with(&[cookie, host, bearer, (header::ORIGIN, "null")]);
+        assert_eq!(token(&asked), Some("other"));
+    }
 }

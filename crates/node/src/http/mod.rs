@@ -242,6 +242,8 @@ fn described() -> OpenApiRouter<App> {
         .routes(routes!(peers::erasure))
         .routes(routes!(peers::touch))
         .routes(routes!(peers::proofs))
+        .routes(routes!(peers::pages, peers::forget_pages))
+        .routes(routes!(peers::page, peers::keep_page))
 }
 
 fn openapi() -> utoipa::openapi::OpenApi {

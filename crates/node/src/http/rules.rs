@@ -172,6 +172,10 @@ pub const RULES: &[(Method, &str, Rule)] = &[
     (POST, "/peer/v1/erasures", Rule::Peer),
     (POST, "/peer/v1/touches", Rule::Peer),
     (POST, "/peer/v1/proofs", Rule::Peer),
+    (GET, "/peer/v1/pages", Rule::Peer),
+    (POST, "/peer/v1/pages", Rule::Peer),
+    (GET, "/peer/v1/pages/{cid}", Rule::Peer),
+    (PUT, "/peer/v1/pages/{cid}", Rule::Peer),
 ];
 
 /// The rule of a route, if it has one.

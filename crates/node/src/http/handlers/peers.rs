@@ -1,13 +1,15 @@
 //! Between institutions' nodes.
 
 use alloy_primitives::Address;
-use axum::extract::State;
+use axum::body::{Bytes, to_bytes};
+use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::{Extension, Json};
 use custody::abroad::ProofQuery;
 use custody::admit::Person;
 use custody::export::ProvenEntry;
 use custody::grant::GrantMessage;
+use custody::pages::{ForgetPages, SpareView};
 use custody::peers::ErasureMessage;
 use custody::profile::StaffView;
 use custody::request::RequestMessage;
@@ -122,5 +124,58 @@ pub(crate) async fn erasure(
     Body(message): Body<ErasureMessage>,
 ) -> Result<StatusCode, ApiError> {
     app.hospital().receive_erasure(from, message).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// The pages of the calling institution's journal that are kept here.
+#[utoipa::path(get, path = "/peer/v1/pages", tag = "peers", responses(
+    (status = 200, body = [SpareView]), (status = 401, body = ErrorBody)
+))]
+pub(crate) async fn pages(
+    State(app): State<App>,
+    Extension(Institution(from)): Extension<Institution>,
+) -> Answer<Vec<SpareView>> {
+    Ok(Json(app.hospital().spare_pages(from).await?))
+}
+
+/// One of them, as it was brought.
+#[utoipa::path(get, path = "/peer/v1/pages/{cid}", tag = "peers", params(("cid" = String, Path)), responses(
+    (status = 200, content_type = "application/octet-stream"), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody)
+))]
+pub(crate) async fn page(
+    State(app): State<App>,
+    Extension(Institution(from)): Extension<Institution>,
+    At(cid): At<String>,
+) -> Result<Bytes, ApiError> {
+    Ok(app.hospital().spare_page(from, &cid).await?)
+}
+
+/// Keep a page of the calling institution's journal: sealed bytes of 64 MiB at most.
+#[utoipa::path(put, path = "/peer/v1/pages/{cid}", tag = "peers", params(("cid" = String, Path)), request_body(content = Vec<u8>, content_type = "application/octet-stream"), responses(
+    (status = 204), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody, description = "No node of the configuration"), (status = 413, body = ErrorBody)
+))]
+pub(crate) async fn keep_page(
+    State(app): State<App>,
+    Extension(Institution(from)): Extension<Institution>,
+    At(cid): At<String>,
+    request: Request,
+) -> Result<StatusCode, ApiError> {
+    // The gate has read it already, for its signature, and held it to the limit.
+    let page = to_bytes(request.into_body(), usize::MAX).await;
+    let page = page.map_err(|e| ApiError::unreadable(e.to_string()))?;
+    app.hospital().keep_page(from, &cid, page).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Delete pages that the calling institution does not need any longer.
+#[utoipa::path(post, path = "/peer/v1/pages", tag = "peers", request_body = ForgetPages, responses(
+    (status = 204), (status = 401, body = ErrorBody), (status = 422, body = ErrorBody)
+))]
+pub(crate) async fn forget_pages(
+    State(app): State<App>,
+    Extension(Institution(from)): Extension<Institution>,
+    Body(forget): Body<ForgetPages>,
+) -> Result<StatusCode, ApiError> {
+    app.hospital().forget_pages(from, forget).await?;
     Ok(StatusCode::NO_CONTENT)
 }
