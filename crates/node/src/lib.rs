@@ -21,6 +21,7 @@ pub mod overview;
 mod peers;
 pub mod proxy;
 pub mod reading;
+mod serve;
 mod server;
 mod session;
 mod templates;

@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::connect_info::IntoMakeServiceWithConnectInfo;
 use custody::chain::Chain as _;
 use custody::holding::{ActiveInstitutions, InstitutionSigner, StoreBook, key_id};
 use custody::journal::Journaled;
@@ -125,7 +124,7 @@ pub struct Node {
     url: String,
     app: App,
     stop: CancellationToken,
-    server: JoinHandle<std::io::Result<()>>,
+    server: JoinHandle<()>,
     jobs: JoinSet<()>,
 }
 
@@ -246,6 +245,7 @@ impl Node {
             card.deployment.chain_id,
             config.data_dir.join("fees"),
         );
+        let patience = Duration::from_secs(config.limits.request_s);
         let app = App::new(Inner {
             fees,
             readings: Readings::new(extras.reader),
@@ -262,14 +262,8 @@ impl Node {
             config,
         });
         let jobs = crate::jobs::start(&app, parts.relayer, &stop);
-        let service: IntoMakeServiceWithConnectInfo<axum::Router, SocketAddr> =
-            router(app.clone(), gateway, extras.web).into_make_service_with_connect_info();
-        let stopping = stop.clone();
-        let server = tokio::spawn(async move {
-            axum::serve(listener, service)
-                .with_graceful_shutdown(async move { stopping.cancelled().await })
-                .await
-        });
+        let pages = router(app.clone(), gateway, extras.web);
+        let server = tokio::spawn(crate::serve::serve(listener, pages, patience, stop.clone()));
         Ok(Self {
             address,
             url,
@@ -323,7 +317,7 @@ impl Node {
         // Requests that were cut off may hold connections still; the file is safe without them.
         let _ = tokio::time::timeout(CLOSE_GRACE, self.app.database().close()).await;
         match served {
-            Ok(Ok(Err(error))) => Err(NodeError::Server(error)),
+            Ok(Err(error)) => Err(NodeError::Server(std::io::Error::other(error))),
             _ => Ok(()),
         }
     }
