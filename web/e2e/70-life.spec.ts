@@ -90,6 +90,8 @@ test("dark, Spanish, right-to-left and 200 % zoom", async ({ browser }) => {
     const over = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
     expect(over, `${label} at 200 %`).toBeLessThanOrEqual(1);
   }
+  await go(page, "Mi historia");
+  await expect(page.getByRole("listitem").first()).toBeVisible();
   await picture(page, "zoom 200");
   watch.clean();
   await maria.context.close();

@@ -44,7 +44,7 @@ function Entry({ line }: { line: RecordLine }) {
     <>
       <span className="main">
         <span className="title">
-          <Said>{line.label}</Said>
+          {line.erased ? t("An erased record") : <Said>{line.label}</Said>}
         </span>
         <br />
         <span className="muted small">
@@ -149,7 +149,7 @@ export function OneRecordPage() {
         <ArrowLeft size={16} aria-hidden className="flip" /> {t("My record")}
       </ButtonLink>
       <PageHead
-        title={<Said>{line.label}</Said>}
+        title={line.erased ? t("An erased record") : <Said>{line.label}</Said>}
         lead={
           view ? (
             <>
