@@ -1,14 +1,22 @@
-/** DICOM pixel data as a frame: uncompressed, RLE, JPEG baseline and JPEG lossless. */
+/** DICOM pixel data as a frame: uncompressed, RLE, JPEG baseline and lossless, JPEG-LS, JPEG 2000. */
 import dicomParser, { type DataSet } from "dicom-parser";
 import { Decoder } from "jpeg-lossless-decoder-js";
 
+import type { Pressed } from "./codec";
 import { CannotShow, type Frame, guard, guardPicture, readPicture } from "./frame";
+import { unpressed } from "./unpress";
 
 const RAW = new Set(["1.2.840.10008.1.2", "1.2.840.10008.1.2.1"]);
 const BIG_ENDIAN = "1.2.840.10008.1.2.2";
 const JPEG_BASELINE = "1.2.840.10008.1.2.4.50";
 const JPEG_LOSSLESS = new Set(["1.2.840.10008.1.2.4.57", "1.2.840.10008.1.2.4.70"]);
 const RLE = "1.2.840.10008.1.2.5";
+const PRESSED: Readonly<Record<string, Pressed>> = {
+  "1.2.840.10008.1.2.4.80": "jpeg-ls",
+  "1.2.840.10008.1.2.4.81": "jpeg-ls",
+  "1.2.840.10008.1.2.4.90": "jpeg2000",
+  "1.2.840.10008.1.2.4.91": "jpeg2000",
+};
 
 interface Header {
   width: number;
@@ -58,7 +66,8 @@ function header(set: DataSet): Header {
   };
 }
 
-export async function readDicom(bytes: Uint8Array): Promise<Frame> {
+/** `decode` decompresses what the browser has no decoder for. */
+export async function readDicom(bytes: Uint8Array, decode: typeof unpressed = unpressed): Promise<Frame> {
   let set: DataSet;
   try {
     set = dicomParser.parseDicom(bytes);
@@ -80,6 +89,14 @@ export async function readDicom(bytes: Uint8Array): Promise<Frame> {
     guardPicture(data);
     const plain = new Decoder().decompress(data.slice().buffer, 0, data.length);
     return frame(head, unpack(new Uint8Array(plain), { ...head, planar: false }, false));
+  }
+  const pressed = PRESSED[syntax];
+  if (pressed) {
+    const plain = await decode(pressed, firstFrame(set), head);
+    const deep = plain.bitsPerSample > 8 ? 16 : 8;
+    // The codecs extend the sign over the whole word.
+    const stored = plain.isSigned ? deep : plain.bitsPerSample;
+    return frame(head, unpack(plain.samples, { ...head, bits: deep, stored, planar: false }, false));
   }
   throw new CannotShow(`This page does not show DICOM files compressed as ${syntax}.`, "Download the original and open it in a DICOM viewer.");
 }
