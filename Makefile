@@ -112,7 +112,9 @@ screens: setup-chain setup-dicom web ## Pictures of every page, made by the brow
 	    echo "SKIPPED the pictures: install the package chromium"
 	else
 	    if [ -z "$${STELE_BIN:-}" ]; then $(CARGO) build -p stele; fi
-	    mkdir -p docs/screens && cd web && SCREENS=$(CURDIR)/docs/screens npx playwright test
+	    mkdir -p docs/screens
+	    rm -f docs/screens/*.png
+	    cd web && SCREENS=$(CURDIR)/docs/screens npx playwright test
 	fi
 
 e2e: setup-chain setup-dicom ## The tests with real processes alone
