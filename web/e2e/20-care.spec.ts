@@ -12,12 +12,12 @@ let maria: Someone;
 let guest: Someone;
 const everybody: Someone[] = [];
 let link = "";
-let tap: Tap;
+let tap: Tap | undefined;
 const GUEST = `guest-${String(Date.now())}@example.org`;
 
 test.afterAll(async () => {
   for (const someone of everybody) await someone.context.close();
-  await tap.close();
+  await tap?.close();
 });
 
 test("a blood pressure report from the hospital's template, with its PDF", async ({ browser }) => {
@@ -60,9 +60,9 @@ test("a prescription is in the doctor's list and in the patient's messages", asy
   const { page, watch } = doctor;
   await choosePatient(page);
   await page.getByRole("radio", { name: /Prescription/ }).check();
-  await page.getByLabel("Name and strength").fill("Amlodipine 5 mg");
-  await page.getByLabel("Dose").fill("1 tablet");
-  await page.getByLabel("How often").fill("once a day, in the morning");
+  await page.getByRole("textbox", { name: "Name and strength" }).fill("Amlodipine 5 mg");
+  await page.getByRole("textbox", { name: "Dose" }).fill("1 tablet");
+  await page.getByRole("textbox", { name: "How often" }).fill("once a day, in the morning");
   for (const select of await page.locator("main select[required]").all()) await select.selectOption({ index: 1 });
   await send(page);
   await go(page, "Prescriptions");
@@ -89,8 +89,9 @@ test("the patient shares by link; the guest needs the code from the e-mail", asy
   await look(page, "the link is ready");
   await page.getByRole("button", { name: "Done" }).click();
 
-  tap = await Tap.open();
-  guest = await visitor(browser, 0, { proxy: tap.proxy });
+  const heard = await Tap.open();
+  tap = heard;
+  guest = await visitor(browser, 0, { proxy: heard.proxy });
   everybody.push(guest);
   await guest.page.goto(link);
   await look(guest.page, "guest");
@@ -118,8 +119,8 @@ test("the patient shares by link; the guest needs the code from the e-mail", asy
   await look(guest.page, "guest opened");
   const secret = Buffer.from(new URL(link).hash.slice(1), "base64url");
   // Format, grant and link come first, and the node knows them; then the keys.
-  expect(holding(tap.exchanges, [secret.subarray(65, 97), Buffer.from(new URL(link).hash.slice(1))]).map(({ url }) => url), "the link's secret never leaves the page").toEqual([]);
-  expect(holding(tap.exchanges, [secret.subarray(1, 33)]).length, "the grant's id does").toBeGreaterThan(0);
+  expect(holding(heard.exchanges, [secret.subarray(65, 97), Buffer.from(new URL(link).hash.slice(1))]).map(({ url }) => url), "the link's secret never leaves the page").toEqual([]);
+  expect(holding(heard.exchanges, [secret.subarray(1, 33)]).length, "the grant's id does").toBeGreaterThan(0);
   guest.watch.clean();
   watch.clean();
 });
