@@ -388,17 +388,11 @@ export interface GuestLink {
 
 // ---- the trail ----
 
-export const DEEDS = [
-  "enrol", "upload", "approve", "refuse", "request", "grant", "receive", "open", "serve", "refused", "revoke",
-  "export", "erase", "delete", "damage", "repair", "rebuild",
-] as const;
-export type Deed = (typeof DEEDS)[number];
-
 /** One line of a patient's trail. */
 export interface TrailEntry {
   readonly institution: Hex;
   readonly leaf: number;
-  /** One of {@link DEEDS}, or a newer one. */
+  /** What was done, in the log's words: `open`, `grant`, …; a newer node may know more. */
   readonly deed: string;
   readonly at: number;
   readonly actor: Hex;

@@ -143,6 +143,10 @@ export function deedWords(deed: string, who: string, what: string | null = null)
       return say("{{who}} found a damaged copy", { who });
     case "repair":
       return say("{{who}} repaired a copy", { who });
+    case "index":
+      return say("{{who}} signed a new list of records and trusted people", { who });
+    case "withdraw":
+      return say("{{who}} took an approval back before it was sealed", { who });
     case "rebuild":
       return say("{{who}} rebuilt its database", { who });
     default:
