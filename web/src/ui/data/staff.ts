@@ -22,7 +22,8 @@ export function useStaffDirectory(refetchInterval: number | false = false): read
     queryKey: ["staff"],
     queryFn: async () => (await session.json<readonly StaffPerson[]>("GET", `/api/v1/staff?institution=${session.card.institution}`)).map(named),
     enabled: offered === true,
-    staleTime: 30_000,
+    // A page that keeps looking wants the newest when it opens, too.
+    staleTime: refetchInterval === false ? 30_000 : 0,
     refetchInterval,
     retry: false,
   });
