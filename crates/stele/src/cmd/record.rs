@@ -5,9 +5,12 @@ use std::sync::Arc;
 
 use alloy_primitives::{Address, B256};
 use clap::Subcommand;
+use custody::act::Progress;
 use custody::approve::VersionView;
+use custody::carry::Wish;
 use custody::upload::NewUpload;
 use custody::verify::{ChainWitness, Verdict, verify};
+use node::api::ActView;
 use node::client::{self, Session};
 use record::{Part, ProofBundle};
 use serde::Serialize;
@@ -39,9 +42,10 @@ enum Command {
         person: PersonArgs,
     },
     /// Take a version into the own record
-    #[command(
-        after_help = "Example:\n  stele record approve --key maria.key --label 'My wrist' 0x3b…"
-    )]
+    #[command(after_help = "Examples:
+  stele record approve --key maria.key --label 'My wrist' 0x3b…
+  stele record approve --key maria.key --below-gwei 8 --within-hours 72 0x3b…
+  stele record approve --key maria.key --own-wallet 0x3b…")]
     Approve {
         #[command(flatten)]
         person: PersonArgs,
@@ -50,6 +54,25 @@ enum Command {
         /// The patient's own words for it
         #[arg(long, default_value = "")]
         label: String,
+        #[command(flatten)]
+        carried: Carried,
+    },
+    /// How far a signed act is; have it carried now, or name the own wallet's transaction
+    #[command(after_help = "Examples:
+  stele record act --key maria.key 0x9c…
+  stele record act --key maria.key --send-now 0x9c…
+  stele record act --key maria.key --sent 0x51… 0x9c…")]
+    Act {
+        #[command(flatten)]
+        person: PersonArgs,
+        /// The act, as the command that signed it showed it
+        act: B256,
+        /// Have the hospital carry it now
+        #[arg(long, conflicts_with = "sent")]
+        send_now: bool,
+        /// The transaction with which an own wallet carries it
+        #[arg(long, value_name = "TX")]
+        sent: Option<B256>,
     },
     /// Refuse a version, with a reason for its author alone
     #[command(
@@ -122,6 +145,48 @@ enum Command {
     },
 }
 
+/// How an approval gets to the chain; without a word now, and by the hospital.
+#[derive(Debug, clap::Args)]
+struct Carried {
+    /// Wait until the base fee is this or less
+    #[arg(long, value_name = "GWEI", conflicts_with = "own_wallet")]
+    below_gwei: Option<f64>,
+    /// Wait no longer than so many hours, a week at most
+    #[arg(
+        long,
+        value_name = "HOURS",
+        default_value_t = 24,
+        requires = "below_gwei"
+    )]
+    within_hours: u16,
+    /// Pay with a wallet of one's own: what it has to send is printed
+    #[arg(long)]
+    own_wallet: bool,
+}
+
+impl Carried {
+    fn wish(&self) -> Result<Wish, Failure> {
+        if self.own_wallet {
+            return Ok(Wish::own());
+        }
+        let Some(gwei) = self.below_gwei else {
+            return Ok(Wish::default());
+        };
+        if !(gwei > 0.0 && gwei < 1e6) {
+            return Err(Failure::usage(
+                "--below-gwei is a price between 0 and 1000000",
+            ));
+        }
+        // Within the bounds above no digit before the point is lost.
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        let wei = (gwei * 1e9) as u64;
+        Ok(Wish::cheap(
+            wei,
+            node::now() + u64::from(self.within_hours) * 3600,
+        ))
+    }
+}
+
 #[derive(Debug, clap::Args)]
 struct Upload {
     #[command(flatten)]
@@ -178,18 +243,38 @@ async fn work(args: Args) -> Result<(), Failure> {
             person,
             record,
             label,
+            carried,
         } => {
+            let wish = carried.wish()?;
             let session = person.session().await?;
             let view = waiting(&session, record).await?;
             let opened = session.open_version(&view).await.map_err(refused)?;
             let approved = session
-                .approve(&view, &opened, &label)
+                .approve_with(&view, &opened, &label, wish)
                 .await
                 .map_err(refused)?;
             if let Some(act) = approved.act {
+                if wish != Wish::default() {
+                    let act = session.act(act).await.map_err(refused)?;
+                    return super::print(json, &act, carried_later);
+                }
                 session.settle(act, SETTLE).await.map_err(refused)?;
             }
             super::print(json, &approved, |view| format!("approved\n{}", told(view)))
+        }
+        Command::Act {
+            person,
+            act,
+            send_now,
+            sent,
+        } => {
+            let session = person.session().await?;
+            let act = match sent {
+                Some(tx) => session.sent(act, tx).await,
+                None if send_now => session.send_now(act).await,
+                None => session.act(act).await,
+            };
+            super::print(json, &act.map_err(refused)?, carried_later)
         }
         Command::Refuse {
             person,
@@ -284,6 +369,34 @@ async fn work(args: Args) -> Result<(), Failure> {
             .await
         }
     }
+}
+
+/// An act in words, with what it waits for.
+fn carried_later(act: &ActView) -> String {
+    let mut said = format!("{}\nact {}", super::registry::told(act), act.act);
+    if let Some(when) = act.held {
+        let gwei = when.max_fee_wei as f64 / 1e9;
+        let until = super::date(when.until);
+        said.push_str(&format!(
+            "\nwaits for {gwei} gwei, until {until} at the latest"
+        ));
+    }
+    if let (Some(own), Progress::OwnWallet) = (&act.own, act.progress) {
+        said.push_str(&format!(
+            "\nto be sent by any account on chain {} before {}, with about {} gas:\n  to    {}\n  data  {}\n\
+             then `stele record act --sent TX {}`; otherwise the hospital carries it",
+            own.chain_id,
+            super::date(own.relay_at),
+            own.gas,
+            own.to,
+            own.data,
+            act.act
+        ));
+    }
+    if let Some(error) = &act.error {
+        said.push_str(&format!("\n{error}"));
+    }
+    said
 }
 
 async fn uploaded(json: bool, upload: Upload) -> Result<(), Failure> {
@@ -429,5 +542,43 @@ async fn verified(json: bool, file: &Path, rpc: &str, from_block: u64) -> Result
         Ok(())
     } else {
         Err(Failure::work("the proof does not hold"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+    use custody::carry::Payer;
+
+    use super::*;
+
+    #[derive(Debug, clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        carried: Carried,
+    }
+
+    fn wish(line: &str) -> Option<Wish> {
+        let words = ["approve"].into_iter().chain(line.split_whitespace());
+        Line::try_parse_from(words).ok()?.carried.wish().ok()
+    }
+
+    #[test]
+    fn an_approval_is_carried_as_the_patient_says() {
+        assert_eq!(wish(""), Some(Wish::default()));
+        assert_eq!(wish("--own-wallet").map(|w| w.payer), Some(Payer::Own));
+        let before = node::now();
+        let when = wish("--below-gwei 0.25 --within-hours 48").and_then(|w| w.when);
+        let when = when.map(|w| (w.max_fee_wei, (w.until - before) / 3600));
+        assert_eq!(when, Some((250_000_000, 48)));
+        for wrong in [
+            "--below-gwei 0",
+            "--below-gwei NaN",
+            "--below-gwei 1e9",
+            "--within-hours 3",
+            "--own-wallet --below-gwei 3",
+        ] {
+            assert_eq!(wish(wrong), None, "{wrong}");
+        }
     }
 }
