@@ -79,6 +79,7 @@ test("the hospital invites a nurse, who accepts; it suspends her and takes her b
   await expect(invite).toBeHidden();
   await nurse.page.getByRole("button", { name: "Accept the invitation" }).click();
   const join = nurse.page.getByRole("dialog", { name: /^Join/ });
+  await expect(join).toBeVisible();
   await look(nurse.page, "accept an invitation");
   await join.getByRole("button", { name: "Join" }).click();
   await expect(nurse.page.getByRole("heading", { name: "Patients" })).toBeVisible();
