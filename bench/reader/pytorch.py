@@ -1,7 +1,7 @@
 """The peers of the reader's engines: PyTorch, and ONNX Runtime from Python.
 
     pip install torch torchvision efficientnet-lite-pytorch onnxruntime onnx pillow
-    python bench/reader/pytorch.py torch resnet50 --batch 8 [--train]
+    python bench/reader/pytorch.py torch resnet50 --batch 8 [--train [--fixed]]
     python bench/reader/pytorch.py onnxruntime resnet50 [--image FILE]
 
 Prints one JSON line, as `cargo run --release -p reader --example speed` does. With --image the time
@@ -49,6 +49,10 @@ def with_torch(args):
                 model(x)
 
         return fastest(args.rounds, run)
+    if args.fixed:
+        norms = [m for m in model.modules() if isinstance(m, torch.nn.BatchNorm2d)]
+        for norm in norms:
+            norm.eval()
     y = torch.arange(args.batch) % 2
     loss = torch.nn.CrossEntropyLoss()
 
@@ -84,6 +88,12 @@ def with_onnxruntime(args):
     return fastest(args.rounds, lambda: session.run(None, {"x": load() if args.image else array}))
 
 
+def what(args):
+    if args.train:
+        return "fine-tuning step" if args.fixed else "training step"
+    return "file to verdict" if args.image else "network"
+
+
 def main():
     p = argparse.ArgumentParser()
     p.add_argument("who", choices=["torch", "onnxruntime"])
@@ -93,6 +103,7 @@ def main():
     p.add_argument("--threads", type=int, default=2)
     p.add_argument("--rounds", type=int, default=5)
     p.add_argument("--train", action="store_true")
+    p.add_argument("--fixed", action="store_true", help="train with fixed normalisation statistics")
     p.add_argument("--image")
     args = p.parse_args()
     seconds = (with_torch if args.who == "torch" else with_onnxruntime)(args)
@@ -101,7 +112,7 @@ def main():
             {
                 "who": args.who,
                 "network": args.network,
-                "what": "training step" if args.train else "file to verdict" if args.image else "network",
+                "what": what(args),
                 "size": args.size,
                 "batch": args.batch,
                 "ms": seconds * 1e3,

@@ -32,10 +32,14 @@ for engine in auto native; do
 done
 $peer onnxruntime resnet50 --image "$image"
 "$speed" vgg16 --rounds 2 --image "$image"
+# From scratch, with live normalisation; then fine-tuning, with fixed statistics.
 "$speed" resnet50 --train --engine burn --batch 8 --rounds 2
-$peer torch resnet50 --train --batch 8 --rounds 2
+$peer torch resnet50 --train --batch 8 --rounds 3
+"$speed" resnet50 --train --batch 8 --rounds 3
+$peer torch resnet50 --train --fixed --batch 8 --rounds 3
 "$speed" efficientnet-lite0 --train --batch 16 --rounds 3
 "$speed" efficientnet-lite0 --train --engine burn --batch 16 --rounds 1
 if "$python" -c "import efficientnet_lite_pytorch" 2>/dev/null; then
     $peer torch efficientnet-lite0 --train --batch 16 --rounds 3
+    $peer torch efficientnet-lite0 --train --fixed --batch 16 --rounds 3
 fi
