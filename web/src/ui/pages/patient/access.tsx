@@ -26,7 +26,8 @@ function useLinks() {
 function useLabel(controller: string): string {
   const t = useT();
   const records = useRecords();
-  return records.data?.find((line) => line.controller === controller)?.label ?? t("a record");
+  const line = records.data?.find((one) => one.controller === controller);
+  return line?.erased ? t("An erased record") : (line?.label ?? t("a record"));
 }
 
 function GrantRow({ grant, link }: { grant: GrantLine; link: LinkLine | undefined }) {
