@@ -285,6 +285,9 @@ pub struct PatientView {
     /// Name, birth date, sex, identifier.
     #[schema(value_type = Object)]
     pub demographics: PatientDemographics,
+    /// The patient's wallet: who writes letters and asks for appointments.
+    #[schema(value_type = String)]
+    pub wallet: Address,
     /// When, unix seconds.
     pub enrolled_at: u64,
     /// The act that enrolled them.
@@ -294,6 +297,7 @@ pub struct PatientView {
 
 impl From<Patient> for PatientView {
     fn from(patient: Patient) -> Self {
+        let wallet = patient.wallet();
         let Patient {
             patient,
             demographics,
@@ -304,6 +308,7 @@ impl From<Patient> for PatientView {
         Self {
             patient,
             demographics,
+            wallet,
             enrolled_at,
             act: errand,
         }

@@ -208,6 +208,7 @@ impl World {
         let institution = place.sign_in(&place.keys).await;
         let view = institution.enrol(demographics(name), card).await.unwrap();
         institution.settle(view.act, WAIT).await.unwrap();
+        assert_eq!(view.wallet, keys.address());
         (keys, view.patient)
     }
 }

@@ -2654,6 +2654,8 @@ export interface components {
             enrolled_at: number;
             /** @description The commitment under which the patient is enrolled. */
             patient: string;
+            /** @description The patient's wallet: who writes letters and asks for appointments. */
+            wallet: string;
         };
         /**
          * @description Who pays for the transaction.
