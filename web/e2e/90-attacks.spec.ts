@@ -118,12 +118,13 @@ test("a form on another page does nothing with the cookie of somebody who signed
   const { url, server } = await evilPage(html);
   const context = await browser.newContext();
   await context.addCookies([{ name: "stele_session", value: token, url: home(), sameSite: "Lax" }]);
-  const page = await context.newPage();
   for (const i of forms.keys()) {
+    const page = await context.newPage();
     await page.goto(url);
     const [answer] = await Promise.all([page.waitForResponse((one) => one.request().method() === "POST"), page.evaluate((id) => document.querySelector<HTMLFormElement>(`#${id}`)?.submit(), `f${String(i)}`)]);
     expect((await answer.request().allHeaders())["cookie"], "the browser sent the cookie").toContain(token);
     expect(answer.status(), forms[i]?.join(" ")).toBe(401);
+    await page.close();
   }
   await context.close();
   server.close();
