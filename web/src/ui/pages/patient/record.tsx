@@ -21,13 +21,19 @@ import { ShareDialog } from "./share";
 
 const Carry = lazy(() => import("./carry"));
 
+/** What a commit that is not on chain waits for. */
+function underwayWords(act: ActView | null | undefined, t: Words): string {
+  if (act?.waiting) return t("Waits for a cheap hour");
+  return act?.progress === "own_wallet" ? t("Waits for your own wallet") : t("Being sealed");
+}
+
 function stageBadge(line: RecordLine, act: ActView | null | undefined, t: Words): { tone: Tone; words: string } {
   if (line.erased) return { tone: "plain", words: t("Erased") };
   switch (line.view?.stage) {
     case "committed":
       return { tone: "good", words: t("Sealed on chain") };
     case "committing":
-      return { tone: "wait", words: act?.waiting ? t("Waits for a cheap hour") : act?.progress === "own_wallet" ? t("Waits for your own wallet") : t("Being sealed") };
+      return { tone: "wait", words: underwayWords(act, t) };
     case undefined:
       return { tone: "plain", words: t("Kept elsewhere") };
     default:
@@ -129,6 +135,7 @@ export function OneRecordPage() {
   });
   const [picked, pick] = useState<number | null>(null);
   const view: VersionView | null = history.data?.find((version) => version.version === picked) ?? line?.view ?? null;
+  const underway = useAct(view?.stage === "committing" ? view.act : null);
   const opened = useOpened(line?.erased ? null : view);
   const author = useName(view?.author);
   const [asked, ask] = useState<"share" | "erase" | null>(null);
@@ -190,7 +197,7 @@ export function OneRecordPage() {
         <>
           <div className="row">
             <Badge tone="good">{t("Signed by {{author}}, and unchanged since", { author })}</Badge>
-            {view.stage === "committed" ? <Badge tone="good">{t("Sealed on chain")}</Badge> : <Badge tone="wait">{t("Being sealed")}</Badge>}
+            {view.stage === "committed" ? <Badge tone="good">{t("Sealed on chain")}</Badge> : <Badge tone="wait">{underwayWords(underway.data, t)}</Badge>}
           </div>
           <RecordBody id={`${view.record}/${String(view.version)}`} opened={opened.data} />
           <Fold>
