@@ -470,7 +470,10 @@ mod tests {
             let flags = format!("replicas = 1\nquorum = 1\n[fees]\nmodel = {path:?}");
             let error = Config::load(None, [], flags.parse().unwrap()).unwrap_err();
             let text = error.to_string();
-            assert!(text.contains("fees.model") && text.contains("json"), "{text}");
+            assert!(
+                text.contains("fees.model") && text.contains("json"),
+                "{text}"
+            );
         }
     }
 
