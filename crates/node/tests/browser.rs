@@ -246,7 +246,10 @@ async fn the_history_is_kept_current_and_the_last_good_forecast_outlives_the_end
     assert!(forecast["age_s"].as_u64().unwrap() < 60, "{forecast}");
     let costs = get(&format!("{}/api/v1/costs", node.url())).await;
     let l1 = |act: &str| costs["l1_data_fee_wei"][act].as_u64().unwrap();
-    assert!(l1("commit") > 500_000 && l1("commit") > l1("revoke"), "{costs}");
+    assert!(
+        l1("commit") > 500_000 && l1("commit") > l1("revoke"),
+        "{costs}"
+    );
     let known = forecast["as_of"].as_str().unwrap().to_owned();
     // Another day on the chain is another day in the history, without anybody asking.
     chain
