@@ -2,6 +2,8 @@
 // What a command prints is its result.
 #![allow(clippy::print_stdout)]
 
+#[cfg(feature = "hospital")]
+mod beat;
 mod cmd;
 #[cfg(feature = "hospital")]
 mod extras;

@@ -17,6 +17,7 @@ use node::config::{Config, MailConfig, Peer};
 use tokio::process::{Child, Command};
 use zeroize::Zeroizing;
 
+use crate::beat::{self, Beat};
 use crate::cmd::Failure;
 use crate::cmd::key;
 
@@ -28,6 +29,7 @@ const READY_WITHIN: Duration = Duration::from_secs(60);
 /// An Ethereum node with the contracts on it.
 pub(crate) struct Chain {
     anvil: Anvil,
+    _beat: Beat,
     /// Where the contracts are.
     pub(crate) deployment: Deployment,
     /// The endpoint.
@@ -54,6 +56,7 @@ impl Chain {
             chain_id: 31_337,
             state: Some(folder.join("state.json")),
             state_interval: 1,
+            extra: beat::OPTIONS.map(str::to_owned).to_vec(),
             ..Options::default()
         };
         let anvil = Anvil::start(&options).map_err(Failure::work)?;
@@ -69,6 +72,7 @@ impl Chain {
             .save(&folder.join(ledger::FILE_NAME))
             .map_err(Failure::work)?;
         Ok(Self {
+            _beat: Beat::start(Rpc::connect(&anvil.url()).map_err(Failure::work)?),
             anvil,
             deployment,
             rpc,
