@@ -237,6 +237,20 @@ pub fn reliability(said: &[f64], came: &[bool], bins: usize) -> Vec<Bin> {
         .collect()
 }
 
+/// Bins of whether the likeliest class came true as often as its probability says.
+#[must_use]
+pub fn reliability_of(probabilities: &[Vec<f64>], labels: &[usize], bins: usize) -> Vec<Bin> {
+    let likeliest = |p: &Vec<f64>| {
+        (0..p.len())
+            .max_by(|a, b| p[*a].total_cmp(&p[*b]))
+            .unwrap_or(0)
+    };
+    let best: Vec<usize> = probabilities.iter().map(likeliest).collect();
+    let said: Vec<f64> = best.iter().zip(probabilities).map(|(c, p)| p[*c]).collect();
+    let came: Vec<bool> = best.iter().zip(labels).map(|(c, l)| c == l).collect();
+    reliability(&said, &came, bins)
+}
+
 /// Expected calibration error (Guo et al., ICML 2017): the mean gap of the bins, weighted by images.
 #[must_use]
 pub fn expected_calibration_error(bins: &[Bin]) -> f64 {

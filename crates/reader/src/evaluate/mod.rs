@@ -1,5 +1,6 @@
 //! Figures that deserve belief: intervals by group, subgroups apart, refusals counted.
 
+mod cross;
 pub mod metrics;
 pub mod plots;
 pub mod report;
@@ -238,6 +239,10 @@ pub fn figures(
         "best_temperature",
         json!(metrics::temperature(&known.logits, &known.labels)),
     );
+    set(
+        "cross_fitted",
+        json!(cross::cross_fitted(&known, card, seed)),
+    );
     refusals(answers, &mut set);
     heat(answers, seed, &mut set);
     set("subgroups", Value::Object(subgroups(card, answers)));
@@ -292,14 +297,7 @@ impl Known {
 
     /// Whether the most likely class came true as often as its probability says.
     fn reliability(&self) -> Vec<metrics::Bin> {
-        let best: Vec<usize> = self.probabilities.iter().map(|p| largest(p)).collect();
-        let said: Vec<f64> = best
-            .iter()
-            .zip(&self.probabilities)
-            .map(|(c, p)| p[*c])
-            .collect();
-        let came: Vec<bool> = best.iter().zip(&self.labels).map(|(c, l)| c == l).collect();
-        metrics::reliability(&said, &came, BINS)
+        metrics::reliability_of(&self.probabilities, &self.labels, BINS)
     }
 
     fn one_against_rest(&self, class: usize) -> Ranking {
@@ -380,12 +378,6 @@ impl Known {
         }
         out
     }
-}
-
-fn largest(values: &[f64]) -> usize {
-    (0..values.len())
-        .max_by(|a, b| values[*a].total_cmp(&values[*b]))
-        .unwrap_or(0)
 }
 
 /// Shares of images that the model declines to read.

@@ -13,6 +13,7 @@ use super::{Format, Image, Limits, Meta, gather, luma, orient};
 use crate::Error;
 
 mod guard;
+mod rle;
 
 type Parts = (Image, Meta, Vec<String>);
 
@@ -229,6 +230,14 @@ fn samples(
         .ok_or_else(|| missing("Pixel Data"))?;
     let samples = match syntax {
         "1.2.840.10008.1.2.5" => {
+            let planes = layout.samples * usize::from(layout.allocated / 8);
+            let fragment = data.fragments().and_then(|f| f.get(frame as usize));
+            let area = layout.rows * layout.columns;
+            if !fragment.is_some_and(|f| rle::is_whole(f, planes, area)) {
+                return Err(Error::Input(
+                    "the DICOM pixel data (RLE) ends early or is damaged: export it again".into(),
+                ));
+            }
             let decoded = object
                 .decode_pixel_data_frame(frame)
                 .map_err(|e| damaged(&e))?;

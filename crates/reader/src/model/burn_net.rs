@@ -3,10 +3,13 @@
 //! It runs on burn's CPU backend (`flex`), or on a GPU through the `vulkan` feature, and is the
 //! one that trains networks from scratch, with live batch normalisation.
 
+use std::sync::Mutex;
+
 use burn::tensor::module::{adaptive_avg_pool2d, conv2d, max_pool2d};
 use burn::tensor::ops::{ConvOptions, MaxPoolOptions};
 use burn::tensor::{Device, Distribution, Tensor, TensorData, activation};
 
+use super::engine::Engine;
 use super::graph::{Graph, Op};
 use super::native::{Answer, Segment};
 use super::weights::{Array, Weights};
@@ -439,9 +442,7 @@ fn normalise(
     }
     let centre = x.clone().mean_dim(3).mean_dim(2).mean_dim(0);
     let centred = x - centre.clone();
-    let spread = centred
-        .clone()
-        .powi_scalar(2)
+    let spread = (centred.clone() * centred.clone())
         .mean_dim(3)
         .mean_dim(2)
         .mean_dim(0);
@@ -454,5 +455,42 @@ fn normalise(
         names[3].name.clone(),
         running(var, spread.clone() * (count / (count - 1.0).max(1.0))),
     ));
-    centred / (spread + eps).sqrt() * wide(gamma.clone()) + wide(beta.clone())
+    // One factor a channel: every further pass over the map would be paid for twice, back as well.
+    centred * (wide(gamma.clone()) / (spread + eps).sqrt()) + wide(beta.clone())
+}
+
+/// [`BurnNet`] as an engine, its weights kept as tensors.
+pub(super) struct BurnEngine {
+    network: BurnNet,
+    weights: Mutex<Vec<Weight>>,
+}
+
+impl BurnEngine {
+    pub(super) fn new(graph: &Graph, weights: &Weights) -> Result<Self, Error> {
+        let network = BurnNet::new(graph.clone(), device());
+        let parameters = network.layout(weights)?;
+        let weights = Mutex::new(network.tensors(&parameters, false, 0));
+        Ok(Self { network, weights })
+    }
+}
+
+impl Engine for BurnEngine {
+    fn name(&self) -> String {
+        let backend = if cfg!(feature = "vulkan") {
+            "vulkan"
+        } else {
+            "flex"
+        };
+        format!("burn 0.22.1 {backend}")
+    }
+
+    fn run(&self, pixels: &[f32], n: usize, size: usize) -> Result<Answer, Error> {
+        // Tensors are cheap handles; the copy lets other threads go on.
+        let weights = self
+            .weights
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .clone();
+        self.network.infer_with(&weights, pixels, n, size)
+    }
 }

@@ -4,7 +4,6 @@ use std::sync::Mutex;
 
 use serde::{Deserialize, Serialize};
 
-use super::burn_net::{self, BurnNet, Weight};
 use super::graph::Graph;
 use super::native::{Answer, Mode, Native, Until, Workspace};
 use super::weights::{Arrays, Weights};
@@ -83,16 +82,13 @@ pub fn engines() -> Vec<EngineInfo> {
         },
         EngineInfo {
             name: "burn".into(),
-            available: true,
+            available: cfg!(feature = "burn"),
             chosen: false,
-            detail: format!(
-                "burn 0.22.1, {}",
-                if cfg!(feature = "vulkan") {
-                    "vulkan"
-                } else {
-                    "flex"
-                }
-            ),
+            detail: match (cfg!(feature = "vulkan"), cfg!(feature = "burn")) {
+                (true, _) => "burn 0.22.1, vulkan".into(),
+                (_, true) => "burn 0.22.1, flex".into(),
+                _ => NO_BURN.into(),
+            },
         },
     ]
 }
@@ -155,7 +151,7 @@ pub fn make(
         EngineChoice::Auto | EngineChoice::Native => {
             Ok(Box::new(NativeEngine::new(graph, weights)?))
         }
-        EngineChoice::Burn => Ok(Box::new(BurnEngine::new(graph, weights.load()?.as_ref())?)),
+        EngineChoice::Burn => burn_engine(graph, weights.load()?.as_ref()),
         EngineChoice::OnnxRuntime => {
             let weights = weights.load()?;
             Ok(Box::new(ort_engine::Ort::new(graph, &weights, size)?))
@@ -234,42 +230,21 @@ impl Engine for NativeEngine {
     }
 }
 
-/// [`BurnNet`] behind the trait, its weights kept as tensors.
-struct BurnEngine {
-    network: BurnNet,
-    weights: Mutex<Vec<Weight>>,
+/// What stands for burn where it is not compiled in.
+const NO_BURN: &str = "not compiled in (feature burn)";
+
+#[cfg(feature = "burn")]
+fn burn_engine(graph: &Graph, weights: &Weights) -> Result<Box<dyn Engine>, Error> {
+    let engine = super::burn_net::BurnEngine::new(graph, weights)?;
+    Ok(Box::new(engine))
 }
 
-impl BurnEngine {
-    fn new(graph: &Graph, weights: &Weights) -> Result<Self, Error> {
-        let network = BurnNet::new(graph.clone(), burn_net::device());
-        let parameters = network.layout(weights)?;
-        let weights = Mutex::new(network.tensors(&parameters, false, 0));
-        Ok(Self { network, weights })
-    }
-}
-
-impl Engine for BurnEngine {
-    fn name(&self) -> String {
-        format!(
-            "burn 0.22.1 {}",
-            if cfg!(feature = "vulkan") {
-                "vulkan"
-            } else {
-                "flex"
-            }
-        )
-    }
-
-    fn run(&self, pixels: &[f32], n: usize, size: usize) -> Result<Answer, Error> {
-        // Tensors are cheap handles; the copy lets other threads go on.
-        let weights = self
-            .weights
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-            .clone();
-        self.network.infer_with(&weights, pixels, n, size)
-    }
+#[cfg(not(feature = "burn"))]
+fn burn_engine(_: &Graph, _: &Weights) -> Result<Box<dyn Engine>, Error> {
+    Err(Error::Engine {
+        engine: "burn",
+        reason: NO_BURN.into(),
+    })
 }
 
 /// ONNX Runtime.

@@ -1,6 +1,7 @@
 //! Networks, their weights, and the engines that run them.
 
 pub mod arch;
+#[cfg(feature = "burn")]
 pub mod burn_net;
 pub mod engine;
 pub mod graph;

@@ -9,11 +9,10 @@ use serde::{Deserialize, Serialize};
 use super::batch::Loader;
 use super::calibrate::{calibrate, quantile, threshold_at_specificity};
 use super::fit::{Fit, Progress, TrainConfig, Validation};
-use super::learner::{BurnLearner, Learner, NativeLearner};
+use super::learner::{Learner, NativeLearner};
 use crate::data::{Manifest, Sample, fingerprint, near_duplicates};
 use crate::error::Error;
 use crate::input::{self, Image, Norm};
-use crate::model::burn_net::{self, BurnNet};
 use crate::model::engine::EngineChoice;
 use crate::model::native::Native;
 use crate::model::store::{self, LoadedModel, ModelJson, WeightsFile};
@@ -168,34 +167,20 @@ pub fn run(
         train.samples.len(),
         val.samples.len()
     ));
-    let training = config.train.clone();
+    let work = Work {
+        config,
+        train,
+        val,
+        folder,
+        resume,
+        observer,
+    };
     // Weights that were trained before have good statistics to keep, fresh ones learn their own (on
     // burn); VGG-16 has none.
-    let native = config.init.is_some() || config.arch == Arch::Vgg16;
-    let (folded, history, finished) = if native {
-        let (graph, weights) = folded_grey(&graph, &weights)?;
-        let network = Native::new(&graph, &weights)?;
-        let first = network.parameters.clone();
-        let learner = NativeLearner::new(network, config.lanes, 2);
-        let mut fit = Fit::new(learner, first, training, train, val, folder)?;
-        let finished = watch(&mut fit, resume, folder, observer)?;
-        (
-            fit.learner.network().weights(fit.best()),
-            fit.history().to_vec(),
-            finished,
-        )
+    let (folded, history, finished) = if config.init.is_some() || config.arch == Arch::Vgg16 {
+        work.tune(&graph, &weights)?
     } else {
-        let (grey, weights) = graph.greyscale(&weights)?;
-        let network = BurnNet::new(grey.clone(), burn_net::device());
-        let first = network.layout(&weights)?;
-        let learner = BurnLearner::new(network, config.init.is_none());
-        let mut fit = Fit::new(learner, first, training, train, val, folder)?;
-        let finished = watch(&mut fit, resume, folder, observer)?;
-        (
-            grey.fold(&fit.learner.network().weights(fit.best()))?.1,
-            fit.history().to_vec(),
-            finished,
-        )
+        work.learn_fresh(&graph, &weights)?
     };
     let trained = serde_json::json!({ "config": config.train, "epochs": history });
     let mut json = describe(config, &data, evidence, size, norm, trained);
@@ -244,6 +229,66 @@ pub fn package(
         config, &data, folder, &mut json, weights, precision, observer,
     )?;
     Ok(json)
+}
+
+/// What a training needs besides the network.
+struct Work<'a, 'b> {
+    config: &'a RunConfig,
+    train: Loader<'a>,
+    val: Loader<'a>,
+    folder: &'a Path,
+    resume: bool,
+    observer: &'b mut dyn Observer,
+}
+
+/// Folded one-channel weights, the validations, and whether the training came to its end.
+type Trained = (Weights, Vec<Validation>, bool);
+
+impl Work<'_, '_> {
+    /// Trains a folded network on the native engine.
+    fn tune(self, graph: &Graph, weights: &Weights) -> Result<Trained, Error> {
+        let (graph, weights) = folded_grey(graph, weights)?;
+        let network = Native::new(&graph, &weights)?;
+        let first = network.parameters.clone();
+        let learner = NativeLearner::new(network, self.config.lanes, 2);
+        let (best, history, finished, learner) = self.fit(learner, first)?;
+        Ok((learner.network().weights(&best), history, finished))
+    }
+
+    /// Trains a network that learns its own normalisation, on burn.
+    #[cfg(feature = "burn")]
+    fn learn_fresh(self, graph: &Graph, weights: &Weights) -> Result<Trained, Error> {
+        use super::burn_learner::BurnLearner;
+        use crate::model::burn_net::{BurnNet, device};
+        let (grey, weights) = graph.greyscale(weights)?;
+        let network = BurnNet::new(grey.clone(), device());
+        let first = network.layout(&weights)?;
+        let (best, history, finished, learner) =
+            self.fit(BurnLearner::new(network, true), first)?;
+        let (_, folded) = grey.fold(&learner.network().weights(&best))?;
+        Ok((folded, history, finished))
+    }
+
+    #[cfg(not(feature = "burn"))]
+    fn learn_fresh(self, _: &Graph, _: &Weights) -> Result<Trained, Error> {
+        Err(Error::Training(
+            "training from fresh weights needs the feature burn; start from trained ones (--init)"
+                .into(),
+        ))
+    }
+
+    /// Runs the loop: the best parameters, the validations, whether it came to its end.
+    fn fit<L: Learner>(
+        self,
+        learner: L,
+        first: Vec<f32>,
+    ) -> Result<(Vec<f32>, Vec<Validation>, bool, L), Error> {
+        let training = self.config.train.clone();
+        let mut fit = Fit::new(learner, first, training, self.train, self.val, self.folder)?;
+        let finished = watch(&mut fit, self.resume, self.folder, self.observer)?;
+        let best = fit.best().to_vec();
+        Ok((best, fit.history().to_vec(), finished, fit.learner))
+    }
 }
 
 fn folded_grey(graph: &Graph, weights: &Weights) -> Result<(Graph, Weights), Error> {
@@ -520,7 +565,7 @@ fn answers(model: &LoadedModel, samples: &[&Sample]) -> Result<(Vec<Vec<f32>>, V
 const DIRECTIONS: usize = 96;
 /// Most training images that the statistics are measured on.
 const MEASURED: usize = 1200;
-/// Share of validation images that the distance may refuse.
+/// Share of validation images that the distance may refuse, and the gate.
 const REFUSED: f32 = 0.01;
 
 fn fit_ood(
@@ -574,7 +619,7 @@ fn fit_ood(
             .chunks_exact(width)
             .map(|f| stats.distance(f).gate)
             .collect();
-        stats.gate_threshold = quantile(&gates, 1.0 - REFUSED).max(0.0);
+        stats.gate_threshold = quantile(&gates, 1.0 - REFUSED);
     }
     Ok(Some(stats))
 }

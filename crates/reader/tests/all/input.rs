@@ -130,6 +130,17 @@ fn large_pictures_are_reduced_while_they_are_decoded() {
     assert_eq!((decoded.image.width, decoded.image.height), (21, 16));
 }
 
+/// Only three tags of group FFFE exist. What follows any other is read in different ways, and a
+/// length that is not seen could claim any memory.
+#[test]
+fn a_delimiter_that_does_not_exist_is_refused() {
+    let mut bytes = vec![0; 128];
+    bytes.extend(b"DICM\x02\0\x10\0UI\x14\x001.2.840.10008.1.2.1\0");
+    bytes.extend(b"\xFE\xFF\0\0UN\0\0\xFE\xFF\xFF\x0F\0\0\0\0");
+    let found = words(&bytes);
+    assert!(found.contains("longer than the file"), "{found}");
+}
+
 /// Whatever a few changed or missing bytes do, the answer is a picture within its bounds or an error.
 #[test]
 fn damaged_bytes_never_end_the_program() {

@@ -9,6 +9,7 @@ use crate::Error;
 const MAX_DEPTH: usize = 32;
 const UNDEFINED: u32 = u32::MAX;
 const ITEM: u32 = 0xFFFE_E000;
+const ITEM_END: u32 = 0xFFFE_E00D;
 const SEQUENCE_END: u32 = 0xFFFE_E0DD;
 const PIXEL_DATA: u32 = 0x7FE0_0010;
 const TRANSFER_SYNTAX: u32 = 0x0002_0010;
@@ -122,7 +123,12 @@ impl Walk<'_> {
     fn header(&mut self) -> Result<(u32, Option<[u8; 2]>, u32), Error> {
         let head = self.bytes.get(self.at..self.at + 8).ok_or_else(damaged)?;
         let tag = self.tag(head);
-        if !self.explicit || tag >> 16 == 0xFFFE {
+        let delimiter = matches!(tag, ITEM | ITEM_END | SEQUENCE_END);
+        if tag >> 16 == 0xFFFE && !delimiter {
+            // Parsers differ about what follows: a length that we do not see could be any.
+            return Err(damaged());
+        }
+        if !self.explicit || delimiter {
             self.at += 8;
             return Ok((tag, None, self.long(&head[4..])));
         }

@@ -160,6 +160,7 @@ fn text(figures: &Value) -> String {
         "{} images, {} groups\n{main}\n",
         figures["n"], figures["n_groups"]
     );
+    out += &cross_fitted(&figures["cross_fitted"]);
     if let Some(pairs) = figures["pairs"].as_object() {
         let mut pair_table = table(["pair", "AUROC"]);
         pairs.iter().for_each(|(name, v)| {
@@ -195,6 +196,26 @@ fn text(figures: &Value) -> String {
         out += &format!("{groups}\n");
     }
     out
+}
+
+/// How the calibration does on groups that did not choose it; nothing where that was not measured.
+fn cross_fitted(figures: &Value) -> String {
+    let show = |name: &str| {
+        figures[name]
+            .as_f64()
+            .map_or_else(|| "-".to_owned(), |v| format!("{v:.4}"))
+    };
+    if !figures.is_object() {
+        return String::new();
+    }
+    format!(
+        "calibrated and cut by other groups ({} folds): ECE {}, cross-entropy {}, sensitivity {}, specificity {}\n",
+        figures["folds"],
+        show("ece"),
+        show("loss"),
+        show("sensitivity"),
+        show("specificity")
+    )
 }
 
 /// `stele reader compare`.
