@@ -57,7 +57,7 @@ test("a newcomer makes a key, prints the kit, and is enrolled with the card", as
   for (const someone of [fresh, hospital, again]) await someone.context.close();
 });
 
-test("the hospital invites a nurse, who accepts; it suspends her and takes her back", async ({ browser }) => {
+test("the hospital invites a pharmacist, who accepts; it suspends and reinstates them", async ({ browser }) => {
   const nurse = await visitor(browser);
   await nurse.page.goto("/");
   await nurse.page.getByRole("button", { name: "Make a new key" }).click();
@@ -73,7 +73,7 @@ test("the hospital invites a nurse, who accepts; it suspends her and takes her b
   await page.getByRole("button", { name: "Invite somebody" }).click();
   const invite = page.getByRole("dialog", { name: "Invite somebody" });
   await invite.getByLabel("Their address").fill(address);
-  await invite.getByLabel("Role").selectOption("nurse");
+  await invite.getByLabel("Role").selectOption("pharmacist");
   await look(page, "invite somebody");
   await invite.getByRole("button", { name: "Sign the invitation" }).click();
   await expect(invite).toBeHidden();
