@@ -32,6 +32,7 @@ test("a consultation with a record sent along, and the doctor's answer", async (
   await expect(dialog).toBeHidden({ timeout: SLOW });
   await go(doctor.page, "Messages");
   await doctor.page.getByRole("link", { name: /May I run/ }).first().click();
+  await expect(doctor.page.getByText("CompressedSamples").first(), "staff see the patient's name").toBeVisible();
   await doctor.page.getByLabel("Your answer").fill("Walk first, run in spring.");
   await look(doctor.page, "a consultation");
   await doctor.page.getByRole("button", { name: "Send" }).click();

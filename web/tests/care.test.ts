@@ -10,7 +10,7 @@ const id = (n: number, bytes = 32): Hex => `0x${n.toString(16).padStart(bytes * 
 const HOME = id(1, 20);
 
 const line = (n: number, family: string): PatientLine => ({
-  patient: id(n), enrolledAt: 0, act: id(0),
+  patient: id(n), wallet: id(n, 20), enrolledAt: 0, act: id(0),
   demographics: { id: String(n), id_system: "s", family, given: ["A"], birth_date: "1980-01-01", sex: "female" },
 });
 const grant = (n: number, change: Partial<GrantLine> = {}): GrantLine => ({

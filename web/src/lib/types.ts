@@ -435,6 +435,8 @@ export interface Demographics {
 
 export interface PatientLine {
   readonly patient: Hex;
+  /** Who writes letters and asks for appointments. */
+  readonly wallet: Hex;
   readonly demographics: Demographics;
   readonly enrolledAt: number;
   readonly act: Hex;

@@ -126,6 +126,7 @@ export function requestOf(raw: Schemas["Request"]): RequestLine {
 export function patientOf(raw: Schemas["PatientView"]): PatientLine {
   return {
     patient: hash32(raw.patient, "patient"),
+    wallet: address20(raw.wallet, "wallet"),
     demographics: raw.demographics as unknown as PatientLine["demographics"],
     enrolledAt: raw.enrolled_at,
     act: hash32(raw.act, "act"),

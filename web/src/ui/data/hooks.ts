@@ -2,7 +2,7 @@
 import { type QueryClient, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useCallback } from "react";
 
-import type { ActView, Hex, OpenedRecord, Stage, VersionView } from "../../lib";
+import type { ActView, Hex, OpenedRecord, PatientLine, Role, Stage, VersionView } from "../../lib";
 import { toast, type ToastState } from "../components/toasts";
 import { shortHex } from "../format";
 import { say, useT } from "../i18n";
@@ -13,6 +13,8 @@ export const FRESH_MS = 4_000;
 /** How often lists are asked for otherwise: a notice refreshes them at once (see news.ts). */
 export const CALM_MS = 60_000;
 
+/** Whose hospital shows them its patients. */
+const CARING: ReadonlySet<Role | null> = new Set<Role>(["doctor", "technician", "nurse", "pharmacist"]);
 const MOVING: ReadonlySet<Stage> = new Set(["signed", "committing"]);
 
 /** Often while a version is on its way. */
@@ -89,9 +91,23 @@ export function useDocument(key: readonly unknown[], opened: Pick<OpenedRecord, 
   });
 }
 
+export function fullName(line: PatientLine): string {
+  return `${line.demographics.given.join(" ")} ${line.demographics.family}`.trim();
+}
+
+/** A patient's name, for the staff of the patient's hospital: no directory tells it. */
+function usePatientName(wallet: Hex | null | undefined): string | undefined {
+  const { session, who } = useSignedIn();
+  const enabled = wallet != null && who.staff?.institution === session.card.institution && CARING.has(who.staff.role);
+  const { data } = useQuery({ queryKey: ["patients"], queryFn: () => session.staff.patients(), staleTime: CALM_MS, enabled });
+  const line = data?.find((one) => one.wallet === wallet);
+  return line && fullName(line);
+}
+
 /** The name behind a wallet, or a short form of its address. */
 export function useName(wallet: Hex | null | undefined): string {
   const session = useSession();
+  const patient = usePatientName(wallet);
   const t = useT();
   const { data } = useQuery({
     queryKey: ["directory", wallet],
@@ -103,6 +119,7 @@ export function useName(wallet: Hex | null | undefined): string {
   if (wallet === session.address) return t("you");
   if (wallet === session.card.institution) return session.card.name;
   if (data?.name) return data.name;
+  if (patient) return patient;
   return data?.activeInstitution ? t("another hospital ({{id}})", { id: shortHex(wallet) }) : shortHex(wallet);
 }
 

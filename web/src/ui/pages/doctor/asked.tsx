@@ -9,13 +9,12 @@ import { Check, Field, Select, TextArea } from "../../components/form";
 import { Problem } from "../../components/problem";
 import { SignDialog } from "../../components/sign";
 import { toast } from "../../components/toasts";
-import { usePatients, useRefresh, useStaffGrants, useStaffRequests } from "../../data/hooks";
+import { fullName, usePatients, useRefresh, useStaffGrants, useStaffRequests } from "../../data/hooks";
 import { useSignedIn } from "../../data/session";
 import { now, shortTime } from "../../format";
 import { useT } from "../../i18n";
 import { partsWords, partWords, purposeWords } from "../../words";
 import { CostRow } from "../patient/cost";
-import { fullName } from "./patients";
 
 const DAY = 86_400;
 const USUAL = ["document", "image", "heatmap"] as const;

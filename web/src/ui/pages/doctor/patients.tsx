@@ -8,16 +8,12 @@ import { Badge, ButtonLink, Empty, Facts, Fold, PageHead, Said, Skeleton, Time }
 import { Field } from "../../components/form";
 import { Problem } from "../../components/problem";
 import { careOf, type Caring, isLive, patientOf } from "../../data/care";
-import { useAuthored, useName, usePatients, useStaffGrants, useStaffRequests } from "../../data/hooks";
+import { fullName, useAuthored, useName, usePatients, useStaffGrants, useStaffRequests } from "../../data/hooks";
 import { useSignedIn } from "../../data/session";
 import { day, now } from "../../format";
 import { useT, type Words } from "../../i18n";
 import { partsWords, purposeWords } from "../../words";
 import { StageBadge } from "./sent";
-
-export function fullName(line: PatientLine): string {
-  return `${line.demographics.given.join(" ")} ${line.demographics.family}`.trim();
-}
 
 export function sexWords(sex: string, t: Words): string {
   const words: Record<string, string> = { female: t("female"), male: t("male"), other: t("other") };

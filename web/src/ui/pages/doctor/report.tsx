@@ -12,7 +12,7 @@ import { Questions } from "../../components/questions";
 import { SignDialog } from "../../components/sign";
 import { toast } from "../../components/toasts";
 import { useOffers } from "../../data/features";
-import { useName, usePatients, useRefresh } from "../../data/hooks";
+import { fullName, useName, usePatients, useRefresh } from "../../data/hooks";
 import { heatmapBytes, type Reading, useReader } from "../../data/reading";
 import { useSession } from "../../data/session";
 import { documentBundle, type Report, sections } from "../../fhir/document";
@@ -22,7 +22,7 @@ import { language, useT } from "../../i18n";
 import { saveBlob } from "../../save";
 import { pictureType } from "../../viewer/frame";
 import { sendPrescriptionNote } from "./note";
-import { fullName, matches } from "./patients";
+import { matches } from "./patients";
 
 const Viewer = lazy(() => import("../../viewer"));
 const MOST_FILES = 8;

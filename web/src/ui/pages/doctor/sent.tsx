@@ -5,10 +5,9 @@ import { Send } from "lucide-react";
 import type { Stage, VersionView } from "../../../lib";
 import { Badge, ButtonLink, Empty, Fold, Hash, Notice, PageHead, Said, Skeleton, Time, type Tone } from "../../components/basics";
 import { Problem } from "../../components/problem";
-import { useAuthored, usePatients } from "../../data/hooks";
+import { fullName, useAuthored, usePatients } from "../../data/hooks";
 import { useSession } from "../../data/session";
 import { useT } from "../../i18n";
-import { fullName } from "./patients";
 
 export function StageBadge({ stage }: { stage: Stage }) {
   const t = useT();

@@ -8,11 +8,11 @@ import { Button, Empty, PageHead, Said, Skeleton, Time } from "../../components/
 import { Field, Select, TextArea } from "../../components/form";
 import { Problem } from "../../components/problem";
 import { SignDialog } from "../../components/sign";
-import { useFollow, usePatients } from "../../data/hooks";
+import { fullName, useFollow, usePatients } from "../../data/hooks";
 import { useSession } from "../../data/session";
 import { day } from "../../format";
 import { useT } from "../../i18n";
-import { fullName, matches, sexWords } from "../doctor/patients";
+import { matches, sexWords } from "../doctor/patients";
 
 export default function EnrolPage() {
   const t = useT();
