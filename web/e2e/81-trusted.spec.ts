@@ -1,6 +1,6 @@
 /** People trusted in an emergency: named, told, opening, extended by later records, taken back. */
 import { signedIn } from "../tests/support/scene";
-import { expect, go, look, person, SLOW, type Someone, test } from "./people";
+import { expect, go, look, PATIENT, person, SLOW, type Someone, test } from "./people";
 import { sent, taken } from "./reports";
 import { scene } from "./scene";
 
@@ -54,11 +54,13 @@ test("a patient names somebody, who then finds her records", async () => {
 
 test("an opening is written down and told to her", async () => {
   const { page, watch } = nikos;
-  await page.getByRole("link", { name: /Open in an emergency/ }).last().click();
+  // Which of her records it is shows only when it is open.
+  await page.getByRole("link", { name: /Open in an emergency/ }).first().click();
   await expect(page.getByText("For an emergency only")).toBeVisible();
   await look(page, "for an emergency only");
   await page.getByRole("button", { name: "Open it now" }).click();
-  await expect(page.getByText("Nothing broken.")).toBeVisible({ timeout: SLOW });
+  await expect(page.getByText(/Signed by .*, and unchanged since/)).toBeVisible({ timeout: SLOW });
+  await expect(page.getByRole("definition").filter({ hasText: PATIENT })).toBeVisible();
   watch.clean();
   await go(maria.page, "What happened");
   await expect(maria.page.getByText(/opened/).first()).toBeVisible({ timeout: SLOW });
