@@ -45,7 +45,9 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
         }
         if report.lost_blobs > 0 {
             let lost = report.lost_blobs;
-            said.push_str(&format!("\n{lost} blobs of records are lost: no institution has them"));
+            said.push_str(&format!(
+                "\n{lost} blobs of records are lost: no institution has them"
+            ));
         }
         said
     })
