@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ledger::rpc::At;
 use ledger::{Endpoint as _, Rpc};
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::task::JoinHandle;
 
 /// What Anvil is told, so that a block is final when two stand on top.
@@ -42,7 +42,7 @@ async fn beat(rpc: &Rpc) -> ledger::Result<()> {
     for number in last + 1..=head {
         let number = json!([format!("{number:#x}")]);
         let count = rpc.other("eth_getBlockTransactionCountByNumber", number);
-        if count.await? != Value::from("0x0") {
+        if count.await? != "0x0" {
             rpc.other("evm_mine", json!([])).await?;
             return Ok(());
         }
