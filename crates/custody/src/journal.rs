@@ -495,16 +495,10 @@ impl Journaled {
         }
     }
 
-    async fn count(&self) -> Result<u64> {
+    async fn documents(&self) -> Result<u64> {
         let mut count = 0;
         for kind in Kind::ALL.into_iter().filter(|k| k.durable()) {
-            let mut query = Query::of(kind).limit(ROWS);
-            loop {
-                let page = self.store.list(&query).await?;
-                let Some(last) = page.last() else { break };
-                query = query.after(last.id.clone());
-                count += page.len() as u64;
-            }
+            count += self.store.count(&Query::of(kind)).await?;
         }
         Ok(count)
     }
@@ -564,7 +558,7 @@ impl Journaled {
                 .await?;
             rebuilt.batches += 1;
         }
-        rebuilt.documents = self.count().await?;
+        rebuilt.documents = self.documents().await?;
         Ok(rebuilt)
     }
 
@@ -652,6 +646,10 @@ impl Store for Journaled {
 
     async fn list(&self, query: &Query) -> Result<Vec<Row>, StoreError> {
         self.store.list(query).await
+    }
+
+    async fn count(&self, query: &Query) -> Result<u64, StoreError> {
+        self.store.count(query).await
     }
 
     async fn apply(&self, batch: &Batch) -> Result<(), StoreError> {

@@ -36,7 +36,7 @@ use crate::store::{Batch, Document, Documents, Held, Kind, Query, StoreError};
 /// The largest page that is kept for another institution, bytes.
 pub const PAGE_BYTES: u64 = 64 << 20;
 /// Most pages that are kept for one institution.
-const PAGES: usize = 50_000;
+const PAGES: u64 = 50_000;
 /// Most pages that one request takes back.
 const AT_ONCE: usize = 1000;
 
@@ -126,7 +126,8 @@ impl Hospital {
         if known.is_some() {
             return Ok(());
         }
-        if self.spares_of(owner).await?.len() >= PAGES {
+        let kept = Query::of(Kind::Spare).owner(hex::encode(owner));
+        if self.store.count(&kept).await? >= PAGES {
             return Err(Error::TooOften(format!("at most {PAGES} pages are kept")));
         }
         let bytes = sealed.len() as u64;
@@ -138,20 +139,20 @@ impl Hospital {
         let plain = serde_ipld_dagcbor::to_vec(&wrapped).map_err(unreadable)?;
         let stored = seal::file::seal(&plain, &self.spare_key(), &mut rng());
         let stored = blobs::keep(self.vault.as_ref(), Bytes::from(stored)).await?;
-        let mut batch = Batch::new();
-        batch.put(&Spare {
+        self.note(&Spare {
             owner,
             cid,
             stored,
             bytes,
-        })?;
-        self.store.write(&batch).await?;
-        Ok(())
+        })
+        .await
     }
 
-    async fn spares_of(&self, owner: Address) -> Result<Vec<Spare>> {
-        let query = Query::of(Kind::Spare).owner(hex::encode(owner));
-        self.spares(query).await
+    async fn note(&self, spare: &Spare) -> Result<()> {
+        let mut batch = Batch::new();
+        batch.put(spare)?;
+        self.store.write(&batch).await?;
+        Ok(())
     }
 
     async fn spares(&self, mut query: Query) -> Result<Vec<Spare>> {
@@ -171,7 +172,8 @@ impl Hospital {
     /// # Errors
     /// If the database does not answer.
     pub async fn spare_pages(&self, owner: Address) -> Result<Vec<SpareView>> {
-        let spares = self.spares_of(owner).await?;
+        let query = Query::of(Kind::Spare).owner(hex::encode(owner));
+        let spares = self.spares(query).await?;
         let view = |spare: Spare| SpareView {
             cid: spare.cid.to_string(),
             bytes: spare.bytes,
@@ -240,14 +242,13 @@ impl Hospital {
             }
             let Wrapped { owner, cid, sealed } = self.unwrap(&stored).await?;
             let bytes = sealed.len() as u64;
-            let mut batch = Batch::new();
-            batch.put(&Spare {
+            self.note(&Spare {
                 owner,
                 cid,
                 stored,
                 bytes,
-            })?;
-            self.store.write(&batch).await?;
+            })
+            .await?;
         }
         Ok(())
     }

@@ -445,6 +445,8 @@ pub trait Store: Send + Sync {
     async fn get(&self, kind: Kind, id: &str) -> Result<Option<Row>, StoreError>;
     /// List documents by [`Query`], ordered by id.
     async fn list(&self, query: &Query) -> Result<Vec<Row>, StoreError>;
+    /// How many documents a [`Query`] is about, whatever its limit.
+    async fn count(&self, query: &Query) -> Result<u64, StoreError>;
     /// Write all or nothing, durably.
     async fn apply(&self, batch: &Batch) -> Result<(), StoreError>;
 }
@@ -551,6 +553,11 @@ impl Store for MemoryStore {
         let rows = self.rows();
         let matching = rows.values().filter(|row| query.admits(row));
         Ok(matching.take(query.limit as usize).cloned().collect())
+    }
+
+    async fn count(&self, query: &Query) -> Result<u64, StoreError> {
+        let rows = self.rows();
+        Ok(rows.values().filter(|row| query.admits(row)).count() as u64)
     }
 
     async fn apply(&self, batch: &Batch) -> Result<(), StoreError> {

@@ -184,10 +184,10 @@ fn unavailable(error: sqlx::Error) -> StoreError {
     StoreError::Unavailable(error.to_string())
 }
 
-/// The statement of a [`Query`]. Its text is put together from the fixed fragments below alone;
-/// every value is bound as a parameter.
-fn statement(query: &Query) -> String {
-    let mut sql = format!("{SELECT} WHERE kind = $1");
+/// The statement of a [`Query`] that begins with `what`, and the number of its next parameter. Its text
+/// is put together from fixed fragments alone; every value is bound as a parameter, by `bound!`.
+fn statement(what: &str, query: &Query) -> (String, usize) {
+    let mut sql = format!("{what} WHERE kind = $1");
     let mut next = 2;
     let mut and = |condition: &str, wanted: bool| {
         if wanted {
@@ -199,8 +199,7 @@ fn statement(query: &Query) -> String {
     and(" AND state <> '' AND state = ?", query.state.is_some());
     and(" AND due_at > 0 AND due_at <= ?", query.due_by.is_some());
     and(" AND id > ?", query.after.is_some());
-    and(" ORDER BY id LIMIT ?", true);
-    sql
+    (sql, next)
 }
 
 fn signed(value: u64) -> i64 {
@@ -224,6 +223,25 @@ macro_rules! on_either {
     };
     (@pick read, $read:ident, $write:ident) => {{ let _ = $write; $read }};
     (@pick write, $read:ident, $write:ident) => {{ let _ = $read; $write }};
+}
+
+macro_rules! bound {
+    ($sql:expr, $query:expr) => {{
+        let mut bound = sqlx::query(AssertSqlSafe($sql)).bind($query.kind.name());
+        if let Some(owner) = &$query.owner {
+            bound = bound.bind(owner);
+        }
+        if let Some(state) = &$query.state {
+            bound = bound.bind(state);
+        }
+        if let Some(due) = $query.due_by {
+            bound = bound.bind(signed(due));
+        }
+        if let Some(after) = &$query.after {
+            bound = bound.bind(after);
+        }
+        bound
+    }};
 }
 
 macro_rules! row_of {
@@ -307,23 +325,20 @@ impl Store for Database {
     }
 
     async fn list(&self, query: &Query) -> Result<Vec<Row>, StoreError> {
+        let (sql, next) = statement(SELECT, query);
+        let sql = format!("{sql} ORDER BY id LIMIT ${next}");
         on_either!(&self.pools, read, pool => {
-            let mut list = sqlx::query(AssertSqlSafe(statement(query))).bind(query.kind.name());
-            if let Some(owner) = &query.owner {
-                list = list.bind(owner);
-            }
-            if let Some(state) = &query.state {
-                list = list.bind(state);
-            }
-            if let Some(due) = query.due_by {
-                list = list.bind(signed(due));
-            }
-            if let Some(after) = &query.after {
-                list = list.bind(after);
-            }
-            let rows = list.bind(i64::from(query.limit)).fetch_all(pool).await;
-            let rows = rows.map_err(unavailable)?;
+            let list = bound!(sql, query).bind(i64::from(query.limit));
+            let rows = list.fetch_all(pool).await.map_err(unavailable)?;
             Ok(rows.iter().map(|row| row_of!(query.kind, row)).collect())
+        })
+    }
+
+    async fn count(&self, query: &Query) -> Result<u64, StoreError> {
+        let (sql, _) = statement("SELECT COUNT(*) AS count FROM documents", query);
+        on_either!(&self.pools, read, pool => {
+            let row = bound!(sql, query).fetch_one(pool).await.map_err(unavailable)?;
+            Ok(row.get::<i64, _>("count").unsigned_abs())
         })
     }
 

@@ -74,7 +74,15 @@ async fn behaves(database: &Database) {
         .state("open")
         .due_by(9)
         .after("B");
-    assert_eq!(ids(database, all).await, ["C"]);
+    assert_eq!(ids(database, all.clone()).await, ["C"]);
+    for (query, count) in [
+        (all, 1),
+        (Query::of(Kind::Draft).owner("x").limit(1), 2),
+        (Query::of(Kind::Draft).state("open"), 2),
+        (Query::of(Kind::Record), 0),
+    ] {
+        assert_eq!(database.count(&query).await.unwrap(), count, "{query:?}");
+    }
 
     // A version that is not there any more, and everything beside it, is refused.
     let stale = Batch(vec![

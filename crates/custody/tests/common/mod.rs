@@ -302,6 +302,9 @@ impl Store for FaultyStore {
     async fn list(&self, query: &Query) -> Result<Vec<Row>, StoreError> {
         self.inner.list(query).await
     }
+    async fn count(&self, query: &Query) -> Result<u64, StoreError> {
+        self.inner.count(query).await
+    }
     async fn apply(&self, batch: &Batch) -> Result<(), StoreError> {
         let left = self.fuse.load(Ordering::SeqCst);
         if left >= 0 {
