@@ -1,0 +1,119 @@
+//! Link.
+
+use alloy_primitives::B256;
+use api::links::LinkView;
+use serde::Deserialize;
+use serde::Serialize;
+
+use crate::model::document::Document;
+use crate::model::document::Held;
+use crate::model::document::Kind;
+use crate::model::document::hex_id;
+use crate::model::error::Error;
+use crate::model::error::Result;
+use crate::ports::store::Documents;
+use crate::uses::consent::link::ATTEMPTS_EVER;
+use crate::uses::consent::link::SESSIONS;
+
+/// A link as the store keeps it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Link {
+    pub(crate) patient: B256,
+    pub(crate) view: LinkView,
+}
+
+impl Document for Link {
+    const KIND: Kind = Kind::Link;
+    fn id(&self) -> String {
+        hex_id(self.view.link)
+    }
+    fn owner(&self) -> String {
+        hex_id(self.patient)
+    }
+    fn due_at(&self) -> u64 {
+        // Once the link is over, the guest's address is forgotten.
+        if self.view.email.is_empty() {
+            0
+        } else {
+            self.view.expires_at + 1
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Code {
+    pub(crate) hash: B256,
+    pub(crate) expires_at: u64,
+    pub(crate) left: u32,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Confirmed {
+    pub(crate) session: B256,
+    /// Until when parts are served after an open.
+    pub(crate) serves_until: u64,
+}
+
+/// What a link's guest has shown. Lost with the database, no harm is done: a new code is sent.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Pass {
+    pub(crate) link: B256,
+    pub(crate) code: Option<Code>,
+    /// Wrong codes so far, with whichever code.
+    #[serde(default)]
+    pub(crate) wrong: u32,
+    pub(crate) sent: Vec<u64>,
+    pub(crate) confirmed: Vec<Confirmed>,
+}
+
+impl Document for Pass {
+    const KIND: Kind = Kind::Pass;
+    fn id(&self) -> String {
+        hex_id(self.link)
+    }
+}
+
+impl Pass {
+    pub(crate) fn of(&self, session: Option<B256>) -> Option<&Confirmed> {
+        let session = session?;
+        self.confirmed.iter().find(|c| c.session == session)
+    }
+
+    /// Judge a code by its hash: `Ok(())` if it is right, which spends it.
+    pub(crate) fn judge(&mut self, hash: B256, session: B256, now: u64) -> Result<()> {
+        let Some(expected) = self.code.as_mut() else {
+            return Err(Error::CodeSpent);
+        };
+        if expected.expires_at < now || expected.left == 0 || self.wrong >= ATTEMPTS_EVER {
+            return Err(Error::CodeSpent);
+        }
+        if hash == expected.hash {
+            self.code = None;
+            self.confirm(session, 0);
+            return Ok(());
+        }
+        expected.left -= 1;
+        self.wrong += 1;
+        match expected.left.min(ATTEMPTS_EVER - self.wrong) {
+            0 => Err(Error::CodeSpent),
+            left => Err(Error::CodeWrong { left }),
+        }
+    }
+
+    /// Keep a session as confirmed, the newest last.
+    pub(crate) fn confirm(&mut self, session: B256, serves_until: u64) {
+        self.confirmed.retain(|c| c.session != session);
+        self.confirmed.push(Confirmed {
+            session,
+            serves_until,
+        });
+        let over = self.confirmed.len().saturating_sub(SESSIONS);
+        self.confirmed.drain(..over);
+    }
+}
+
+/// What an open by a link changes when it is served.
+pub(crate) struct View {
+    pub(crate) link: Held<Link>,
+    pub(crate) pass: Held<Pass>,
+}

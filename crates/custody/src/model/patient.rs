@@ -1,0 +1,57 @@
+//! Patient.
+
+use acts::Deployment;
+use alloy_primitives::Address;
+use alloy_primitives::B256;
+use api::people::PatientCard;
+use record::PatientDemographics;
+use seal::SealingPublic;
+use serde::Deserialize;
+use serde::Serialize;
+
+use crate::model::document::Document;
+use crate::model::document::Kind;
+use crate::model::document::hex_id;
+use crate::model::error::Result;
+use crate::ports::store::Documents;
+
+/// A patient of this hospital. `Debug` shows no demographics.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Patient {
+    /// The commitment, which is also the patient's id.
+    pub patient: B256,
+    /// Who it is.
+    pub demographics: PatientDemographics,
+    /// What the patient's client stated.
+    pub card: PatientCard,
+    /// When.
+    pub enrolled_at: u64,
+    /// The act that enrols the patient on chain.
+    pub errand: B256,
+}
+
+impl Document for Patient {
+    const KIND: Kind = Kind::Patient;
+    fn id(&self) -> String {
+        hex_id(self.patient)
+    }
+    fn owner(&self) -> String {
+        hex::encode(self.card.person.wallet)
+    }
+}
+
+impl Patient {
+    /// The patient's wallet.
+    #[must_use]
+    pub fn wallet(&self) -> Address {
+        self.card.person.wallet
+    }
+
+    /// To which key to seal.
+    ///
+    /// # Errors
+    /// If the statement does not hold.
+    pub fn sealing_public(&self, at: &Deployment) -> Result<SealingPublic> {
+        self.card.person.sealing_public(at)
+    }
+}

@@ -1,0 +1,16 @@
+//! Postman.
+
+use async_trait::async_trait;
+
+use crate::model::document::Document;
+use crate::model::error::Result;
+use crate::model::mail::Mail;
+use crate::model::mail::Undelivered;
+use crate::ports::store::Documents;
+
+/// Whoever carries mails.
+#[async_trait]
+pub trait Postman: Send + Sync {
+    /// Hand a mail to the mail server.
+    async fn send(&self, mail: &Mail) -> Result<(), Undelivered>;
+}
