@@ -1,15 +1,10 @@
-//! Lib.
+//! Every statement that a person signs for the chain.
 
-use alloy_primitives::Address;
-use alloy_primitives::B256;
-use alloy_primitives::Bytes;
-use custody::model::document::Document;
-use custody::model::keys::RING_LEN;
+use alloy_primitives::{Address, B256, Bytes};
 use k256::ecdsa::SigningKey;
 use ledger::typed;
 use record::Domain;
-use serde::Deserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 
@@ -308,16 +303,10 @@ pub struct SignedAct {
     pub signatures: Vec<Bytes>,
 }
 
-/// Why bytes are no key ring.
+/// The bytes are no secp256k1 private key.
 #[derive(Debug, thiserror::Error)]
-pub enum KeyError {
-    /// The encoding has another length.
-    #[error("a key ring has {RING_LEN} bytes, this has {0}; check that the right file was given")]
-    Length(usize),
-    /// One of the keys is not valid.
-    #[error("the key ring is damaged: {0}")]
-    Invalid(&'static str),
-}
+#[error("the bytes are not a secp256k1 private key")]
+pub struct Error;
 
 /// A secp256k1 private key that signs digests. Wiped when dropped (as `k256` does).
 pub struct WalletKey {
@@ -330,8 +319,8 @@ impl WalletKey {
     ///
     /// # Errors
     /// If it is not in `1..n`.
-    pub fn from_bytes(bytes: &[u8]) -> Result<Self, KeyError> {
-        let key = SigningKey::from_slice(bytes).map_err(|_| KeyError::Invalid("private key"))?;
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
+        let key = SigningKey::from_slice(bytes).map_err(|_| Error)?;
         let point = key.verifying_key().to_sec1_point(false);
         // An uncompressed point is 0x04 and 64 bytes; the address is the hash of these (Yellow
         // Paper, appendix F).
@@ -365,14 +354,22 @@ impl WalletKey {
     }
 }
 
-/// Who signed `digest`: the address, or nothing if `signature` is not a canonical 65-byte signature.
-#[must_use]
-pub fn signer_of(digest: B256, signature: &[u8]) -> Option<Address> {
-    ledger::typed::recover_digest(&digest, signature).ok()
+/// Which key signed a 32-byte digest.
+pub fn recover(digest: &B256, signature: &[u8]) -> Result<Address, Error> {
+    ledger::typed::recover_digest(digest, signature).map_err(|_| Error)
 }
 
-/// The digest that `personal_sign` signs for `message` (EIP-191, version 0x45).
-#[must_use]
-pub fn personal_digest(message: &[u8]) -> B256 {
-    alloy_primitives::eip191_hash_message(message)
+impl From<&ledger::Deployment> for Deployment {
+    fn from(file: &ledger::Deployment) -> Self {
+        let contracts = record::Contracts {
+            registry: file.registry,
+            records: file.records,
+            consents: file.consents,
+            log: file.log,
+        };
+        Self {
+            chain_id: file.chain_id,
+            contracts,
+        }
+    }
 }

@@ -1,17 +1,8 @@
-//! Acts.
+//! Acts on their way to the chain: how far they are, who pays, and when they may go.
 
-use acts::Act;
-use custody::model::document::Document;
-use custody::model::error::Error;
-use custody::model::error::Result;
-use custody::ports::store::Documents;
-use custody::uses::acts::carry::MARGIN;
-use custody::uses::hospital::Hospital;
-use serde::Deserialize;
-use serde::Serialize;
+use alloy_primitives::{Address, B256, Bytes, U256};
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-
-
 
 /// How far an act is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -105,17 +96,72 @@ impl Wish {
     }
 }
 
-impl When {
-    pub(crate) fn check(self, act: &Act, now: u64) -> Result<()> {
-        let wrong = |reason: String| Err(Error::invalid("when", reason));
-        if self.until <= now || self.until > now + LONGEST_WAIT {
-            return wrong("until lies between now and seven days from now".to_owned());
-        }
-        match act.deadline() {
-            Some(deadline) if self.until + MARGIN > deadline => wrong(format!(
-                "what was signed ends at {deadline}; until has to lie {MARGIN} s before that"
-            )),
-            _ => Ok(()),
-        }
-    }
+/// An act on its way to the chain.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ActView {
+    /// Its digest.
+    #[schema(value_type = String)]
+    pub act: B256,
+    /// What it does, for example `commit`.
+    pub name: String,
+    /// How far it is.
+    pub progress: Progress,
+    /// The transaction that carried it.
+    #[schema(value_type = Option<String>)]
+    pub tx: Option<B256>,
+    /// Gas used by that transaction.
+    pub gas: Option<u64>,
+    /// The block it is in.
+    pub block: Option<u64>,
+    /// Why the chain refused it, or what became of an own transaction.
+    pub error: Option<String>,
+    /// The low fee that it waits for, while its progress is `waiting`.
+    pub held: Option<When>,
+    /// The transaction for an own wallet, shown only to the person who handed the act in.
+    pub own: Option<OwnTransaction>,
+}
+
+/// A transaction that a person's own wallet sends. Any account may send it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct OwnTransaction {
+    /// The chain (EIP-155).
+    pub chain_id: u64,
+    /// The contract.
+    #[schema(value_type = String)]
+    pub to: Address,
+    /// The call, with every signature in it.
+    #[schema(value_type = String)]
+    pub data: Bytes,
+    /// Wei that go with it: none.
+    #[schema(value_type = String, example = "0x0")]
+    pub value: U256,
+    /// Gas that it would use, as estimated when the act was handed in.
+    pub gas: u64,
+    /// When the hospital's relayer carries the act, unless a block has it by then; unix seconds.
+    pub relay_at: u64,
+}
+
+/// The transaction with which an own wallet carries an act.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SentForm {
+    /// Its hash.
+    #[schema(value_type = String)]
+    pub tx: B256,
+}
+
+/// An approval taken back.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct WithdrawForm {
+    /// The patient's index without the version, sealed and signed, DAG-CBOR.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    pub index: Option<Bytes>,
+}
+
+/// A signature alone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Signature {
+    /// 65 bytes, or what an ERC-1271 wallet takes.
+    #[schema(value_type = String)]
+    pub signature: Bytes,
 }

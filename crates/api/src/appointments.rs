@@ -1,16 +1,8 @@
-//! Appointments.
+//! Free times and appointments.
 
-use alloy_primitives::Address;
-use alloy_primitives::B256;
-use alloy_primitives::Bytes;
-use client::person::appointments::reason;
-use custody::model::document::Document;
-use custody::ports::store::Documents;
-use serde::Deserialize;
-use serde::Serialize;
+use alloy_primitives::{Address, B256, Bytes};
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-
-
 
 /// A time that a doctor offers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -39,7 +31,7 @@ pub enum AppointmentState {
 }
 
 impl AppointmentState {
-    pub(crate) fn name(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Self::Asked => "asked",
             Self::Proposed => "proposed",
@@ -49,7 +41,7 @@ impl AppointmentState {
         }
     }
 
-    pub(crate) fn open(self) -> bool {
+    pub fn open(self) -> bool {
         matches!(self, Self::Asked | Self::Proposed | Self::Accepted)
     }
 }
@@ -127,4 +119,22 @@ pub struct AppointmentView {
     pub reason: Bytes,
     /// When it changed last, unix seconds.
     pub changed_at: u64,
+}
+
+/// A time at which a doctor can be seen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = Slot)]
+pub struct SlotView {
+    /// Its id.
+    #[schema(value_type = String)]
+    pub slot: B256,
+    /// The doctor.
+    #[schema(value_type = String)]
+    pub doctor: Address,
+    /// From, unix seconds.
+    pub from: u64,
+    /// Until, unix seconds.
+    pub until: u64,
+    /// Whether it is taken.
+    pub taken: bool,
 }

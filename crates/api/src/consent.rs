@@ -1,18 +1,11 @@
-//! Consent.
+//! Requests, grants, what a recipient is served, revocations.
 
-use alloy_primitives::Address;
-use alloy_primitives::B256;
-use alloy_primitives::Bytes;
-use custody::model::document::Document;
-use custody::model::error::Result;
-use custody::ports::store::Documents;
-use record::GrantDocument;
-use serde::Deserialize;
-use serde::Serialize;
+use alloy_primitives::{Address, B256, Bytes};
+use record::{GrantDocument, RequestDocument};
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::acts::Payer;
-use crate::acts::Wish;
+use crate::acts::{Payer, Wish};
 
 /// What the recipient is served.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -147,8 +140,8 @@ impl GrantMessage {
     ///
     /// # Errors
     /// If it is malformed.
-    pub fn document(&self) -> Result<GrantDocument> {
-        Ok(GrantDocument::decode(&self.document)?)
+    pub fn document(&self) -> Result<GrantDocument, record::Error> {
+        GrantDocument::decode(&self.document)
     }
 
     /// The CID of a granted part, if `cid` is one.
@@ -204,4 +197,38 @@ pub struct RequestMessage {
     /// The requester's signature of the act.
     #[schema(value_type = String)]
     pub signature: Bytes,
+}
+
+impl RequestMessage {
+    /// The document.
+    ///
+    /// # Errors
+    /// If it is malformed.
+    pub fn document(&self) -> Result<RequestDocument, record::Error> {
+        RequestDocument::decode(&self.document)
+    }
+}
+
+/// A request as a node keeps it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = Request)]
+pub struct RequestView {
+    /// Its id, which is on chain.
+    #[schema(value_type = String)]
+    pub id: B256,
+    /// The patient's commitment.
+    #[schema(value_type = String)]
+    pub patient: B256,
+    /// Who asks.
+    #[schema(value_type = String)]
+    pub requester: Address,
+    /// The message.
+    pub message: RequestMessage,
+    /// When it came, unix seconds.
+    pub received_at: u64,
+    /// The grant that answers it.
+    #[schema(value_type = Option<String>)]
+    pub answer: Option<B256>,
+    /// Whether it still has to be brought to the patient's node.
+    pub owed: bool,
 }

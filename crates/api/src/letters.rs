@@ -1,15 +1,8 @@
-//! Letters.
+//! Sealed letters between two people.
 
-use alloy_primitives::Address;
-use alloy_primitives::B256;
-use alloy_primitives::Bytes;
-use custody::model::document::Document;
-use custody::ports::store::Documents;
-use serde::Deserialize;
-use serde::Serialize;
+use alloy_primitives::{Address, B256, Bytes};
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-
-
 
 /// What a letter is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -30,7 +23,7 @@ pub enum LetterKind {
 }
 
 impl LetterKind {
-    pub(crate) fn name(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Self::Consultation => "consultation",
             Self::Answer => "answer",

@@ -5,13 +5,20 @@
 //! and may change without one.
 
 pub mod acts;
+pub mod applications;
 pub mod appointments;
+pub mod chain;
 pub mod consent;
+pub mod error;
+pub mod fees;
 pub mod hospital;
 pub mod letters;
 pub mod links;
 pub mod log;
+pub mod node;
 pub mod notices;
 pub mod peers;
 pub mod people;
+pub mod readings;
 pub mod records;
+pub mod session;

@@ -1,16 +1,8 @@
-//! Links.
+//! Links for guests: a code from a mail, and a number of views.
 
-use alloy_primitives::Address;
-use alloy_primitives::B256;
-use custody::model::document::Document;
-use custody::model::error::Error;
-use custody::model::error::Result;
-use custody::ports::store::Documents;
-use serde::Deserialize;
-use serde::Serialize;
+use alloy_primitives::{Address, B256};
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-
-
 
 /// What a patient sends to make a link.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -53,26 +45,6 @@ pub struct LinkView {
     pub expires_at: u64,
     /// Whether the patient took it back.
     pub revoked: bool,
-}
-
-impl LinkView {
-    /// This link, if it is what `new` asks for.
-    pub(crate) fn made_from(self, new: &NewLink) -> Result<Self> {
-        let same =
-            (&self.email, self.views, self.expires_at) == (&new.email, new.views, new.expires_at);
-        if same && !self.revoked {
-            return Ok(self);
-        }
-        let state = if self.revoked {
-            "taken back; give a new grant for a new one"
-        } else {
-            "made already, with another address, number of views or end"
-        };
-        Err(Error::State {
-            what: "link",
-            state: state.to_owned(),
-        })
-    }
 }
 
 /// A link as its guest sees it.

@@ -1,15 +1,11 @@
-//! Log.
+//! Entries of an institution's log with their proofs.
 
-use alloy_primitives::Address;
-use alloy_primitives::B256;
-use alloy_primitives::Bytes;
-use custody::model::document::Document;
-use custody::ports::store::Documents;
-use serde::Deserialize;
-use serde::Serialize;
+use alloy_primitives::{Address, B256, Bytes};
+use record::LogProof;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-
+use crate::acts::ActView;
 
 /// One log entry with its proof, as it travels.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -33,6 +29,22 @@ pub struct ProvenEntry {
     /// The inclusion proof, from the leaf upwards.
     #[schema(value_type = Vec<String>)]
     pub path: Vec<B256>,
+}
+
+impl ProvenEntry {
+    /// As a proof bundle holds it.
+    #[must_use]
+    pub fn proof(&self) -> LogProof {
+        LogProof {
+            institution: self.institution,
+            entry: self.entry.clone(),
+            salt: self.salt,
+            leaf: self.leaf,
+            size: self.size,
+            root: self.root,
+            path: self.path.clone(),
+        }
+    }
 }
 
 /// The entries of a log whose proofs are wanted.
@@ -85,4 +97,16 @@ pub enum Deed {
     Withdraw,
     /// The patient replaced the sealed index.
     Index,
+}
+
+/// A checkpoint that was made on demand.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct AnchorView {
+    /// Entries that it covers.
+    pub size: u64,
+    /// Their root.
+    #[schema(value_type = String)]
+    pub root: B256,
+    /// The act that anchors it; nothing if the chain has it already.
+    pub act: Option<ActView>,
 }

@@ -1,13 +1,10 @@
-//! Notices.
+//! What people are told, in the app and by mail.
 
-use custody::model::document::Document;
-use custody::ports::store::Documents;
-use serde::Deserialize;
-use serde::Serialize;
 use std::collections::BTreeMap;
+
+use alloy_primitives::B256;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-
-
 
 /// Something that a person should know.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -39,11 +36,41 @@ pub enum MailState {
 }
 
 impl MailState {
-    pub(crate) fn name(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Self::Queued => "queued",
             Self::Sent => "sent",
             Self::Failed => "failed",
         }
     }
+}
+
+/// A mail.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = Mail)]
+pub struct MailView {
+    /// Its id.
+    #[schema(value_type = String)]
+    pub id: B256,
+    /// The recipient's address.
+    pub to: String,
+    /// The subject.
+    pub subject: String,
+    /// What it says.
+    pub text: String,
+    /// The same as HTML.
+    pub html: String,
+    /// When it was written, unix seconds.
+    pub created_at: u64,
+    /// When it is looked at next: to be sent, or to be deleted.
+    #[serde(default)]
+    pub due_at: u64,
+    /// After this time it is of no use any more.
+    #[serde(default)]
+    pub expires_at: u64,
+    /// How often it was tried.
+    #[serde(default)]
+    pub attempts: u32,
+    /// How far it is.
+    pub state: MailState,
 }

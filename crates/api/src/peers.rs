@@ -1,14 +1,8 @@
-//! Peers.
+//! What institutions' nodes tell each other.
 
-use alloy_primitives::Address;
-use alloy_primitives::Bytes;
-use custody::model::document::Document;
-use custody::ports::store::Documents;
-use serde::Deserialize;
-use serde::Serialize;
+use alloy_primitives::{Address, Bytes};
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-
-
 
 /// A holder's signed statement that it deleted a blob, as the vault's replication makes it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

@@ -1,19 +1,9 @@
-//! People.
+//! Staff, patients, and the keys to seal to.
 
-use alloy_primitives::Address;
-use alloy_primitives::B256;
-use alloy_primitives::Bytes;
-use custody::model::document::Document;
-use custody::model::person::Person;
-use custody::ports::store::Documents;
-use record::PatientDemographics;
-use record::Role;
-use serde::Deserialize;
-use serde::Serialize;
-use sha2::Digest as _;
+use alloy_primitives::{Address, B256, Bytes};
+use record::{PatientDemographics, Role, patient_commitment};
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-
-
 
 /// What a person sets for themselves.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -46,14 +36,14 @@ pub struct StaffView {
     /// The department.
     pub department: String,
     /// The key statement: to which key to seal.
-    pub person: Person,
+    pub person: PersonView,
 }
 
 /// A key statement on its way into the directory.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct KeySubmission {
     /// The directory entry.
-    pub person: Person,
+    pub person: PersonView,
     /// The act that anchors it, for those whom the contract admits: active staff and institutions.
     pub anchor: Option<KeyAnchor>,
 }
@@ -74,10 +64,18 @@ pub struct KeyAnchor {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PatientCard {
     /// Wallet and sealing key.
-    pub person: Person,
+    pub person: PersonView,
     /// The salt of the commitment.
     #[schema(value_type = String)]
     pub salt: B256,
+}
+
+impl PatientCard {
+    /// The commitment under which `institution` enrols the patient.
+    #[must_use]
+    pub fn commitment(&self, institution: Address) -> B256 {
+        patient_commitment(&self.salt, &institution, &self.person.wallet)
+    }
 }
 
 /// A new patient, as the hospital's staff enter one.
@@ -103,11 +101,102 @@ pub enum ApplicationStage {
 }
 
 impl ApplicationStage {
-    pub(crate) fn name(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Self::Open => "open",
             Self::Admitted => "admitted",
             Self::Refused => "refused",
         }
     }
+}
+
+/// What directory and chain know of a wallet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct DirectoryView {
+    /// Name and key statement, if it has published one.
+    pub person: Option<PersonView>,
+    /// Whether it is an active institution.
+    pub active_institution: bool,
+    /// The nonce of the next act about it as an institution.
+    pub institution_nonce: u64,
+    /// What it is at an institution.
+    pub staff: Option<Standing>,
+    /// The nonce of the next act about it as a person.
+    pub staff_nonce: u64,
+    /// How many key statements it has anchored.
+    pub key_version: u64,
+    /// The salted digest of the current one; zero for none.
+    #[schema(value_type = String)]
+    pub key_digest: B256,
+}
+
+/// A person at an institution, as the chain says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Standing {
+    /// The institution.
+    #[schema(value_type = String)]
+    pub institution: Address,
+    /// The role.
+    #[schema(value_type = Option<String>)]
+    pub role: Option<Role>,
+    /// Whether neither the person nor the institution is suspended.
+    pub active: bool,
+}
+
+/// A patient as the patient's own hospital sees them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PatientView {
+    /// The commitment under which the patient is enrolled.
+    #[schema(value_type = String)]
+    pub patient: B256,
+    /// Name, birth date, sex, identifier.
+    #[schema(value_type = Object)]
+    pub demographics: PatientDemographics,
+    /// The patient's wallet: who writes letters and asks for appointments.
+    #[schema(value_type = String)]
+    pub wallet: Address,
+    /// When, unix seconds.
+    pub enrolled_at: u64,
+    /// The act that enrolled them.
+    #[schema(value_type = String)]
+    pub act: B256,
+}
+
+/// A directory entry: who a wallet is, and to which key to seal for it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = Person)]
+pub struct PersonView {
+    /// The wallet.
+    #[schema(value_type = String)]
+    pub wallet: Address,
+    /// The name under which the institution knows it.
+    pub name: String,
+    /// The key statement, DAG-CBOR.
+    #[schema(value_type = String)]
+    pub statement: Bytes,
+    /// The salt of the statement's digest on chain.
+    #[schema(value_type = String)]
+    pub salt: B256,
+}
+
+/// An institution's offer to a person, waiting for the person's signature.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = Invitation)]
+pub struct InvitationView {
+    /// The person's wallet.
+    #[schema(value_type = String)]
+    pub staff: Address,
+    /// The inviting institution.
+    #[schema(value_type = String)]
+    pub institution: Address,
+    /// The role.
+    #[schema(value_type = String)]
+    pub role: Role,
+    /// The nonce of the act.
+    pub nonce: u64,
+    /// Until when the signatures can be used, unix seconds.
+    pub deadline: u64,
+    /// The institution's signature.
+    #[schema(value_type = String)]
+    pub signature: Bytes,
 }

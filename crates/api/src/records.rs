@@ -1,18 +1,13 @@
-//! Records.
+//! Record versions from draft to erasure.
 
-use alloy_primitives::Address;
-use alloy_primitives::B256;
-use alloy_primitives::Bytes;
-use custody::model::document::Document;
-use custody::model::person::Person;
-use custody::ports::store::Documents;
-use custody::ports::store::Store as _;
-use serde::Deserialize;
-use serde::Serialize;
+use alloy_primitives::{Address, B256, Bytes};
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::acts::Wish;
 use crate::log::ProvenEntry;
+use crate::peers::Deletion;
+use crate::people::PersonView;
 
 /// A record version as its patient, author or institution sees it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -177,9 +172,9 @@ pub struct DraftView {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct UploadKeys {
     /// The patient.
-    pub patient: Person,
+    pub patient: PersonView,
     /// The institution.
-    pub institution: Person,
+    pub institution: PersonView,
 }
 
 /// What a client says of an upload that it has sealed.
@@ -201,4 +196,86 @@ pub struct SealedDraft {
     /// The keys, sealed to the institution.
     #[schema(value_type = String)]
     pub to_institution: Bytes,
+}
+
+/// The fields of an upload's form, for the OpenAPI document; the file comes last.
+#[derive(ToSchema)]
+#[allow(
+    dead_code,
+    reason = "describes a form; the handler reads it field by field"
+)]
+pub struct UploadForm {
+    /// The patient's commitment.
+    patient: String,
+    /// What it is, in a few words.
+    title: String,
+    /// The report's text.
+    report: String,
+    /// The version that this one corrects.
+    corrects: Option<String>,
+    /// The DICOM modality code of a PNG or JPEG, for example `DX`.
+    modality: Option<String>,
+    /// The body part of a PNG or JPEG.
+    body_part: Option<String>,
+    /// The radiograph: DICOM, PNG or JPEG.
+    #[schema(value_type = String, format = Binary)]
+    file: Vec<u8>,
+}
+
+/// The fields of a sealed upload's form, in their order, for the OpenAPI document.
+#[derive(ToSchema)]
+#[allow(
+    dead_code,
+    reason = "describes a form; the handler reads it field by field"
+)]
+pub struct SealedForm {
+    /// What it is for, as JSON.
+    draft: SealedDraft,
+    /// The sealed manifest.
+    #[schema(value_type = String, format = Binary)]
+    manifest: Vec<u8>,
+    /// The sealed parts, in the manifest's order: one field of this name for each.
+    #[schema(value_type = Vec<String>, format = Binary)]
+    part: Vec<Vec<u8>>,
+}
+
+/// A patient's sealed index.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct IndexView {
+    /// Sealed and signed by the patient, DAG-CBOR; nothing before the first record.
+    #[schema(value_type = Option<String>)]
+    pub sealed: Option<Bytes>,
+}
+
+/// A patient's new index.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct IndexForm {
+    /// Sealed and signed by the patient, the version after the one kept here, DAG-CBOR.
+    #[schema(value_type = String)]
+    pub index: Bytes,
+}
+
+/// An erasure under way or done, as the store keeps it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = Erasure)]
+pub struct ErasureView {
+    /// The record's controller.
+    #[schema(value_type = String)]
+    pub controller: Address,
+    /// The patient.
+    #[schema(value_type = String)]
+    pub patient: B256,
+    /// The act.
+    #[schema(value_type = String)]
+    pub act: B256,
+    /// The blobs that are deleted.
+    pub cids: Vec<String>,
+    /// Whether this node has deleted its own.
+    pub done: bool,
+    /// What the holders signed that they deleted.
+    pub statements: Vec<Deletion>,
+    /// Holders that still have to be asked, and what they said.
+    pub missing: Vec<String>,
+    /// When it was ordered, unix seconds.
+    pub ordered_at: u64,
 }

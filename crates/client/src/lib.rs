@@ -6,4 +6,7 @@
 //! against the chain alone, and asks no node at all.
 
 pub mod person;
+pub mod session;
 pub mod verify;
+
+pub use session::{Client, ClientError, Session};

@@ -3,24 +3,16 @@
 //! [`record::ProofBundle::verify`] checks all that needs no chain and lists the facts that do;
 //! here each of them is put to a [`Witness`], an Ethereum endpoint. No node of ours is asked.
 
-use acts::Deployment;
-use alloy_primitives::Address;
-use alloy_primitives::B256;
-use async_trait::async_trait;
-use custody::model::error::ChainError;
-use custody::model::error::Error;
-use custody::model::error::Result;
-use ledger::index::Event;
-use ledger::index::IndexStore as _;
-use ledger::index::Indexed;
-use ledger::index::Kind;
-use ledger::index::MemoryIndex;
-use ledger::rpc::At;
-use record::ChainFact;
-use record::ProofBundle;
-use serde::Deserialize;
-use serde::Serialize;
 use std::sync::Arc;
+
+use acts::Deployment;
+use alloy_primitives::{Address, B256};
+use async_trait::async_trait;
+use custody::model::error::{ChainError, Error, Result};
+use ledger::index::{Event, IndexStore as _, Indexed, Kind, MemoryIndex};
+use ledger::rpc::At;
+use record::{ChainFact, ProofBundle};
+use serde::{Deserialize, Serialize};
 
 
 

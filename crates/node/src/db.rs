@@ -10,12 +10,12 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use custody::store::{Batch, Expect, Kind, Query, Row, Store, StoreError, Write};
+use custody::model::document::{Batch, Expect, Kind, Query, Row, Write};
+use custody::model::error::StoreError;
+use custody::ports::store::Store;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
-use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
-};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{AssertSqlSafe, Connection as _, Row as _};
 
 static SQLITE: Migrator = sqlx::migrate!("./migrations/sqlite");

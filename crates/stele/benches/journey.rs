@@ -18,8 +18,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use alloy_primitives::B256;
-use custody::upload::NewUpload;
-use node::client::{self, Session};
+use client::session::Session;
+use client::session;
+use custody::model::upload::NewUpload;
 use record::grant::NewGrant;
 use record::{Purpose, Recipient};
 use scene::Scene;

@@ -5,8 +5,7 @@ use api::appointments::AppointmentView;
 use custody::model::document::Document;
 use custody::model::error::Result;
 use custody::model::keys::KeyRing;
-use custody::model::secrets::Bound;
-use custody::model::secrets::open_letter;
+use custody::model::secrets::{Bound, open_letter};
 use custody::ports::store::Documents;
 use zeroize::Zeroizing;
 

@@ -1,30 +1,18 @@
 //! Approval.
 
 use acts::Deployment;
-use alloy_primitives::B256;
-use alloy_primitives::Bytes;
+use alloy_primitives::{B256, Bytes};
 use api::acts::Wish;
-use api::records::Approval;
-use api::records::RefusalNote;
-use api::records::VersionView;
+use api::records::{Approval, RefusalNote, VersionView};
 use custody::model::cid::check_cid;
 use custody::model::document::Document;
-use custody::model::error::Error;
-use custody::model::error::Result;
+use custody::model::error::{Error, Result};
 use custody::model::keys::KeyRing;
-use custody::model::secrets::Bound;
-use custody::model::secrets::VersionSecrets;
-use custody::model::secrets::manifest_key;
-use custody::model::secrets::open_reason;
-use custody::model::secrets::seal_reason;
+use custody::model::secrets::{Bound, VersionSecrets, manifest_key, open_reason, seal_reason};
 use custody::model::version::commit_act;
 use custody::ports::random::rng;
 use custody::ports::store::Documents;
-use record::IndexEntry;
-use record::IndexVersion;
-use record::Manifest;
-use record::PatientIndex;
-use record::SealedIndex;
+use record::{IndexEntry, IndexVersion, Manifest, PatientIndex, SealedIndex};
 
 
 

@@ -1,36 +1,27 @@
-//! Enrolment.
+//! Being enrolled at a hospital: the patient's side.
 
 use acts::Deployment;
-use alloy_primitives::Address;
-use alloy_primitives::B256;
+use alloy_primitives::{Address, B256};
 use api::people::PatientCard;
-use custody::model::document::Document;
-use custody::model::error::Result;
+use custody::Result;
 use custody::model::key_statement::state_key;
 use custody::model::keys::KeyRing;
-use custody::ports::store::Documents;
-use record::patient_commitment;
 
-
-
-impl PatientCard {
-    /// The card of the patient with these keys for `institution`.
-    ///
-    /// # Errors
-    /// If the key statement cannot be made.
-    pub fn of(keys: &KeyRing, at: &Deployment, institution: Address, now: u64) -> Result<Self> {
-        let person = state_key(keys, at, "", now, None)?.person;
-        Ok(Self {
-            person,
-            salt: enrolment_salt(keys, institution),
-        })
-    }
-
-    /// The commitment for `institution`.
-    #[must_use]
-    pub fn commitment(&self, institution: Address) -> B256 {
-        patient_commitment(&self.salt, &institution, &self.person.wallet)
-    }
+/// The card of the patient with these keys for `institution`.
+///
+/// # Errors
+/// If the key statement cannot be made.
+pub fn patient_card(
+    keys: &KeyRing,
+    at: &Deployment,
+    institution: Address,
+    now: u64,
+) -> Result<PatientCard> {
+    let person = state_key(keys, at, "", now, None)?.person;
+    Ok(PatientCard {
+        person,
+        salt: enrolment_salt(keys, institution),
+    })
 }
 
 /// The salt of a patient's commitment at `institution`, from the root secret.

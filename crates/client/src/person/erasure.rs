@@ -1,30 +1,21 @@
-//! Erasure.
+//! Ending a record: the patient's side.
 
-use acts::Act;
-use acts::Deployment;
-use acts::WalletKey;
+use acts::{Act, Deployment, WalletKey};
 use alloy_primitives::Bytes;
 use api::records::EraseOrder;
-use custody::model::document::Document;
-use custody::ports::store::Documents;
 
-
-
-impl EraseOrder {
-    /// Sign an erasure: the patient's side.
-    #[must_use]
-    pub fn new(controller: &WalletKey, at: &Deployment, deadline: u64, index: Bytes) -> Self {
-        let address = controller.address();
-        let signature = Act::Erase {
-            controller: address,
-            deadline,
-        }
-        .sign(at, controller);
-        Self {
-            controller: address,
-            deadline,
-            signature,
-            index,
-        }
+/// Sign an erasure. `index` is the patient's index without the record, sealed and signed.
+#[must_use]
+pub fn erase(controller: &WalletKey, at: &Deployment, deadline: u64, index: Bytes) -> EraseOrder {
+    let address = controller.address();
+    let act = Act::Erase {
+        controller: address,
+        deadline,
+    };
+    EraseOrder {
+        controller: address,
+        deadline,
+        signature: act.sign(at, controller),
+        index,
     }
 }

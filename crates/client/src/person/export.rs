@@ -1,17 +1,13 @@
 //! Export.
 
 use acts::Deployment;
-use alloy_primitives::Address;
-use alloy_primitives::Bytes;
+use alloy_primitives::{Address, Bytes};
 use api::log::ProvenEntry;
 use api::records::Evidence;
 use custody::model::error::Result;
 use custody::ports::store::Documents;
-use record::Disclosure;
-use record::GrantDocument;
-use record::ProofBundle;
-use record::TxRef;
 use record::proof::NewProof;
+use record::{Disclosure, GrantDocument, ProofBundle, TxRef};
 
 use crate::person::approval::OpenedVersion;
 

@@ -2,26 +2,16 @@
 
 use acts::Deployment;
 use alloy_primitives::Address;
-use api::consent::Envelope;
-use api::consent::GrantMessage;
-use api::consent::PartRef;
+use api::consent::{Envelope, GrantMessage, PartRef};
 use custody::model::document::Document;
 use custody::model::error::Result;
 use custody::model::grant::act_of;
 use custody::model::keys::KeyRing;
-use custody::model::secrets::Bound;
-use custody::model::secrets::VersionSecrets;
-use custody::model::secrets::seal_disclosure;
-use custody::model::secrets::seal_part_keys;
-use custody::ports::random::random;
-use custody::ports::random::rng;
-use custody::ports::random::secret;
+use custody::model::secrets::{Bound, VersionSecrets, seal_disclosure, seal_part_keys};
+use custody::ports::random::{random, rng, secret};
 use custody::ports::store::Documents;
-use record::Disclosure;
-use record::GrantDocument;
-use record::Manifest;
-use record::PartKeys;
 use record::grant::NewGrant;
+use record::{Disclosure, GrantDocument, Manifest, PartKeys};
 use seal::SealingPublic;
 
 

@@ -1,19 +1,13 @@
 //! Letters.
 
 use acts::Deployment;
-use alloy_primitives::Address;
-use alloy_primitives::B256;
-use api::letters::LetterKind;
-use api::letters::LetterView;
-use api::letters::NewLetter;
+use alloy_primitives::{Address, B256};
+use api::letters::{LetterKind, LetterView, NewLetter};
 use custody::model::document::Document;
 use custody::model::error::Result;
 use custody::model::keys::KeyRing;
-use custody::model::secrets::Bound;
-use custody::model::secrets::open_letter;
-use custody::model::secrets::seal_letter;
-use custody::ports::random::random;
-use custody::ports::random::rng;
+use custody::model::secrets::{Bound, open_letter, seal_letter};
+use custody::ports::random::{random, rng};
 use custody::ports::store::Documents;
 use seal::SealingPublic;
 use zeroize::Zeroizing;

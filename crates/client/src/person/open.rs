@@ -3,18 +3,11 @@
 use acts::Deployment;
 use api::consent::Served;
 use custody::model::cid::check_cid;
-use custody::model::error::Error;
-use custody::model::error::Refusal;
-use custody::model::error::Result;
+use custody::model::error::{Error, Refusal, Result};
 use custody::model::keys::KeyRing;
-use custody::model::secrets::Bound;
-use custody::model::secrets::open_disclosure;
-use custody::model::secrets::open_part_keys;
+use custody::model::secrets::{Bound, open_disclosure, open_part_keys};
 use custody::ports::store::Documents;
-use record::Disclosure;
-use record::GrantDocument;
-use record::PartKeys;
-use record::Secret32;
+use record::{Disclosure, GrantDocument, PartKeys, Secret32};
 use zeroize::Zeroizing;
 
 

@@ -1,22 +1,17 @@
 //! Sealed upload.
 
 use acts::Deployment;
-use alloy_primitives::B256;
-use alloy_primitives::Bytes;
-use api::records::SealedDraft;
-use api::records::UploadKeys;
+use alloy_primitives::{B256, Bytes};
+use api::records::{SealedDraft, UploadKeys};
 use custody::model::error::Result;
 use custody::model::keys::KeyRing;
-use custody::model::person::Person;
-use custody::model::secrets::Bound;
-use custody::model::secrets::manifest_key;
-use custody::model::secrets::version_secrets;
-use custody::ports::random::random;
-use custody::ports::random::rng;
+use custody::model::person::sealing_public;
+use api::people::PersonView;
+use custody::model::secrets::{Bound, manifest_key, version_secrets};
+use custody::ports::random::{random, rng};
 use custody::ports::store::Documents;
-use record::Manifest;
-use record::Part;
 use record::manifest::NewManifest;
+use record::{Manifest, Part};
 use seal::RecordKey;
 use zeroize::Zeroizing;
 
@@ -103,9 +98,9 @@ pub fn seal_upload(
     let salt = random();
     let commitment = manifest.commitment(&salt, &cid);
     let secrets = version_secrets(&key, salt, cid);
-    let envelope = |person: &Person| -> Result<Bytes> {
+    let envelope = |person: &PersonView| -> Result<Bytes> {
         let bound = Bound::to_owner(at, commitment, person.wallet);
-        secrets.seal_to(&person.sealing_public(at)?, &bound, &mut rng())
+        secrets.seal_to(&sealing_public(person, at)?, &bound, &mut rng())
     };
     let draft = SealedDraft {
         patient,

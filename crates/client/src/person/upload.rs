@@ -1,15 +1,12 @@
 //! Upload.
 
 use acts::Deployment;
-use alloy_primitives::B256;
-use alloy_primitives::Bytes;
+use alloy_primitives::{B256, Bytes};
 use api::records::DraftView;
 use custody::model::document::Document;
-use custody::model::error::Error;
-use custody::model::error::Result;
+use custody::model::error::{Error, Result};
 use custody::model::keys::KeyRing;
-use custody::ports::store::Documents;
-use custody::ports::store::Store as _;
+use custody::ports::store::{Documents, Store as _};
 use record::Manifest;
 
 

@@ -4,19 +4,13 @@
 //! the digest that is signed: the same act has the same id however often it is sent, which makes
 //! relaying idempotent.
 
-use acts::Deployment;
-use acts::SignedAct;
-use alloy_primitives::Address;
-use alloy_primitives::B256;
-use alloy_primitives::Bytes;
-use api::acts::Progress;
-use api::acts::When;
-use serde::Deserialize;
-use serde::Serialize;
+use acts::{Deployment, SignedAct};
+use alloy_primitives::{Address, B256, Bytes};
+use alloy_primitives::U256;
+use api::acts::{ActView, OwnTransaction, Progress, When};
+use serde::{Deserialize, Serialize};
 
-use crate::model::document::Document;
-use crate::model::document::Kind;
-use crate::ports::store::Documents;
+use crate::model::document::{Document, Kind};
 
 /// An act on its way, as the store keeps it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -134,3 +128,39 @@ impl Errand {
 
 /// The longest that a signature may still be carried to the chain after it was made, seconds.
 pub const SIGNATURE_TTL: u64 = 3600;
+
+impl Errand {
+    /// The act as `caller` sees it: with the call for an own wallet, if it is the caller's.
+    #[must_use]
+    pub fn view_for(self, caller: Address, at: &Deployment) -> ActView {
+        let own = self.own.clone().filter(|_| self.by == Some(caller));
+        let own = own.map(|own| OwnTransaction {
+            chain_id: at.chain_id,
+            to: own.to,
+            data: own.data,
+            value: U256::ZERO,
+            gas: own.gas,
+            relay_at: own.relay_at,
+        });
+        ActView {
+            own,
+            ..ActView::from(self)
+        }
+    }
+}
+
+impl From<Errand> for ActView {
+    fn from(errand: Errand) -> Self {
+        Self {
+            act: errand.id,
+            name: errand.signed.act.name().to_owned(),
+            progress: errand.progress,
+            tx: errand.tx,
+            gas: errand.gas,
+            block: errand.block,
+            error: errand.error,
+            held: errand.held,
+            own: None,
+        }
+    }
+}

@@ -1,18 +1,13 @@
 //! Application.
 
-use alloy_primitives::Address;
-use alloy_primitives::B256;
-use alloy_primitives::Bytes;
+use api::applications::{ApplicationCard, CredentialView};
+
+use alloy_primitives::{Address, B256, Bytes};
 use api::people::ApplicationStage;
-use serde::Deserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sha2::Digest as _;
 
-use crate::model::document::Document;
-use crate::model::document::Kind;
-use crate::model::document::hex_id;
-use crate::ports::store::Documents;
-use crate::uses::people::apply::media_type;
+use crate::model::document::{Document, Kind, hex_id};
 
 /// A document that shows who the hospital is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,5 +97,32 @@ impl Document for Scan {
     const KIND: Kind = Kind::Credential;
     fn id(&self) -> String {
         Self::id_of(self.application, self.number)
+    }
+}
+
+impl From<Credential> for CredentialView {
+    fn from(document: Credential) -> Self {
+        Self {
+            name: document.name,
+            media_type: document.media_type,
+            size: document.size,
+            sha256: document.sha256,
+        }
+    }
+}
+
+impl From<Application> for ApplicationCard {
+    fn from(document: Application) -> Self {
+        Self {
+            id: document.id,
+            institution: document.institution,
+            name: document.name,
+            url: document.url,
+            documents: document.documents.into_iter().map(Into::into).collect(),
+            at: document.at,
+            stage: document.stage,
+            reason: document.reason,
+            decided_at: document.decided_at,
+        }
     }
 }

@@ -1,19 +1,10 @@
 //! Appointment.
 
-use alloy_primitives::Address;
-use alloy_primitives::B256;
-use alloy_primitives::Bytes;
-use api::appointments::AppointmentAction;
-use api::appointments::AppointmentState;
-use api::appointments::AppointmentView;
-use client::person::appointments::reason;
-use serde::Deserialize;
-use serde::Serialize;
+use alloy_primitives::{Address, B256, Bytes};
+use api::appointments::{AppointmentAction, AppointmentState, AppointmentView, SlotView};
+use serde::{Deserialize, Serialize};
 
-use crate::model::document::Document;
-use crate::model::document::Kind;
-use crate::model::document::hex_id;
-use crate::ports::store::Documents;
+use crate::model::document::{Document, Kind, hex_id};
 
 /// A time at which a doctor can be seen.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -79,6 +70,7 @@ impl Appointment {
     pub(crate) fn after(&self, action: AppointmentAction, wallet: Address) -> Option<AppointmentState> {
         use AppointmentAction as A;
         use AppointmentState as S;
+
         let doctor = wallet == self.view.doctor;
         match (action, self.view.state) {
             (A::Accept, S::Asked) if doctor => Some(S::Accepted),
@@ -87,6 +79,30 @@ impl Appointment {
             (A::Move, state) if state.open() => Some(if doctor { S::Proposed } else { S::Asked }),
             (A::Cancel, state) if state.open() => Some(S::Cancelled),
             _ => None,
+        }
+    }
+}
+
+impl From<Slot> for SlotView {
+    fn from(document: Slot) -> Self {
+        Self {
+            slot: document.slot,
+            doctor: document.doctor,
+            from: document.from,
+            until: document.until,
+            taken: document.taken,
+        }
+    }
+}
+
+impl From<SlotView> for Slot {
+    fn from(document: SlotView) -> Self {
+        Self {
+            slot: document.slot,
+            doctor: document.doctor,
+            from: document.from,
+            until: document.until,
+            taken: document.taken,
         }
     }
 }

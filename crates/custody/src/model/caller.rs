@@ -1,21 +1,13 @@
 //! Who is calling: what the chain and this hospital know about a wallet that has signed in.
 
-use alloy_primitives::Address;
-use alloy_primitives::B256;
+use api::session::{Staff, Who};
+use alloy_primitives::{Address, B256};
 use record::Role;
-use serde::Deserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 
 
-/// A person of an institution, active at this moment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Staff {
-    /// The institution.
-    pub institution: Address,
-    /// The role there.
-    pub role: Role,
-}
+
 
 /// What a signed-in wallet is. One wallet can be several things: a doctor is a patient somewhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,6 +37,26 @@ impl Caller {
             staff: None,
             patient: None,
             session: None,
+        }
+    }
+}
+
+impl From<Caller> for Who {
+    fn from(caller: Caller) -> Self {
+        let Caller {
+            wallet,
+            registrar,
+            institution,
+            staff,
+            patient,
+            ..
+        } = caller;
+        Self {
+            wallet,
+            registrar,
+            institution,
+            staff,
+            patient,
         }
     }
 }

@@ -3,9 +3,7 @@
 use cid::Cid;
 
 use crate::model::document::Document;
-use crate::model::error::Error;
-use crate::model::error::Result;
-use crate::ports::store::Documents;
+use crate::model::error::{Error, Result};
 
 /// Check sealed bytes against their CID.
 ///

@@ -6,9 +6,8 @@
 //! which is why one layer serves SQLite, PostgreSQL and the in-memory twin of the tests.
 
 use alloy_primitives::B256;
-use serde::Deserialize;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use crate::model::error::StoreError;
 

@@ -1,18 +1,11 @@
 //! Draft.
 
-use alloy_primitives::Address;
-use alloy_primitives::B256;
-use alloy_primitives::Bytes;
+use alloy_primitives::{Address, B256, Bytes};
 use cid::Cid;
-use serde::Deserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::model::document::Document;
-use crate::model::document::Kind;
-use crate::model::document::hex_id;
-use crate::ports::store::Documents;
-use crate::ports::store::Store as _;
-use crate::uses::blobs;
+use crate::model::upload::Closed;
+use crate::model::document::{Document, Kind, hex_id};
 
 /// An upload that its author has not signed yet.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,7 +26,7 @@ pub struct Draft {
     pub parts: Vec<Cid>,
     /// What the author's client has sealed itself; nothing if this node seals.
     #[serde(default)]
-    pub closed: Option<sealed::Closed>,
+    pub closed: Option<Closed>,
     /// When it is deleted, unix seconds.
     pub expires_at: u64,
 }
@@ -65,7 +58,7 @@ impl Document for Draft {
 }
 
 #[derive(Serialize, Deserialize)]
-pub(crate) struct DraftSecrets(record::Secret32, Bytes);
+pub(crate) struct DraftSecrets(pub(crate) record::Secret32, pub(crate) Bytes);
 
 /// Where a new version stands among the others.
 pub(crate) struct Place {

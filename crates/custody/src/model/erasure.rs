@@ -1,14 +1,11 @@
 //! Erasure.
 
-use alloy_primitives::Address;
-use alloy_primitives::B256;
+use alloy_primitives::{Address, B256};
 use api::peers::Deletion;
-use serde::Deserialize;
-use serde::Serialize;
+use api::records::ErasureView;
+use serde::{Deserialize, Serialize};
 
-use crate::model::document::Document;
-use crate::model::document::Kind;
-use crate::ports::store::Documents;
+use crate::model::document::{Document, Kind};
 
 /// An erasure under way or done, as the store keeps it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,5 +35,20 @@ impl Document for Erasure {
     }
     fn due_at(&self) -> u64 {
         if self.done { 0 } else { self.ordered_at.max(1) }
+    }
+}
+
+impl From<Erasure> for ErasureView {
+    fn from(document: Erasure) -> Self {
+        Self {
+            controller: document.controller,
+            patient: document.patient,
+            act: document.act,
+            cids: document.cids,
+            done: document.done,
+            statements: document.statements,
+            missing: document.missing,
+            ordered_at: document.ordered_at,
+        }
     }
 }

@@ -1,14 +1,13 @@
 //! The one error type of the use cases, with what to do next.
 
-use acts::KeyError;
-use alloy_primitives::Address;
-use alloy_primitives::B256;
+use crate::model::keys::KeyError;
+use alloy_primitives::{Address, B256};
 
-use crate::ports::store::Documents;
 
 impl From<record::Refusal> for Refusal {
     fn from(refusal: record::Refusal) -> Self {
         use record::Refusal as R;
+
         match refusal {
             R::Suspended => Self::NotActive,
             R::PartNotGranted { .. } => Self::OtherPart,

@@ -1,15 +1,10 @@
 //! Foreign entry.
 
-use alloy_primitives::Address;
-use alloy_primitives::B256;
+use alloy_primitives::{Address, B256};
 use api::log::ProvenEntry;
-use serde::Deserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::model::document::Document;
-use crate::model::document::Kind;
-use crate::model::document::hex_id;
-use crate::ports::store::Documents;
+use crate::model::document::{Document, Kind, hex_id};
 
 /// An entry of another institution's log, as the patient's institution keeps it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

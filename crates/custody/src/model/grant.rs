@@ -1,21 +1,12 @@
 //! Grant.
 
 use acts::Act;
-use alloy_primitives::Address;
-use alloy_primitives::B256;
-use alloy_primitives::Bytes;
-use api::consent::GrantMessage;
-use api::consent::GrantStage;
-use api::consent::GrantView;
-use api::consent::RevokeMessage;
+use alloy_primitives::{Address, B256, Bytes};
+use api::consent::{GrantMessage, GrantStage, GrantView, RevokeMessage};
 use record::GrantDocument;
-use serde::Deserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::model::document::Document;
-use crate::model::document::Kind;
-use crate::model::document::hex_id;
-use crate::ports::store::Documents;
+use crate::model::document::{Document, Kind, hex_id};
 
 /// A grant as a node keeps it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -78,7 +69,7 @@ impl Grant {
     }
 }
 
-pub(crate) fn act_of(document: &GrantDocument) -> Act {
+pub fn act_of(document: &GrantDocument) -> Act {
     Act::Grant {
         controller: document.controller,
         id: document.id(),

@@ -2,12 +2,9 @@
 
 use alloy_primitives::B256;
 use record::Recipient;
-use serde::Deserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::model::document::Document;
-use crate::model::document::Kind;
-use crate::ports::store::Documents;
+use crate::model::document::{Document, Kind};
 
 /// The inbox of whoever a grant is for.
 pub(crate) fn inbox_of(recipient: &Recipient) -> String {

@@ -1,15 +1,11 @@
 //! Index page.
 
-use alloy_primitives::Address;
-use alloy_primitives::Bytes;
+use alloy_primitives::{Address, Bytes};
 use cid::Cid;
 use record::SealedIndex;
-use serde::Deserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::model::document::Document;
-use crate::model::document::Kind;
-use crate::ports::store::Documents;
+use crate::model::document::{Document, Kind};
 
 /// The newest sealed index of a patient, as the store keeps it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

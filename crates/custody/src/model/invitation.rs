@@ -1,17 +1,13 @@
 //! Invitation.
 
-use acts::Act;
-use acts::Deployment;
-use alloy_primitives::Address;
-use alloy_primitives::Bytes;
+use acts::{Act, Deployment};
+use alloy_primitives::{Address, Bytes};
+use api::people::InvitationView;
 use record::Role;
-use serde::Deserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::model::document::Document;
-use crate::model::document::Kind;
+use crate::model::document::{Document, Kind};
 use crate::model::keys::KeyRing;
-use crate::ports::store::Documents;
 
 /// An institution's offer to a person, waiting for the person's signature.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,5 +69,31 @@ impl Invitation {
         };
         offer.signature = offer.act().sign(at, institution.wallet());
         offer
+    }
+}
+
+impl From<Invitation> for InvitationView {
+    fn from(document: Invitation) -> Self {
+        Self {
+            staff: document.staff,
+            institution: document.institution,
+            role: document.role,
+            nonce: document.nonce,
+            deadline: document.deadline,
+            signature: document.signature,
+        }
+    }
+}
+
+impl From<InvitationView> for Invitation {
+    fn from(document: InvitationView) -> Self {
+        Self {
+            staff: document.staff,
+            institution: document.institution,
+            role: document.role,
+            nonce: document.nonce,
+            deadline: document.deadline,
+            signature: document.signature,
+        }
     }
 }

@@ -2,12 +2,9 @@
 
 use alloy_primitives::Address;
 use cid::Cid;
-use serde::Deserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::model::document::Document;
-use crate::model::document::Kind;
-use crate::ports::store::Documents;
+use crate::model::document::{Document, Kind};
 
 /// What is noted of a page that is kept for another institution.
 #[derive(Debug, Serialize, Deserialize)]

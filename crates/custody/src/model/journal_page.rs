@@ -1,21 +1,14 @@
 //! Journal page.
 
-use alloy_primitives::Address;
-use alloy_primitives::B256;
-use cid::Cid;
-use serde::Deserialize;
-use serde::Serialize;
-use sha2::Sha256;
 use std::collections::BTreeMap;
 
-use crate::model::document::Batch;
-use crate::model::document::Document;
-use crate::model::document::Kind;
-use crate::model::document::Row;
-use crate::model::error::Result;
-use crate::model::error::StoreError;
-use crate::ports::store::Documents;
-use crate::ports::store::Store;
+use alloy_primitives::{Address, B256};
+use cid::Cid;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use crate::model::document::{Batch, Document, Kind, Row};
+use crate::model::error::{Result, StoreError};
 
 /// The head's id; it sorts after every page's.
 pub(crate) const HEAD: &str = "head";
@@ -197,7 +190,7 @@ pub(crate) struct Gone {
 
 impl Gone {
     /// Sorts after every page, and before the head.
-    const PREFIX: &str = "gone/";
+    pub(crate) const PREFIX: &str = "gone/";
 }
 
 impl Document for Gone {

@@ -1,18 +1,13 @@
 //! Key statement.
 
-use acts::Act;
-use acts::Deployment;
+use acts::{Act, Deployment};
 use alloy_primitives::Bytes;
-use api::people::KeyAnchor;
-use api::people::KeySubmission;
+use api::people::{KeyAnchor, KeySubmission, PersonView};
 use record::KeyStatement;
 
 use crate::model::document::Document;
-use crate::model::error::Error;
-use crate::model::error::Result;
+use crate::model::error::{Error, Result};
 use crate::model::keys::KeyRing;
-use crate::model::person::Person;
-use crate::ports::store::Documents;
 
 /// The longest name of a person or institution, bytes.
 pub(crate) const NAME_BYTES: usize = 200;
@@ -48,7 +43,7 @@ pub fn state_key(
             signature: act.sign(at, keys.wallet()),
         }
     });
-    let person = Person {
+    let person = PersonView {
         wallet: keys.address(),
         name: name.to_owned(),
         statement: statement.encode().into(),

@@ -5,15 +5,10 @@
 //! the index are derived. Its 97 bytes are kept encrypted by their owner and never reach a node,
 //! except an institution's own.
 
-use acts::KeyError;
 use acts::WalletKey;
-use acts::signer_of;
-use alloy_primitives::Address;
-use alloy_primitives::B256;
+use alloy_primitives::{Address, B256};
 use rand_core::CryptoRng;
-use seal::RootSecret;
-use seal::SealingPublic;
-use seal::SealingSecret;
+use seal::{RootSecret, SealingPublic, SealingSecret};
 use zeroize::Zeroizing;
 
 
@@ -21,6 +16,17 @@ use zeroize::Zeroizing;
 /// Length of a key ring's encoding, in bytes: wallet (32), suite byte and sealing key (33), root
 /// secret (32).
 pub const RING_LEN: usize = 97;
+
+/// Why bytes are no key ring.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    /// The encoding has another length.
+    #[error("a key ring has {RING_LEN} bytes, this has {0}; check that the right file was given")]
+    Length(usize),
+    /// One of the keys is not valid.
+    #[error("the key ring is damaged: {0}")]
+    Invalid(&'static str),
+}
 
 /// The keys of one person or institution. Wiped when dropped, never printed, not cloned: share it
 /// behind an `Arc`.
@@ -123,6 +129,8 @@ impl KeyRing {
 
 #[cfg(test)]
 mod tests {
+    use acts::recover;
+
     use super::*;
 
     #[test]
@@ -176,6 +184,13 @@ mod tests {
 
     fn rand() -> impl CryptoRng {
         use rand_core::UnwrapErr;
+
         UnwrapErr(getrandom::SysRng)
     }
+}
+
+/// The digest that `personal_sign` signs for `message` (EIP-191, version 0x45).
+#[must_use]
+pub fn personal_digest(message: &[u8]) -> B256 {
+    alloy_primitives::eip191_hash_message(message)
 }

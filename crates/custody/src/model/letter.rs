@@ -1,15 +1,10 @@
 //! Letter.
 
-use alloy_primitives::Address;
-use alloy_primitives::B256;
+use alloy_primitives::{Address, B256};
 use api::letters::LetterView;
-use serde::Deserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::model::document::Document;
-use crate::model::document::Kind;
-use crate::model::document::hex_id;
-use crate::ports::store::Documents;
+use crate::model::document::{Document, Kind, hex_id};
 
 /// A letter in one mailbox. Its id sorts by time, so that a mailbox is read from a time on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -2,18 +2,17 @@
 
 use alloy_primitives::B256;
 use api::links::LinkView;
-use serde::Deserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::model::document::Document;
-use crate::model::document::Held;
-use crate::model::document::Kind;
-use crate::model::document::hex_id;
-use crate::model::error::Error;
-use crate::model::error::Result;
-use crate::ports::store::Documents;
-use crate::uses::consent::link::ATTEMPTS_EVER;
-use crate::uses::consent::link::SESSIONS;
+use crate::model::document::{Document, Held, Kind, hex_id};
+use crate::model::error::{Error, Result};
+
+/// Sessions that are remembered as confirmed.
+pub(crate) const SESSIONS: usize = 20;
+
+/// How often in its whole life a link takes a wrong code: whoever stole one, and not the mailbox,
+/// guesses right with a chance of 1 in 50,000 at most.
+pub(crate) const ATTEMPTS_EVER: u32 = 20;
 
 /// A link as the store keeps it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

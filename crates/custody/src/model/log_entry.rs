@@ -3,46 +3,14 @@
 //! The log itself holds a salted digest ([`ledger::log::entry_digest`]); the entry in the clear stays with the institution
 //! and goes to the patient it is about. An entry names wallets, commitments and ids, no words.
 
-use alloy_primitives::Address;
-use alloy_primitives::B256;
-use api::log::Deed;
-use api::log::ProvenEntry;
+use alloy_primitives::{Address, B256};
+use api::log::{Deed, ProvenEntry};
 use record::LogProof;
-use serde::Deserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::model::document::Document;
-use crate::model::document::Kind;
-use crate::model::error::Refusal;
-use crate::model::error::Result;
-use crate::model::error::StoreError;
-use crate::ports::store::Documents;
+use crate::model::document::{Document, Kind};
+use crate::model::error::{Refusal, Result, StoreError};
 
-impl ProvenEntry {
-    /// The entry, after checking that the log holds it. An entry that no checkpoint covers yet is
-    /// an error: ask for a checkpoint first.
-    ///
-    /// # Errors
-    /// If the proof does not hold.
-    pub fn verify(&self) -> Result<Entry> {
-        self.proof().verify()?;
-        Entry::decode(&self.entry)
-    }
-
-    /// As a proof bundle holds it.
-    #[must_use]
-    pub fn proof(&self) -> LogProof {
-        LogProof {
-            institution: self.institution,
-            entry: self.entry.clone(),
-            salt: self.salt,
-            leaf: self.leaf,
-            size: self.size,
-            root: self.root,
-            path: self.path.clone(),
-        }
-    }
-}
 
 /// One entry of the log, in the clear.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -137,6 +105,16 @@ impl Entry {
     pub fn decode(bytes: &[u8]) -> Result<Self> {
         serde_ipld_dagcbor::from_slice(bytes)
             .map_err(|e| crate::model::error::Error::invalid("log entry", e.to_string()))
+    }
+
+    /// The entry of a log, after checking that the log holds it. An entry that no checkpoint covers
+    /// yet is an error: ask for a checkpoint first.
+    ///
+    /// # Errors
+    /// If the proof does not hold.
+    pub fn proven(by: &ProvenEntry) -> Result<Self> {
+        by.proof().verify()?;
+        Self::decode(&by.entry)
     }
 }
 

@@ -3,13 +3,9 @@
 use alloy_primitives::B256;
 use ledger::log::SignedCheckpoint;
 use ledger::log::tile::TileId;
-use serde::Deserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::model::document::Document;
-use crate::model::document::Kind;
-use crate::ports::store::Documents;
-use crate::ports::store::Store;
+use crate::model::document::{Document, Kind};
 
 pub(crate) const SIZE: &str = "size";
 
@@ -54,7 +50,7 @@ impl Document for TilePage {
 
 /// A signed checkpoint.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct CheckpointPage(SignedCheckpoint);
+pub(crate) struct CheckpointPage(pub(crate) SignedCheckpoint);
 
 impl CheckpointPage {
     pub(crate) fn id_of(size: u64) -> String {

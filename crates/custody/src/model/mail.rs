@@ -1,15 +1,11 @@
 //! Mail.
 
 use alloy_primitives::B256;
-use api::notices::MailState;
-use serde::Deserialize;
-use serde::Serialize;
+use api::notices::{MailState, MailView};
+use serde::{Deserialize, Serialize};
 
-use crate::model::document::Document;
-use crate::model::document::Kind;
-use crate::model::error::Error;
-use crate::model::error::Result;
-use crate::ports::store::Documents;
+use crate::model::document::{Document, Kind};
+use crate::model::error::{Error, Result};
 
 /// The longest address (RFC 5321, 4.5.3.1.3).
 pub(crate) const ADDRESS_BYTES: usize = 254;
@@ -156,5 +152,22 @@ pub(crate) fn check_address(address: &str) -> Result<()> {
             Ok(())
         }
         _ => Err(wrong()),
+    }
+}
+
+impl From<Mail> for MailView {
+    fn from(document: Mail) -> Self {
+        Self {
+            id: document.id,
+            to: document.to,
+            subject: document.subject,
+            text: document.text,
+            html: document.html,
+            created_at: document.created_at,
+            due_at: document.due_at,
+            expires_at: document.expires_at,
+            attempts: document.attempts,
+            state: document.state,
+        }
     }
 }

@@ -4,6 +4,7 @@ pub mod act;
 pub mod application;
 pub mod appointment;
 pub mod caller;
+pub mod chain_facts;
 pub mod cid;
 pub mod document;
 pub mod draft;

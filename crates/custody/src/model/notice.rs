@@ -1,18 +1,16 @@
 //! Notice.
 
-use alloy_primitives::Address;
-use serde::Deserialize;
-use serde::Serialize;
 use std::collections::BTreeMap;
-use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering;
-use std::time::SystemTime;
-use std::time::UNIX_EPOCH;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::model::document::Document;
-use crate::model::document::Kind;
-use crate::ports::store::Documents;
-use crate::uses::people::notices::LIFE;
+use alloy_primitives::Address;
+use serde::{Deserialize, Serialize};
+
+use crate::model::document::{Document, Kind};
+
+/// How long a notice is kept, seconds.
+pub(crate) const LIFE: u64 = 90 * 86_400;
 
 /// A notice as the store keeps it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,19 +1,15 @@
 //! Patient.
 
 use acts::Deployment;
-use alloy_primitives::Address;
-use alloy_primitives::B256;
-use api::people::PatientCard;
+use alloy_primitives::{Address, B256};
+use api::people::{PatientCard, PatientView};
 use record::PatientDemographics;
 use seal::SealingPublic;
-use serde::Deserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::model::document::Document;
-use crate::model::document::Kind;
-use crate::model::document::hex_id;
+use crate::model::person::sealing_public;
+use crate::model::document::{Document, Kind, hex_id};
 use crate::model::error::Result;
-use crate::ports::store::Documents;
 
 /// A patient of this hospital. `Debug` shows no demographics.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,6 +48,26 @@ impl Patient {
     /// # Errors
     /// If the statement does not hold.
     pub fn sealing_public(&self, at: &Deployment) -> Result<SealingPublic> {
-        self.card.person.sealing_public(at)
+        sealing_public(&self.card.person, at)
+    }
+}
+
+impl From<Patient> for PatientView {
+    fn from(patient: Patient) -> Self {
+        let wallet = patient.wallet();
+        let Patient {
+            patient,
+            demographics,
+            enrolled_at,
+            errand,
+            ..
+        } = patient;
+        Self {
+            patient,
+            demographics,
+            wallet,
+            enrolled_at,
+            act: errand,
+        }
     }
 }

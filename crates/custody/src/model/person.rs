@@ -1,20 +1,15 @@
 //! Person.
 
 use acts::Deployment;
-use alloy_primitives::Address;
-use alloy_primitives::B256;
-use alloy_primitives::Bytes;
+use alloy_primitives::{Address, B256, Bytes};
+use api::people::PersonView;
 use record::KeyStatement;
 use seal::SealingPublic;
-use serde::Deserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::model::document::Document;
-use crate::model::document::Kind;
-use crate::model::error::Error;
-use crate::model::error::Result;
-use crate::ports::chain::KeyFacts;
-use crate::ports::store::Documents;
+use crate::model::chain_facts::KeyFacts;
+use crate::model::document::{Document, Kind};
+use crate::model::error::{Error, Result};
 
 /// A directory entry: who a wallet is, and to which key to seal for it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,12 +37,7 @@ impl Person {
     /// # Errors
     /// If the statement is malformed, of another wallet or not signed by it.
     pub fn sealing_public(&self, at: &Deployment) -> Result<SealingPublic> {
-        let statement = KeyStatement::decode(&self.statement)?;
-        if statement.wallet != self.wallet {
-            return Err(Error::invalid("statement", "it is of another wallet"));
-        }
-        statement.verify(&at.registry())?.by_key()?;
-        Ok(SealingPublic::from_bytes(&statement.sealing_public)?)
+        stated_key(self.wallet, &self.statement, at)
     }
 
     /// Whether the statement is the one that the chain names now.
@@ -58,4 +48,43 @@ impl Person {
         let statement = KeyStatement::decode(&self.statement)?;
         Ok(facts.digest == statement.salted_digest(&self.salt))
     }
+}
+
+impl From<Person> for PersonView {
+    fn from(document: Person) -> Self {
+        Self {
+            wallet: document.wallet,
+            name: document.name,
+            statement: document.statement,
+            salt: document.salt,
+        }
+    }
+}
+
+impl From<PersonView> for Person {
+    fn from(document: PersonView) -> Self {
+        Self {
+            wallet: document.wallet,
+            name: document.name,
+            statement: document.statement,
+            salt: document.salt,
+        }
+    }
+}
+
+/// The sealing key of a directory entry that arrived, if its wallet signed the statement.
+///
+/// # Errors
+/// As [`Person::sealing_public`].
+pub fn sealing_public(person: &PersonView, at: &Deployment) -> Result<SealingPublic> {
+    stated_key(person.wallet, &person.statement, at)
+}
+
+fn stated_key(wallet: Address, statement: &[u8], at: &Deployment) -> Result<SealingPublic> {
+    let statement = KeyStatement::decode(statement)?;
+    if statement.wallet != wallet {
+        return Err(Error::invalid("statement", "it is of another wallet"));
+    }
+    statement.verify(&at.registry())?.by_key()?;
+    Ok(SealingPublic::from_bytes(&statement.sealing_public)?)
 }

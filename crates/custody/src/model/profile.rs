@@ -2,12 +2,9 @@
 
 use alloy_primitives::Address;
 use api::people::ProfileView;
-use serde::Deserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::model::document::Document;
-use crate::model::document::Kind;
-use crate::ports::store::Documents;
+use crate::model::document::{Document, Kind};
 
 /// A profile as the store keeps it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,15 +1,10 @@
 //! Request.
 
-use alloy_primitives::Address;
-use alloy_primitives::B256;
-use api::consent::RequestMessage;
-use serde::Deserialize;
-use serde::Serialize;
+use alloy_primitives::{Address, B256};
+use api::consent::{RequestMessage, RequestView};
+use serde::{Deserialize, Serialize};
 
-use crate::model::document::Document;
-use crate::model::document::Kind;
-use crate::model::document::hex_id;
-use crate::ports::store::Documents;
+use crate::model::document::{Document, Kind, hex_id};
 
 /// A request as a node keeps it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,6 +38,20 @@ impl Document for Request {
             self.received_at.max(1)
         } else {
             0
+        }
+    }
+}
+
+impl From<Request> for RequestView {
+    fn from(document: Request) -> Self {
+        Self {
+            id: document.id,
+            patient: document.patient,
+            requester: document.requester,
+            message: document.message,
+            received_at: document.received_at,
+            answer: document.answer,
+            owed: document.owed,
         }
     }
 }

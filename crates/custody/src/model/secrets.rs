@@ -1,29 +1,20 @@
 //! What travels inside envelopes, and what each envelope is bound to.
 
 use acts::Deployment;
-use alloy_primitives::Address;
-use alloy_primitives::B256;
-use alloy_primitives::Bytes;
+use alloy_primitives::{Address, B256, Bytes};
 use cid::Cid;
 use rand_core::CryptoRng;
 use record::Secret32;
-use seal::EnvelopeAad;
-use seal::RecordKey;
-use seal::SealingPublic;
-use seal::SealingSecret;
-use seal::envelope;
-use serde::Deserialize;
-use serde::Serialize;
+use seal::{EnvelopeAad, RecordKey, SealingPublic, SealingSecret, envelope};
+use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use crate::model::document::Document;
-use crate::model::error::Error;
-use crate::model::error::Result;
+use crate::model::error::{Error, Result};
 use crate::ports::random::secret;
-use crate::ports::store::Documents;
 
 /// The keys of a version as the institution keeps them.
-pub(crate) fn version_secrets(key: &seal::RecordKey, salt: B256, manifest: Cid) -> VersionSecrets {
+pub fn version_secrets(key: &seal::RecordKey, salt: B256, manifest: Cid) -> VersionSecrets {
     VersionSecrets {
         key: secret(key.expose()),
         salt,

@@ -1,16 +1,10 @@
 //! Upload.
 
-use alloy_primitives::B256;
-use alloy_primitives::Bytes;
-use alloy_primitives::Keccak256;
-use bytes::Bytes;
+use alloy_primitives::{B256, Bytes, Keccak256};
+use bytes::Bytes as Body;
 use cid::Cid;
-use record::image;
-use serde::Deserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::ports::store::Documents;
-use crate::uses::records::content::document;
 
 /// The part that holds the FHIR document.
 pub const DOCUMENT: &str = "document";
@@ -26,7 +20,7 @@ pub struct UploadFile {
     /// The body part of a PNG or JPEG, in words; may be empty.
     pub body_part: String,
     /// Its bytes.
-    pub bytes: Bytes,
+    pub bytes: Body,
 }
 
 /// An upload as it arrives. Holds plaintext; has no `Debug`.

@@ -1,22 +1,12 @@
 //! Version.
 
 use acts::Act;
-use alloy_primitives::Address;
-use alloy_primitives::B256;
-use alloy_primitives::Bytes;
-use alloy_primitives::Keccak256;
-use api::records::Stage;
-use api::records::VersionView;
+use alloy_primitives::{Address, B256, Bytes, Keccak256};
+use api::records::{Stage, VersionView};
 use cid::Cid;
-use serde::Deserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::model::document::Document;
-use crate::model::document::Kind;
-use crate::model::document::hex_id;
-use crate::ports::store::Documents;
-use crate::ports::store::Store as _;
-use crate::uses::blobs;
+use crate::model::document::{Document, Kind, hex_id};
 
 impl Version {
     /// As its patient sees it.
@@ -58,7 +48,7 @@ impl Version {
     }
 }
 
-pub(crate) fn commit_act(
+pub fn commit_act(
     header: &record::Header,
     controller: Address,
     commitment: B256,

@@ -1,12 +1,9 @@
 //! The other institutions' nodes as the use cases see them.
 
 use alloy_primitives::Address;
-use api::consent::GrantMessage;
-use api::consent::RequestMessage;
-use api::consent::RevokeMessage;
+use api::consent::{GrantMessage, RequestMessage, RevokeMessage};
 use api::log::ProvenEntry;
-use api::peers::ForgetPages;
-use api::peers::SpareView;
+use api::peers::{ForgetPages, SpareView};
 use api::people::StaffView;
 use async_trait::async_trait;
 

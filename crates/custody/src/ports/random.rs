@@ -17,14 +17,15 @@ pub fn rng() -> SystemRng {
 }
 
 /// 32 random bytes.
-pub(crate) fn random() -> B256 {
+pub fn random() -> B256 {
     use rand_core::Rng;
+
     let mut bytes = B256::ZERO;
     rng().fill_bytes(bytes.as_mut_slice());
     bytes
 }
 
 /// A copy of key bytes as a secret that wipes itself.
-pub(crate) fn secret(bytes: &[u8; 32]) -> Secret32 {
+pub fn secret(bytes: &[u8; 32]) -> Secret32 {
     Secret32::new(*bytes)
 }

@@ -2,13 +2,7 @@
 
 use async_trait::async_trait;
 
-use crate::model::document::Batch;
-use crate::model::document::Document;
-use crate::model::document::Held;
-use crate::model::document::Kind;
-use crate::model::document::Query;
-use crate::model::document::Row;
-use crate::model::document::decode;
+use crate::model::document::{Batch, Document, Held, Kind, Query, Row, decode};
 use crate::model::error::StoreError;
 
 /// The database as the use cases see it.

@@ -1,39 +1,26 @@
 //! One hospital: what the node's side of every use case works with.
 
-use acts::Act;
-use acts::Deployment;
-use acts::SignedAct;
-use alloy_primitives::Address;
-use alloy_primitives::B256;
-use api::records::Stage;
-use cid::Cid;
-use ledger::log::Log;
-use ledger::log::Origin;
-use ledger::log::SignedCheckpoint;
-use ledger::log::tile::Edge;
 use std::sync::Arc;
-use tokio::sync::Mutex;
-use tokio::sync::Notify;
-use vault::ByteStream;
-use vault::Vault;
-use vault::replicate::Replicator;
 
-use crate::model::act::Errand;
-use crate::model::act::SIGNATURE_TTL;
+use acts::{Act, Deployment, SignedAct};
+use alloy_primitives::{Address, B256};
+use api::records::Stage;
+use api::session::Staff;
+use cid::Cid;
+use ledger::log::tile::Edge;
+use ledger::log::{Log, Origin, SignedCheckpoint};
+use tokio::sync::{Mutex, Notify};
+use vault::replicate::Replicator;
+use vault::{ByteStream, Vault};
+
+use crate::model::act::{Errand, SIGNATURE_TTL};
 use crate::model::caller::Caller;
-use crate::model::caller::Staff;
-use crate::model::document::Batch;
-use crate::model::document::Kind;
-use crate::model::document::Query;
-use crate::model::document::hex_id;
+use crate::model::document::{Batch, Kind, Query, hex_id};
 use crate::model::draft::Draft;
-use crate::model::error::Error;
-use crate::model::error::Result;
-use crate::model::error::StoreError;
+use crate::model::error::{Error, Result, StoreError};
 use crate::model::index_page::IndexPage;
 use crate::model::keys::KeyRing;
-use crate::model::log_entry::Entry;
-use crate::model::log_entry::Touch;
+use crate::model::log_entry::{Entry, Touch};
 use crate::model::version::Version;
 use crate::ports::chain::Chain;
 use crate::ports::clock::Clock;
@@ -41,8 +28,8 @@ use crate::ports::peers::Peers;
 use crate::ports::random::random;
 use crate::ports::store::Documents;
 use crate::uses::journal::journaled::Journaled;
-use crate::uses::journal::log_store;
 use crate::uses::journal::log_store::Leaves;
+use crate::uses::journal::log_store;
 use crate::uses::people::profile::Roster;
 
 /// How a hospital is run.
@@ -118,7 +105,7 @@ impl Hospital {
         let log = Log::open(leaves.clone(), origin)
             .await
             .map_err(log_failed)?;
-        let edge = Mutex::new(log::edge(&leaves).await?);
+        let edge = Mutex::new(log_store::edge(&leaves).await?);
         let signer = ledger::typed::wallet(&keys.wallet().expose()).map_err(log_failed)?;
         let errands = Notify::new();
         Ok(Self {
@@ -232,7 +219,7 @@ impl Hospital {
                 Err(Error::Store(StoreError::Conflict { kind, .. }))
                     if kind == Kind::Touch.name() || kind == Kind::Log.name() =>
                 {
-                    *edge = log::edge(&self.leaves).await?;
+                    *edge = log_store::edge(&self.leaves).await?;
                 }
                 Err(other) => return Err(other),
             }
@@ -242,7 +229,7 @@ impl Hospital {
 
     async fn grow(&self, batch: &Batch, edge: &Edge, touch: Touch) -> Result<Edge> {
         let mut whole = batch.clone();
-        let grown = log::append(&self.store, &mut whole, edge, &[touch]).await?;
+        let grown = log_store::append(&self.store, &mut whole, edge, &[touch]).await?;
         self.store.write(&whole).await?;
         Ok(grown)
     }

@@ -9,22 +9,14 @@ use api::records::Stage;
 use record::Manifest;
 
 use crate::model::act::Errand;
-use crate::model::document::Document;
-use crate::model::document::Kind;
-use crate::model::document::Query;
-use crate::model::document::hex_id;
-use crate::model::error::Error;
-use crate::model::error::Result;
-use crate::model::log_entry::Entry;
-use crate::model::log_entry::Touch;
-use crate::model::secrets::Bound;
-use crate::model::secrets::VersionSecrets;
-use crate::model::secrets::manifest_key;
+use crate::model::document::{Document, Kind, Query, hex_id};
+use crate::model::error::{Error, Result};
+use crate::model::log_entry::{Entry, Touch};
+use crate::model::secrets::{Bound, VersionSecrets, manifest_key};
 use crate::model::version::Version;
 use crate::ports::store::Documents;
 use crate::uses::blobs;
-use crate::uses::hospital::Hospital;
-use crate::uses::hospital::log_failed;
+use crate::uses::hospital::{Hospital, log_failed};
 use crate::uses::signature::check_signature;
 
 /// The largest sealed manifest that is read, bytes.

@@ -1,25 +1,19 @@
 //! What replication needs from the chain of custody: whose signatures count, and where receipts
 //! are kept.
 
+use std::sync::Arc;
+
 use alloy_primitives::Address;
 use async_trait::async_trait;
-use serde::Deserialize;
-use serde::Serialize;
-use std::sync::Arc;
+use serde::{Deserialize, Serialize};
 use vault::replicate::Book;
-use vault::sign::Signer;
-use vault::sign::Verifier;
-use vault::sign::wallet;
+use vault::sign::{Signer, Verifier, wallet};
 
-use crate::model::document::Batch;
-use crate::model::document::Document;
-use crate::model::document::Kind;
-use crate::model::document::Query;
+use crate::model::document::{Batch, Document, Kind, Query};
 use crate::model::error::StoreError;
 use crate::model::keys::KeyRing;
 use crate::ports::chain::Chain;
-use crate::ports::store::Documents;
-use crate::ports::store::Store;
+use crate::ports::store::{Documents, Store};
 
 /// Accepts signatures of institutions that are active on chain.
 pub struct ActiveInstitutions {

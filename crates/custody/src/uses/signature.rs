@@ -1,12 +1,9 @@
 //! Signature.
 
-use alloy_primitives::Address;
-use alloy_primitives::B256;
-use alloy_primitives::Bytes;
+use alloy_primitives::{Address, B256, Bytes};
 
 use crate::model::document::Document;
-use crate::model::error::Error;
-use crate::model::error::Result;
+use crate::model::error::{Error, Result};
 
 /// Check that `signer`'s own key signed `digest`; `ask` answers for contract wallets.
 pub(crate) async fn check_signature<C>(
@@ -19,7 +16,7 @@ pub(crate) async fn check_signature<C>(
 where
     C: crate::ports::chain::Chain + ?Sized,
 {
-    if acts::signer_of(digest, signature) == Some(signer) {
+    if acts::recover(&digest, signature).ok() == Some(signer) {
         return Ok(());
     }
     if chain.wallet_says_yes(signer, digest, signature).await? {

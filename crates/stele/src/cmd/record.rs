@@ -4,14 +4,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use alloy_primitives::{Address, B256};
+use api::acts::{ActView, Progress, Wish};
+use api::records::VersionView;
 use clap::Subcommand;
-use custody::act::Progress;
-use custody::approve::VersionView;
-use custody::carry::Wish;
-use custody::upload::NewUpload;
-use custody::verify::{ChainWitness, Verdict, verify};
-use node::api::ActView;
-use node::client::{self, Session};
+use client::session::Session;
+use client::session;
+use client::verify::{ChainWitness, Verdict, verify};
+use custody::model::upload::NewUpload;
 use record::{Part, ProofBundle};
 use serde::Serialize;
 
@@ -547,8 +546,8 @@ async fn verified(json: bool, file: &Path, rpc: &str, from_block: u64) -> Result
 
 #[cfg(test)]
 mod tests {
+    use api::acts::Payer;
     use clap::Parser;
-    use custody::carry::Payer;
 
     use super::*;
 

@@ -1,18 +1,12 @@
 //! Store.
 
-use async_trait::async_trait;
-use serde::Deserialize;
-use serde::Serialize;
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
-use crate::model::document::Batch;
-use crate::model::document::Document;
-use crate::model::document::Kind;
-use crate::model::document::Query;
-use crate::model::document::Row;
-use crate::model::document::Write;
-use crate::model::document::check;
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+use crate::model::document::{Batch, Document, Kind, Query, Row, Write, check};
 use crate::model::error::StoreError;
 use crate::ports::store::Store;
 

@@ -15,33 +15,19 @@
 //! restart forgets nothing. An act may be carried twice, by its signer's wallet and by the relayer:
 //! the contract takes it once, and whose effect stands is done.
 
-use acts::Act;
-use acts::SignedAct;
-use alloy_primitives::Address;
-use alloy_primitives::B256;
-use alloy_primitives::Bytes;
-use api::acts::Payer;
-use api::acts::Progress;
-use api::acts::When;
-use api::acts::Wish;
+use acts::{Act, SignedAct};
+use alloy_primitives::{Address, B256, Bytes};
+use api::acts::{LONGEST_WAIT, Payer, Progress, When, Wish};
 use api::log::Deed;
 use api::records::Stage;
 
-use crate::model::act::Errand;
-use crate::model::act::OwnCall;
+use crate::model::act::{Errand, OwnCall};
 use crate::model::caller::Caller;
-use crate::model::document::Batch;
-use crate::model::document::Held;
-use crate::model::document::Kind;
-use crate::model::document::Query;
-use crate::model::document::hex_id;
-use crate::model::error::ChainError;
-use crate::model::error::Error;
-use crate::model::error::Result;
-use crate::model::error::StoreError;
+use crate::model::chain_facts::RecordFacts;
+use crate::model::document::{Batch, Held, Kind, Query, hex_id};
+use crate::model::error::{ChainError, Error, Result, StoreError};
 use crate::model::log_entry::Entry;
 use crate::model::version::Version;
-use crate::ports::chain::RecordFacts;
 use crate::ports::store::Documents;
 use crate::uses::hospital::Hospital;
 
@@ -98,7 +84,7 @@ impl Hospital {
             Wish {
                 when: Some(when), ..
             } => {
-                when.check(&errand.signed.act, now)?;
+                check_when(when, &errand.signed.act, now)?;
                 errand.held = Some(when);
             }
             Wish {
@@ -505,5 +491,19 @@ pub(crate) fn wrong_state(errand: &Errand) -> Error {
     Error::State {
         what: "act",
         state: errand.progress.name().to_owned(),
+    }
+}
+
+/// Whether an act can wait like this and still be taken by its contract.
+fn check_when(when: When, act: &Act, now: u64) -> Result<()> {
+    let wrong = |reason: String| Err(Error::invalid("when", reason));
+    if when.until <= now || when.until > now + LONGEST_WAIT {
+        return wrong("until lies between now and seven days from now".to_owned());
+    }
+    match act.deadline() {
+        Some(deadline) if when.until + MARGIN > deadline => wrong(format!(
+            "what was signed ends at {deadline}; until has to lie {MARGIN} s before that"
+        )),
+        _ => Ok(()),
     }
 }

@@ -12,33 +12,18 @@
 //! can serve. Whether a grant is live is never read from a database: see [`open`](crate::open).
 
 use acts::SignedAct;
-use alloy_primitives::Address;
-use alloy_primitives::B256;
-use api::consent::GrantMessage;
-use api::consent::GrantStage;
-use api::consent::GrantSubmission;
-use api::consent::PartRef;
+use alloy_primitives::{Address, B256};
+use api::consent::{GrantMessage, GrantStage, GrantSubmission, PartRef};
 use api::log::Deed;
 use cid::Cid;
-use client::person::grant::give;
-use record::GrantDocument;
-use record::Recipient;
+use record::{GrantDocument, Recipient};
 
 use crate::model::caller::Caller;
 use crate::model::cid::parse_cid;
-use crate::model::document::Batch;
-use crate::model::document::Document;
-use crate::model::document::Held;
-use crate::model::document::Kind;
-use crate::model::document::Query;
-use crate::model::document::hex_id;
-use crate::model::error::Error;
-use crate::model::error::Refusal;
-use crate::model::error::Result;
-use crate::model::grant::Grant;
-use crate::model::grant::act_of;
-use crate::model::inbox::Inbox;
-use crate::model::inbox::inbox_of;
+use crate::model::document::{Batch, Document, Held, Kind, Query, hex_id};
+use crate::model::error::{Error, Refusal, Result};
+use crate::model::grant::{Grant, act_of};
+use crate::model::inbox::{Inbox, inbox_of};
 use crate::model::log_entry::Entry;
 use crate::model::notice::News;
 use crate::ports::store::Documents;

@@ -13,35 +13,22 @@
 //! Nobody needs the guest's sealing key but the patient's own browser, which made it; so no key
 //! statement is published.
 
-use alloy_primitives::Address;
-use alloy_primitives::B256;
-use alloy_primitives::Keccak256;
+use rand_core::Rng as _;
+use alloy_primitives::{Address, B256, Keccak256};
 use api::consent::GrantStage;
-use api::links::GuestLink;
-use api::links::LinkView;
-use api::links::NewLink;
+use api::links::{GuestLink, LinkView, NewLink};
 use api::log::Deed;
 use record::Recipient;
 
+use crate::model::link::SESSIONS;
+use crate::model::link::ATTEMPTS_EVER;
 use crate::model::caller::Caller;
-use crate::model::document::Batch;
-use crate::model::document::Document;
-use crate::model::document::Held;
-use crate::model::document::Kind;
-use crate::model::document::Query;
-use crate::model::document::hex_id;
-use crate::model::error::Error;
-use crate::model::error::Refusal;
-use crate::model::error::Result;
+use crate::model::document::{Batch, Document, Held, Kind, Query, hex_id};
+use crate::model::error::{Error, Refusal, Result};
 use crate::model::grant::Grant;
-use crate::model::link::Code;
-use crate::model::link::Confirmed;
-use crate::model::link::Link;
-use crate::model::link::Pass;
-use crate::model::link::View;
+use crate::model::link::{Code, Confirmed, Link, Pass, View};
 use crate::model::log_entry::Entry;
-use crate::model::mail::Words;
-use crate::model::mail::check_address;
+use crate::model::mail::{Words, check_address};
 use crate::ports::random::rng;
 use crate::ports::store::Documents;
 use crate::uses::hospital::Hospital;
@@ -55,10 +42,6 @@ pub(crate) const CODE_LIFE: u64 = 600;
 /// How often a code may be entered wrongly.
 pub(crate) const ATTEMPTS: u32 = 5;
 
-/// How often in its whole life a link takes a wrong code: whoever stole one, and not the mailbox,
-/// guesses right with a chance of 1 in 50,000 at most.
-pub(crate) const ATTEMPTS_EVER: u32 = 20;
-
 /// Codes that are sent within an hour.
 pub(crate) const CODES: usize = 5;
 
@@ -67,9 +50,6 @@ pub(crate) const CODE_REST: u64 = 20;
 
 /// How long after an open its parts are served, seconds.
 pub(crate) const VIEW: u64 = 900;
-
-/// Sessions that are remembered as confirmed.
-pub(crate) const SESSIONS: usize = 20;
 
 impl Hospital {
     /// The id of a grant's link: it follows from the grant and a secret of this hospital, so that
@@ -103,7 +83,7 @@ impl Hospital {
         let grant = grant.ok_or(Error::NotFound("grant"))?.document;
         let link = self.link_id(new.grant);
         if let Some(known) = self.store.load::<Link>(&hex_id(link)).await? {
-            return known.document.view.made_from(&new);
+            return made_from(known.document.view, &new);
         }
         let document = grant.message.document()?;
         let Recipient::Person(guest) = document.recipient else {
@@ -461,4 +441,22 @@ mod tests {
         ));
         assert!(pass.of(Some(SESSION)).is_none());
     }
+}
+
+/// The link that exists, if it is what `new` asks for.
+fn made_from(link: LinkView, new: &NewLink) -> Result<LinkView> {
+    let same =
+        (&link.email, link.views, link.expires_at) == (&new.email, new.views, new.expires_at);
+    if same && !link.revoked {
+        return Ok(link);
+    }
+    let state = if link.revoked {
+        "taken back; give a new grant for a new one"
+    } else {
+        "made already, with another address, number of views or end"
+    };
+    Err(Error::State {
+        what: "link",
+        state: state.to_owned(),
+    })
 }

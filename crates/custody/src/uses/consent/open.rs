@@ -12,29 +12,21 @@
 //! The log entry comes first: what cannot be logged is not served. The chain is asked for every
 //! envelope and every part; nothing is remembered from one question to the next.
 
-use alloy_primitives::Address;
-use alloy_primitives::B256;
-use api::consent::Envelope;
-use api::consent::GrantStage;
-use api::consent::Served;
+use alloy_primitives::{Address, B256};
+use api::consent::{Envelope, GrantStage, Served};
 use api::log::Deed;
-use client::person::open::open;
 use record::GrantDocument;
 use vault::ByteStream;
 
 use crate::model::caller::Caller;
+use crate::model::chain_facts::RecordFacts;
 use crate::model::cid::parse_cid;
-use crate::model::document::Batch;
-use crate::model::document::hex_id;
-use crate::model::error::ChainError;
-use crate::model::error::Error;
-use crate::model::error::Refusal;
-use crate::model::error::Result;
+use crate::model::document::{Batch, hex_id};
+use crate::model::error::{ChainError, Error, Refusal, Result};
 use crate::model::grant::Grant;
 use crate::model::link::View;
 use crate::model::log_entry::Entry;
 use crate::model::notice::News;
-use crate::ports::chain::RecordFacts;
 use crate::ports::store::Documents;
 use crate::uses::hospital::Hospital;
 

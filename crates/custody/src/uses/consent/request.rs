@@ -5,11 +5,8 @@
 //! open (the patient sees it in full; the chain knows its salted id) ──a grant names it──► answered
 //! ```
 
-use acts::Act;
-use acts::Deployment;
-use acts::SignedAct;
-use alloy_primitives::Address;
-use alloy_primitives::B256;
+use acts::{Act, Deployment, SignedAct};
+use alloy_primitives::{Address, B256};
 use api::consent::RequestMessage;
 use api::log::Deed;
 use record::RequestDocument;
@@ -17,14 +14,8 @@ use record::grant::NewRequest;
 
 use crate::model::act::Errand;
 use crate::model::caller::Caller;
-use crate::model::document::Batch;
-use crate::model::document::Document;
-use crate::model::document::Held;
-use crate::model::document::Kind;
-use crate::model::document::Query;
-use crate::model::document::hex_id;
-use crate::model::error::Error;
-use crate::model::error::Result;
+use crate::model::document::{Batch, Document, Held, Kind, Query, hex_id};
+use crate::model::error::{Error, Result};
 use crate::model::inbox::Inbox;
 use crate::model::keys::KeyRing;
 use crate::model::log_entry::Entry;
@@ -35,52 +26,16 @@ use crate::ports::store::Documents;
 use crate::uses::hospital::Hospital;
 use crate::uses::signature::check_signature;
 
-impl RequestMessage {
-    /// Make and sign a request: the requester's side.
-    ///
-    /// # Errors
-    /// If a field is not allowed.
-    pub fn new(
-        keys: &KeyRing,
-        at: &Deployment,
-        home: Address,
-        new: NewRequest,
-        deadline: u64,
-    ) -> Result<Self> {
-        let document = RequestDocument::new(new, random())?;
-        let act = Act::Request {
-            id: document.id(),
-            requester: keys.address(),
-            deadline,
-        };
-        let signature = act.sign(at, keys.wallet());
-        Ok(Self {
-            home,
-            document: document.encode().into(),
-            deadline,
-            signature,
-        })
-    }
-
-    /// The document.
-    ///
-    /// # Errors
-    /// If it is malformed.
-    pub fn document(&self) -> Result<RequestDocument> {
-        Ok(RequestDocument::decode(&self.document)?)
-    }
-
-    fn signed(&self, document: &RequestDocument) -> SignedAct {
-        let (id, requester) = (document.id(), document.requester);
-        let act = Act::Request {
-            id,
-            requester,
-            deadline: self.deadline,
-        };
-        SignedAct {
-            act,
-            signatures: vec![self.signature.clone()],
-        }
+/// The act that a request announces, with the requester's signature.
+fn signed(message: &RequestMessage, document: &RequestDocument) -> SignedAct {
+    let act = Act::Request {
+        id: document.id(),
+        requester: document.requester,
+        deadline: message.deadline,
+    };
+    SignedAct {
+        act,
+        signatures: vec![message.signature.clone()],
     }
 }
 
@@ -103,7 +58,7 @@ impl Hospital {
                 "no node of this institution is known here",
             ));
         }
-        let signed = message.signed(&document);
+        let signed = signed(&message, &document);
         self.chain.check(&signed).await?;
         let errand = Errand::new(signed, self.deployment(), self.now());
         let mut batch = Batch::new();
@@ -163,7 +118,7 @@ impl Hospital {
             return Ok(());
         }
         self.patient(document.patient).await?;
-        let digest = message.signed(&document).act.digest(self.deployment());
+        let digest = signed(&message, &document).act.digest(self.deployment());
         let (signer, signature) = (document.requester, &message.signature);
         check_signature(self.chain.as_ref(), "request", signer, digest, signature).await?;
         if self.staff(document.requester).await?.is_none() {

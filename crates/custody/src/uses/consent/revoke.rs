@@ -8,24 +8,16 @@
 //! From the moment of the signature this node refuses, though the chain may take a while. A node
 //! that was not told is bound by the chain.
 
-use acts::Act;
-use acts::Deployment;
-use acts::SignedAct;
-use acts::WalletKey;
-use alloy_primitives::Address;
-use alloy_primitives::B256;
+use acts::{Act, Deployment, SignedAct, WalletKey};
+use alloy_primitives::{Address, B256};
 use api::acts::Wish;
-use api::consent::GrantStage;
-use api::consent::RevokeMessage;
-use api::consent::RevokeOrder;
+use api::consent::{GrantStage, RevokeMessage, RevokeOrder};
 use api::log::Deed;
 use record::Recipient;
 
 use crate::model::caller::Caller;
-use crate::model::document::Batch;
-use crate::model::document::hex_id;
-use crate::model::error::Error;
-use crate::model::error::Result;
+use crate::model::document::{Batch, hex_id};
+use crate::model::error::{Error, Result};
 use crate::model::grant::Grant;
 use crate::model::log_entry::Entry;
 use crate::model::notice::News;
@@ -33,26 +25,11 @@ use crate::ports::store::Documents;
 use crate::uses::hospital::Hospital;
 use crate::uses::signature::check_signature;
 
-impl RevokeMessage {
-    /// Sign a revocation: the patient's side.
-    #[must_use]
-    pub fn new(controller: &WalletKey, at: &Deployment, grant: B256) -> Self {
-        let act = Act::Revoke {
-            controller: controller.address(),
-            id: grant,
-        };
-        Self {
-            controller: controller.address(),
-            grant,
-            signature: act.sign(at, controller),
-        }
-    }
-
-    fn act(&self) -> Act {
-        Act::Revoke {
-            controller: self.controller,
-            id: self.grant,
-        }
+/// The act that a revocation signs.
+fn act_of(message: &RevokeMessage) -> Act {
+    Act::Revoke {
+        controller: message.controller,
+        id: message.grant,
     }
 }
 
@@ -73,7 +50,7 @@ impl Hospital {
         }
         self.check_revocation(&message).await?;
         let signed = SignedAct {
-            act: message.act(),
+            act: act_of(&message),
             signatures: vec![message.signature.clone()],
         };
         let wish = Wish { when: None, payer };
@@ -113,7 +90,7 @@ impl Hospital {
     }
 
     async fn check_revocation(&self, message: &RevokeMessage) -> Result<()> {
-        let digest = message.act().digest(self.deployment());
+        let digest = act_of(&message).digest(self.deployment());
         let (signer, signature) = (message.controller, &message.signature);
         check_signature(self.chain.as_ref(), "revocation", signer, digest, signature).await
     }

@@ -17,30 +17,22 @@
 //! Pages reach the others within moments of being written, not before what they tell of is
 //! acknowledged: what the last of these moments wrote can be lost with all of a node's disks.
 
+use std::collections::BTreeSet;
+
 use alloy_primitives::Address;
-use api::peers::ForgetPages;
-use api::peers::SpareView;
+use api::peers::{ForgetPages, SpareView};
 use bytes::Bytes;
 use cid::Cid;
 use seal::PartKey;
 use seal::file::HEADER_LEN;
-use std::collections::BTreeSet;
 
 use crate::model::cid::parse_cid;
-use crate::model::document::Batch;
-use crate::model::document::Document;
-use crate::model::document::Held;
-use crate::model::document::Kind;
-use crate::model::document::Query;
-use crate::model::error::Error;
-use crate::model::error::Result;
-use crate::model::error::StoreError;
-use crate::model::journal_copy::Spare;
-use crate::model::journal_copy::Wrapped;
-use crate::model::journal_page::Gone;
-use crate::model::journal_page::Place;
+use crate::model::document::{Batch, Document, Held, Kind, Query};
+use crate::model::error::{Error, Result, StoreError};
+use crate::model::journal_copy::{Spare, Wrapped};
+use crate::model::journal_page::{Gone, Place};
 use crate::ports::random::rng;
-use crate::ports::store::Documents;
+use crate::ports::store::{Documents, Store as _};
 use crate::uses::blobs;
 use crate::uses::hospital::Hospital;
 
@@ -404,6 +396,7 @@ impl Hospital {
     /// If the vault or the database refuses.
     pub async fn fetch_blobs(&self) -> Result<u64> {
         use futures_util::TryStreamExt as _;
+
         let mut lost = 0;
         for cid in self.kept_blobs().await? {
             // Reading mends what is missing.

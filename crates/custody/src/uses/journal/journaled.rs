@@ -18,6 +18,8 @@
 //! journal too. A rebuild begins with the newest whole snapshot and reads nothing older, so that what
 //! was left lying brings nothing back. Copies of the pages at other institutions: [`crate::pages`].
 
+use std::sync::Arc;
+
 use alloy_primitives::B256;
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -25,38 +27,17 @@ use cid::Cid;
 use rand_core::UnwrapErr;
 use seal::PartKey;
 use seal::file::HEADER_LEN;
-use serde::Deserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sha2::Sha256;
-use std::sync::Arc;
-use tokio::sync::Mutex;
-use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
+use tokio::sync::{Mutex, Notify};
 use vault::Vault;
 
-use crate::model::document::Batch;
-use crate::model::document::Document;
-use crate::model::document::Expect;
-use crate::model::document::Held;
-use crate::model::document::Kind;
-use crate::model::document::Query;
-use crate::model::document::Row;
-use crate::model::document::Write;
-use crate::model::error::Result;
-use crate::model::error::StoreError;
-use crate::model::journal_page::Found;
-use crate::model::journal_page::FoundKind;
-use crate::model::journal_page::Gone;
-use crate::model::journal_page::HEAD;
-use crate::model::journal_page::Head;
-use crate::model::journal_page::PART_BYTES;
-use crate::model::journal_page::Page;
-use crate::model::journal_page::Place;
-use crate::model::journal_page::Plan;
-use crate::model::journal_page::encode;
+use crate::model::document::{Batch, Document, Expect, Held, Kind, Query, Row, Write};
+use crate::model::error::{Result, StoreError};
+use crate::model::journal_page::{Found, FoundKind, Gone, HEAD, Head, PART_BYTES, Page, Place, Plan, encode};
 use crate::ports::random::random;
-use crate::ports::store::Documents;
-use crate::ports::store::Store;
+use crate::ports::store::{Documents, Store};
 use crate::uses::blobs;
 
 /// Batches after which a snapshot replaces the blobs before it.

@@ -4,34 +4,19 @@
 //! neither happens without the other; everything else, proofs, checkpoints and tiles, is
 //! [`ledger::log`]'s, over the [`Leaves`] kept here.
 
-use alloy_primitives::B256;
-use alloy_primitives::Bytes;
-use async_trait::async_trait;
-use ledger::log::Entry;
-use ledger::log::LogStore;
-use ledger::log::SignedCheckpoint;
-use ledger::log::merkle::leaf_hash;
-use ledger::log::tile::Edge;
-use ledger::log::tile::Tile;
-use ledger::log::tile::TileId;
 use std::sync::Arc;
 
-use crate::model::document::Batch;
-use crate::model::document::Document;
-use crate::model::document::Held;
-use crate::model::document::Kind;
-use crate::model::document::Query;
-use crate::model::error::Error;
-use crate::model::error::Result;
-use crate::model::error::StoreError;
+use alloy_primitives::{B256, Bytes};
+use async_trait::async_trait;
+use ledger::log::merkle::leaf_hash;
+use ledger::log::tile::{Edge, Tile, TileId};
+use ledger::log::{Entry, LogStore, SignedCheckpoint};
+
+use crate::model::document::{Batch, Document, Held, Kind, Query};
+use crate::model::error::{Error, Result, StoreError};
 use crate::model::log_entry::Touch;
-use crate::model::log_page::CHECKPOINTS;
-use crate::model::log_page::CheckpointPage;
-use crate::model::log_page::SIZE;
-use crate::model::log_page::Size;
-use crate::model::log_page::TilePage;
-use crate::ports::store::Documents;
-use crate::ports::store::Store;
+use crate::model::log_page::{CHECKPOINTS, CheckpointPage, SIZE, Size, TilePage};
+use crate::ports::store::{Documents, Store};
 use crate::uses::journal::journaled::Journaled;
 
 /// The log's entries, tiles and checkpoints as documents.

@@ -10,22 +10,17 @@
 //! Every act is signed by the one it binds and carried by the node's relayer. Acts that the
 //! contract would refuse are refused here, before they cost anything.
 
-use acts::Act;
-use acts::SignedAct;
-use alloy_primitives::Address;
-use alloy_primitives::Bytes;
+use acts::{Act, SignedAct};
+use alloy_primitives::{Address, Bytes};
 use api::acts::Progress;
 use api::people::KeySubmission;
 use record::KeyStatement;
 
 use crate::model::act::Errand;
-use crate::model::document::Batch;
-use crate::model::document::Document;
-use crate::model::error::Error;
-use crate::model::error::Result;
+use crate::model::document::{Batch, Document};
+use crate::model::error::{Error, Result};
 use crate::model::invitation::Invitation;
-use crate::model::key_statement::check_name;
-use crate::model::key_statement::state_key;
+use crate::model::key_statement::{check_name, state_key};
 use crate::model::person::Person;
 use crate::ports::store::Documents;
 use crate::uses::hospital::Hospital;
@@ -129,6 +124,7 @@ impl Hospital {
         submission: KeySubmission,
     ) -> Result<Option<Errand>> {
         let KeySubmission { person, anchor } = submission;
+        let person = Person::from(person);
         check_name(&person.name)?;
         if person.wallet != wallet {
             return Err(Error::invalid("wallet", "state your own key only"));
@@ -210,10 +206,11 @@ impl Hospital {
             }
             _ => {
                 let stated = state_key(&self.keys, &at, &self.settings.name, self.now(), None)?;
+                let person = Person::from(stated.person);
                 let mut batch = Batch::new();
-                batch.put(&stated.person)?;
+                batch.put(&person)?;
                 self.store.write(&batch).await?;
-                stated.person
+                person
             }
         };
         let facts = self.chain.key(self.address()).await?;

@@ -8,26 +8,13 @@
 //! What counts is the chain: the registrar's act admits the hospital there. The application is how
 //! the two find each other, and what the decision rests on.
 
-use alloy_primitives::Address;
-use alloy_primitives::B256;
-use alloy_primitives::Keccak256;
+use alloy_primitives::{Address, B256, Keccak256};
 use api::people::ApplicationStage;
-use sha2::Digest as _;
-use sha2::Sha256;
+use sha2::{Digest as _, Sha256};
 
-use crate::model::application::Application;
-use crate::model::application::Credential;
-use crate::model::application::NewApplication;
-use crate::model::application::Scan;
-use crate::model::document::Batch;
-use crate::model::document::Document;
-use crate::model::document::Held;
-use crate::model::document::Kind;
-use crate::model::document::Query;
-use crate::model::document::hex_id;
-use crate::model::error::Error;
-use crate::model::error::Result;
-use crate::model::error::StoreError;
+use crate::model::application::{Application, Credential, NewApplication, Scan};
+use crate::model::document::{Batch, Document, Held, Kind, Query, hex_id};
+use crate::model::error::{Error, Result, StoreError};
 use crate::ports::store::Documents;
 use crate::uses::hospital::Hospital;
 

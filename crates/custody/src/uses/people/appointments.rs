@@ -10,28 +10,14 @@
 //! The reason is a sealed letter between the two; the node sees who meets whom and when, which the
 //! doctor's calendar needs.
 
-use alloy_primitives::Address;
-use alloy_primitives::B256;
-use api::appointments::AppointmentAction;
-use api::appointments::AppointmentChange;
-use api::appointments::AppointmentState;
-use api::appointments::AppointmentView;
-use api::appointments::NewAppointment;
-use api::appointments::NewSlot;
-use client::person::appointments::reason;
+use alloy_primitives::{Address, B256};
+use api::appointments::{AppointmentAction, AppointmentChange, AppointmentState, AppointmentView, NewAppointment, NewSlot};
 use record::Role;
 
-use crate::model::appointment::Appointment;
-use crate::model::appointment::Slot;
+use crate::model::appointment::{Appointment, Slot};
 use crate::model::caller::Caller;
-use crate::model::document::Batch;
-use crate::model::document::Document;
-use crate::model::document::Held;
-use crate::model::document::Kind;
-use crate::model::document::Query;
-use crate::model::document::hex_id;
-use crate::model::error::Error;
-use crate::model::error::Result;
+use crate::model::document::{Batch, Document, Held, Kind, Query, hex_id};
+use crate::model::error::{Error, Result};
 use crate::model::inbox::Inbox;
 use crate::model::notice::News;
 use crate::ports::random::random;
@@ -216,7 +202,7 @@ impl Hospital {
     async fn still_a_doctor(&self, doctor: Address) -> Result<()> {
         let staff = self.staff(doctor).await?;
         let here =
-            |s: crate::model::caller::Staff| s.institution == self.address() && s.role == Role::Doctor;
+            |s: api::session::Staff| s.institution == self.address() && s.role == Role::Doctor;
         if staff.is_some_and(here) {
             return Ok(());
         }

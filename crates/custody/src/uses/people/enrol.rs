@@ -9,23 +9,17 @@
 //! patient's root secret, so that the patient can prove the enrolment and nobody else can guess it.
 
 use acts::Act;
-use alloy_primitives::Address;
-use alloy_primitives::B256;
+use alloy_primitives::{Address, B256};
 use api::log::Deed;
 use api::people::NewPatient;
 use record::PatientDemographics;
 
 use crate::model::act::Errand;
-use crate::model::document::Batch;
-use crate::model::document::Document;
-use crate::model::document::Held;
-use crate::model::document::Kind;
-use crate::model::document::Query;
-use crate::model::document::hex_id;
-use crate::model::error::Error;
-use crate::model::error::Result;
+use crate::model::document::{Batch, Document, Held, Kind, Query, hex_id};
+use crate::model::error::{Error, Result};
 use crate::model::log_entry::Entry;
 use crate::model::patient::Patient;
+use crate::model::person::sealing_public;
 use crate::ports::store::Documents;
 use crate::uses::hospital::Hospital;
 
@@ -35,7 +29,7 @@ impl Hospital {
     /// # Errors
     /// If the key statement does not hold, or the wallet is enrolled already with other keys.
     pub async fn enrol(&self, by: Address, new: NewPatient) -> Result<Held<Patient>> {
-        new.card.person.sealing_public(self.deployment())?;
+        sealing_public(&new.card.person, self.deployment())?;
         check_demographics(&new.demographics)?;
         let patient = new.card.commitment(self.address());
         if let Some(known) = self.store.load::<Patient>(&hex_id(patient)).await? {

@@ -8,27 +8,13 @@
 //! what kind, when, how long and which grants go with it. It says who wrote a letter by the
 //! session in which it came; a letter that has to prove its author to others is made a record.
 
-use alloy_primitives::Address;
-use alloy_primitives::B256;
-use alloy_primitives::Bytes;
-use api::letters::LetterView;
-use api::letters::NewLetter;
-use client::person::letters::write;
+use alloy_primitives::{Address, B256, Bytes};
+use api::letters::{LetterView, NewLetter};
 
 use crate::model::caller::Caller;
-use crate::model::document::Batch;
-use crate::model::document::Document;
-use crate::model::document::Held;
-use crate::model::document::Kind;
-use crate::model::document::Query;
-use crate::model::document::hex_id;
-use crate::model::error::Error;
-use crate::model::error::Result;
-use crate::model::letter::Letter;
-use crate::model::letter::Place;
-use crate::model::letter::Sent;
-use crate::model::letter::Wrote;
-use crate::model::letter::key_of;
+use crate::model::document::{Batch, Document, Held, Kind, Query, hex_id};
+use crate::model::error::{Error, Result};
+use crate::model::letter::{Letter, Place, Sent, Wrote, key_of};
 use crate::model::notice::News;
 use crate::ports::random::random;
 use crate::ports::store::Documents;

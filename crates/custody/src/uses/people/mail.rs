@@ -13,18 +13,9 @@
 
 use api::notices::MailState;
 
-use crate::model::document::Batch;
-use crate::model::document::Document;
-use crate::model::document::Held;
-use crate::model::document::Kind;
-use crate::model::document::Query;
-use crate::model::error::Error;
-use crate::model::error::Result;
-use crate::model::error::StoreError;
-use crate::model::mail::Mail;
-use crate::model::mail::Undelivered;
-use crate::model::mail::Words;
-use crate::model::mail::check_address;
+use crate::model::document::{Batch, Document, Held, Kind, Query};
+use crate::model::error::{Error, Result, StoreError};
+use crate::model::mail::{Mail, Undelivered, Words, check_address};
 use crate::ports::postman::Postman;
 use crate::ports::random::random;
 use crate::ports::store::Documents;

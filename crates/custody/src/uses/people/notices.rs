@@ -4,36 +4,22 @@
 //! record; the app looks up what it may show. The mail that goes with it says only that there is
 //! news.
 
-use alloy_primitives::Address;
-use alloy_primitives::B256;
+use std::time::Duration;
+
+use alloy_primitives::{Address, B256};
 use api::notices::NoticeView;
 use record::Recipient;
-use std::time::Duration;
-use tokio::time::Instant;
-use tokio::time::timeout_at;
+use tokio::time::{Instant, timeout_at};
 
-use crate::model::document::Batch;
-use crate::model::document::Document;
-use crate::model::document::Held;
-use crate::model::document::Kind;
-use crate::model::document::Query;
-use crate::model::document::hex_id;
-use crate::model::error::Error;
-use crate::model::error::Result;
+use crate::model::notice::LIFE;
+use crate::model::document::{Batch, Document, Held, Kind, Query, hex_id};
+use crate::model::error::{Error, Result};
 use crate::model::grant::Grant;
 use crate::model::log_entry::Entry;
 use crate::model::mail::Words;
-use crate::model::notice::News;
-use crate::model::notice::Notice;
-use crate::model::notice::Seen;
-use crate::model::notice::Told;
-use crate::model::notice::key_of;
-use crate::model::notice::ordinal;
+use crate::model::notice::{News, Notice, Seen, Told, key_of, ordinal};
 use crate::ports::store::Documents;
 use crate::uses::hospital::Hospital;
-
-/// How long a notice is kept, seconds.
-pub(crate) const LIFE: u64 = 90 * 86_400;
 
 /// Most notices in one answer.
 pub(crate) const PAGE: u32 = 200;

@@ -4,25 +4,19 @@
 //! time. What a profile adds stays with the hospital: a name and a department, shown for staff
 //! only, and an address for mail, shown to nobody else.
 
-use alloy_primitives::Address;
-use api::people::ProfileView;
-use api::people::StaffView;
-use record::Role;
 use std::sync::Arc;
-use std::time::Duration;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+use alloy_primitives::Address;
+use api::people::{ProfileView, StaffView};
+use record::Role;
 use tokio::sync::Mutex;
 
-use crate::model::document::Batch;
-use crate::model::document::Document;
-use crate::model::document::Held;
-use crate::model::document::Kind;
-use crate::model::document::Query;
-use crate::model::error::Error;
-use crate::model::error::Result;
+use crate::model::document::{Batch, Document, Held, Kind, Query};
+use crate::model::error::{Error, Result};
 use crate::model::invitation::Invitation;
 use crate::model::mail::check_address;
-use crate::model::person::Person;
+use crate::model::person::{Person, sealing_public};
 use crate::model::profile::Profile;
 use crate::ports::store::Documents;
 use crate::uses::hospital::Hospital;
@@ -159,7 +153,7 @@ impl Hospital {
                 set.name
             },
             department: set.department,
-            person,
+            person: person.into(),
         }))
     }
 
@@ -176,7 +170,7 @@ impl Hospital {
             let true_on_chain =
                 at.is_some_and(|at| at.institution == institution && at.role == view.role);
             let own_key = view.person.wallet == view.wallet
-                && view.person.sealing_public(self.deployment()).is_ok();
+                && sealing_public(&view.person, self.deployment()).is_ok();
             if true_on_chain && own_key && view.institution == institution {
                 staff.push(view);
             }

@@ -9,34 +9,21 @@
 //! The patient's client opens the envelope, fetches the sealed manifest and parts, checks every CID
 //! and the author's signature, and computes the commitment itself; the node is believed nothing.
 
-use acts::Act;
-use acts::SignedAct;
-use alloy_primitives::Address;
-use alloy_primitives::B256;
-use alloy_primitives::Bytes;
+use acts::{Act, SignedAct};
+use alloy_primitives::{Address, B256, Bytes};
 use api::log::Deed;
-use api::records::Approval;
-use api::records::RefusalNote;
-use api::records::Stage;
+use api::records::{Approval, RefusalNote, Stage};
 use cid::Cid;
-use client::person::approval::approve;
-use client::person::approval::refuse;
 use record::SealedIndex;
 
 use crate::model::caller::Caller;
-use crate::model::document::Batch;
-use crate::model::document::Document;
-use crate::model::document::Held;
-use crate::model::document::Kind;
-use crate::model::document::Query;
-use crate::model::document::hex_id;
-use crate::model::error::Error;
-use crate::model::error::Result;
+use crate::model::chain_facts::RecordFacts;
+use crate::model::document::{Batch, Document, Held, Kind, Query, hex_id};
+use crate::model::error::{Error, Result};
 use crate::model::index_page::IndexPage;
 use crate::model::log_entry::Entry;
 use crate::model::notice::News;
 use crate::model::version::Version;
-use crate::ports::chain::RecordFacts;
 use crate::ports::store::Documents;
 use crate::uses::blobs;
 use crate::uses::hospital::Hospital;

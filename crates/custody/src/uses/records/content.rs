@@ -1,27 +1,15 @@
 //! What is in an upload, before it is sealed.
 
 use bytes::Bytes;
-use record::dicom;
-use record::dicom::DicomLimits;
-use record::dicom::DicomSummary;
-use record::fhir::Image;
-use record::fhir::Organization;
-use record::fhir::Practitioner;
-use record::fhir::Radiograph;
-use record::fhir::document_bundle;
-use record::identity;
-use record::image;
-use record::image::ImageKind;
-use record::image::ImageLimits;
-use record::image::ImageSummary;
+use record::dicom::{DicomLimits, DicomSummary};
+use record::fhir::{Image, Organization, Practitioner, Radiograph, document_bundle};
+use record::image::{ImageKind, ImageLimits, ImageSummary};
+use record::{dicom, identity, image};
 
 use crate::model::caller::Caller;
-use crate::model::error::Error;
-use crate::model::error::Result;
+use crate::model::error::{Error, Result};
 use crate::model::patient::Patient;
-use crate::model::upload::DOCUMENT;
-use crate::model::upload::IMAGE;
-use crate::model::upload::NewUpload;
+use crate::model::upload::{DOCUMENT, IMAGE, NewUpload};
 use crate::ports::random::rng;
 use crate::uses::hospital::Hospital;
 

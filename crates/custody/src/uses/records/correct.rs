@@ -12,8 +12,7 @@
 use alloy_primitives::B256;
 use api::records::Stage;
 
-use crate::model::error::Error;
-use crate::model::error::Result;
+use crate::model::error::{Error, Result};
 use crate::model::version::Version;
 use crate::uses::hospital::Hospital;
 

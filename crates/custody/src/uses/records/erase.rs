@@ -9,33 +9,24 @@
 //! What remains is a commitment on chain that says nothing without its salt, and log entries that
 //! name no content. Stele claims no more than that.
 
-use acts::Act;
-use acts::SignedAct;
-use alloy_primitives::Address;
-use alloy_primitives::Bytes;
+use acts::{Act, SignedAct};
+use alloy_primitives::{Address, Bytes};
 use api::acts::Progress;
 use api::consent::GrantStage;
 use api::log::Deed;
-use api::peers::Deletion;
-use api::peers::ErasureMessage;
-use api::records::EraseOrder;
-use api::records::Stage;
+use api::peers::{Deletion, ErasureMessage};
+use api::records::{EraseOrder, Stage};
 use cid::Cid;
 
 use crate::model::act::Errand;
 use crate::model::caller::Caller;
+use crate::model::chain_facts::RecordFacts;
 use crate::model::cid::parse_cid;
-use crate::model::document::Batch;
-use crate::model::document::Document;
-use crate::model::document::Held;
-use crate::model::document::Kind;
-use crate::model::document::Query;
+use crate::model::document::{Batch, Document, Held, Kind, Query};
 use crate::model::erasure::Erasure;
-use crate::model::error::Error;
-use crate::model::error::Result;
+use crate::model::error::{Error, Result};
 use crate::model::log_entry::Entry;
 use crate::model::version::Version;
-use crate::ports::chain::RecordFacts;
 use crate::ports::store::Documents;
 use crate::uses::blobs;
 use crate::uses::hospital::Hospital;

@@ -6,22 +6,15 @@
 
 use alloy_primitives::B256;
 use api::acts::Progress;
-use api::log::Deed;
-use api::log::ProvenEntry;
-use api::records::Carriage;
-use api::records::Evidence;
+use api::log::{Deed, ProvenEntry};
+use api::records::{Carriage, Evidence};
 use record::GrantDocument;
 
-use crate::model::document::Kind;
-use crate::model::document::Query;
-use crate::model::document::hex_id;
-use crate::model::error::Error;
-use crate::model::error::Result;
-use crate::model::log_entry::Entry;
-use crate::model::log_entry::Touch;
+use crate::model::document::{Kind, Query, hex_id};
+use crate::model::error::{Error, Result};
+use crate::model::log_entry::{Entry, Touch};
 use crate::ports::store::Documents;
-use crate::uses::hospital::Hospital;
-use crate::uses::hospital::log_failed;
+use crate::uses::hospital::{Hospital, log_failed};
 
 impl Hospital {
     /// The evidence about one version of a patient. The export itself is logged first.

@@ -17,37 +17,22 @@
 //! are refused: whoever could have a draft name another record's parts could have them deleted with
 //! the draft.
 
-use alloy_primitives::Address;
-use alloy_primitives::B256;
-use alloy_primitives::Bytes;
-use alloy_primitives::Keccak256;
-use api::records::DraftView;
-use api::records::SealedDraft;
-use api::records::UploadKeys;
-use cid::Cid;
-use record::Manifest;
-use record::Part;
-use seal::RecordKey;
-use seal::file::HEADER_LEN;
-use seal::file::Header;
 use std::collections::BTreeSet;
 
+use alloy_primitives::{Address, B256, Bytes, Keccak256};
+use api::records::{DraftView, SealedDraft, UploadKeys};
+use cid::Cid;
+use record::{Manifest, Part};
+use seal::RecordKey;
+use seal::file::{HEADER_LEN, Header};
+
 use crate::model::caller::Caller;
-use crate::model::document::Batch;
-use crate::model::document::Held;
-use crate::model::document::Kind;
-use crate::model::document::Query;
-use crate::model::document::hex_id;
-use crate::model::draft::Draft;
-use crate::model::draft::Place;
-use crate::model::error::Error;
-use crate::model::error::Result;
+use crate::model::document::{Batch, Held, Kind, Query, hex_id};
+use crate::model::draft::{Draft, Place};
+use crate::model::error::{Error, Result};
 use crate::model::patient::Patient;
-use crate::model::secrets::Bound;
-use crate::model::secrets::VersionSecrets;
-use crate::model::secrets::manifest_key;
-use crate::model::upload::Closed;
-use crate::model::upload::DOCUMENT;
+use crate::model::secrets::{Bound, VersionSecrets, manifest_key};
+use crate::model::upload::{Closed, DOCUMENT};
 use crate::ports::store::Documents;
 use crate::uses::blobs;
 use crate::uses::hospital::Hospital;
@@ -56,25 +41,23 @@ use crate::uses::signature::check_signature;
 /// How far the author's clock may be off, seconds.
 pub(crate) const CLOCK: u64 = 900;
 
-impl SealedDraft {
-    /// Tells one request from another with the same idempotency key. The commitment binds the
-    /// manifest, and with it the parts.
-    fn fingerprint(&self, key: &[u8; 32]) -> B256 {
-        let mut hash = Keccak256::new();
-        hash.update(key);
-        hash.update(b"sealed");
-        for part in [
-            self.patient.as_slice(),
-            self.corrects.unwrap_or_default().as_slice(),
-            self.commitment.as_slice(),
-            &self.to_patient,
-            &self.to_institution,
-        ] {
-            hash.update((part.len() as u64).to_be_bytes());
-            hash.update(part);
-        }
-        hash.finalize()
+/// Tells one request from another with the same idempotency key. The commitment binds the
+/// manifest, and with it the parts.
+fn fingerprint(draft: &SealedDraft, key: &[u8; 32]) -> B256 {
+    let mut hash = Keccak256::new();
+    hash.update(key);
+    hash.update(b"sealed");
+    for part in [
+        draft.patient.as_slice(),
+        draft.corrects.unwrap_or_default().as_slice(),
+        draft.commitment.as_slice(),
+        &draft.to_patient,
+        &draft.to_institution,
+    ] {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part);
     }
+    hash.finalize()
 }
 
 /// A sealed upload whose parts are arriving.
@@ -105,7 +88,7 @@ impl Hospital {
         let institution = self.person(self.address()).await?;
         Ok(UploadKeys {
             patient: person,
-            institution,
+            institution: institution.into(),
         })
     }
 
@@ -122,7 +105,7 @@ impl Hospital {
         manifest: Bytes,
     ) -> Result<Reception> {
         let record = self.record_under(author.wallet, key)?;
-        let fingerprint = draft.fingerprint(&self.fingerprint_key());
+        let fingerprint = fingerprint(&draft, &self.fingerprint_key());
         if let Some(held) = self.store.load::<Draft>(&hex_id(record)).await? {
             if held.document.fingerprint != fingerprint || held.document.closed.is_none() {
                 return Err(Error::KeyReused);

@@ -17,50 +17,29 @@
 //! * `pending` is written only when a quorum of institutions holds parts, manifest and envelopes
 //!   durably; only then is the upload acknowledged.
 
-use alloy_primitives::Address;
-use alloy_primitives::B256;
-use alloy_primitives::Bytes;
+use alloy_primitives::{Address, B256, Bytes};
 use api::log::Deed;
-use api::records::DraftView;
-use api::records::Stage;
+use api::records::{DraftView, Stage};
 use cid::Cid;
-use client::person::upload::sign_draft;
-use content::NewUpload;
-use record::Manifest;
-use record::Part;
 use record::manifest::NewManifest;
+use record::{Manifest, Part};
 use seal::RecordKey;
 use zeroize::Zeroizing;
 
+use crate::model::upload::{Closed, NewUpload};
+use crate::uses::records::content::{Content, contents};
 use crate::model::caller::Caller;
-use crate::model::document::Batch;
-use crate::model::document::Document;
-use crate::model::document::Held;
-use crate::model::document::Kind;
-use crate::model::document::Query;
-use crate::model::document::hex_id;
-use crate::model::draft::Draft;
-use crate::model::draft::DraftSecrets;
-use crate::model::draft::Place;
-use crate::model::error::Error;
-use crate::model::error::Result;
-use crate::model::error::StoreError;
+use crate::model::chain_facts::RecordFacts;
+use crate::model::document::{Batch, Document, Held, Kind, Query, hex_id};
+use crate::model::draft::{Draft, DraftSecrets, Place};
+use crate::model::error::{Error, Result, StoreError};
 use crate::model::log_entry::Entry;
 use crate::model::notice::News;
 use crate::model::patient::Patient;
-use crate::model::secrets::Bound;
-use crate::model::secrets::manifest_key;
-use crate::model::secrets::open_draft;
-use crate::model::secrets::seal_draft;
-use crate::model::secrets::version_secrets;
-use crate::model::version::Version;
-use crate::model::version::record_id;
-use crate::ports::chain::RecordFacts;
-use crate::ports::random::random;
-use crate::ports::random::rng;
-use crate::ports::random::secret;
-use crate::ports::store::Documents;
-use crate::ports::store::Store as _;
+use crate::model::secrets::{Bound, manifest_key, open_draft, seal_draft, version_secrets};
+use crate::model::version::{Version, record_id};
+use crate::ports::random::{random, rng, secret};
+use crate::ports::store::{Documents, Store as _};
 use crate::uses::blobs;
 use crate::uses::hospital::Hospital;
 use crate::uses::signature::check_signature;
@@ -89,7 +68,7 @@ impl Hospital {
         self.not_signed_yet(record, fingerprint).await?;
         let patient = self.patient(new.patient).await?;
         let place = self.place(&patient, record, new.corrects).await?;
-        let contents = content::contents(&patient, author, self, &new).await?;
+        let contents = contents(&patient, author, self, &new).await?;
         let draft = self
             .seal_draft(author, record, fingerprint, &patient, place, contents)
             .await?;
@@ -99,7 +78,7 @@ impl Hospital {
         self.draft_view(&draft)
     }
 
-    fn record_under(&self, author: Address, key: &str) -> Result<B256> {
+    pub(super) fn record_under(&self, author: Address, key: &str) -> Result<B256> {
         if key.is_empty() || key.len() > IDEMPOTENCY_KEY_BYTES {
             let reason = format!("1 to {IDEMPOTENCY_KEY_BYTES} characters");
             return Err(Error::invalid("idempotency-key", reason));
@@ -107,7 +86,7 @@ impl Hospital {
         Ok(record_id(self.address(), author, key))
     }
 
-    async fn not_signed_yet(&self, record: B256, fingerprint: B256) -> Result<()> {
+    pub(super) async fn not_signed_yet(&self, record: B256, fingerprint: B256) -> Result<()> {
         let known = self.store.load::<Version>(&hex_id(record)).await?;
         known.map_or(Ok(()), |held| {
             if held.document.fingerprint != fingerprint {
@@ -121,11 +100,11 @@ impl Hospital {
         })
     }
 
-    fn fingerprint_key(&self) -> Zeroizing<[u8; 32]> {
+    pub(super) fn fingerprint_key(&self) -> Zeroizing<[u8; 32]> {
         seal::derive::subkey(self.keys.root(), "upload fingerprint")
     }
 
-    async fn place(
+    pub(super) async fn place(
         &self,
         patient: &Patient,
         record: B256,
@@ -167,7 +146,7 @@ impl Hospital {
         fingerprint: B256,
         patient: &Patient,
         place: Place,
-        contents: Vec<content::Content>,
+        contents: Vec<Content>,
     ) -> Result<Draft> {
         let key = RecordKey::generate(&mut rng());
         let mut parts = Vec::with_capacity(contents.len());
@@ -199,7 +178,7 @@ impl Hospital {
         })
     }
 
-    async fn seal_part(&self, key: &RecordKey, content: content::Content) -> Result<Part> {
+    async fn seal_part(&self, key: &RecordKey, content: Content) -> Result<Part> {
         let part_key = key.part(&content.name);
         let size = content.bytes.len() as u64;
         let (name, media_type) = (content.name, content.media_type);
@@ -222,7 +201,7 @@ impl Hospital {
         }
     }
 
-    fn close_draft(&self, record: B256, key: &RecordKey, manifest: &Manifest) -> Result<Bytes> {
+    pub(super) fn close_draft(&self, record: B256, key: &RecordKey, manifest: &Manifest) -> Result<Bytes> {
         let mut plain = Zeroizing::new(Vec::with_capacity(64 + record::limits::MANIFEST_BYTES));
         let secrets = DraftSecrets(secret(key.expose()), manifest.encode().into());
         serde_ipld_dagcbor::to_writer(&mut *plain, &secrets)
@@ -231,7 +210,7 @@ impl Hospital {
         seal_draft(&to, &self.draft_bound(record), &plain, &mut rng())
     }
 
-    fn open_draft(&self, draft: &Draft) -> Result<(RecordKey, Manifest)> {
+    pub(super) fn open_draft(&self, draft: &Draft) -> Result<(RecordKey, Manifest)> {
         let bound = self.draft_bound(draft.record);
         let plain = open_draft(self.keys.sealing(), &bound, &draft.sealed)?;
         let DraftSecrets(key, manifest) = serde_ipld_dagcbor::from_slice(&plain)
@@ -242,7 +221,7 @@ impl Hospital {
         ))
     }
 
-    fn draft_view(&self, draft: &Draft) -> Result<DraftView> {
+    pub(super) fn draft_view(&self, draft: &Draft) -> Result<DraftView> {
         let (_, manifest) = self.open_draft(draft)?;
         let (record, expires_at) = (draft.record, draft.expires_at);
         Ok(DraftView {
@@ -358,7 +337,7 @@ impl Hospital {
         let to_patient = secrets.seal_to(&patient.sealing_public(at)?, &bound, &mut rng())?;
         let bound = Bound::to_owner(at, commitment, self.address());
         let to_institution = secrets.seal_to(&self.keys.sealing_public(), &bound, &mut rng())?;
-        let closed = sealed::Closed {
+        let closed = Closed {
             commitment,
             manifest: cid,
             to_patient,
@@ -372,7 +351,7 @@ impl Hospital {
         &self,
         draft: &Draft,
         manifest: &Manifest,
-        closed: sealed::Closed,
+        closed: Closed,
     ) -> Result<Version> {
         let mut version = Version {
             fingerprint: draft.fingerprint,

@@ -6,25 +6,25 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use alloy_primitives::{Address, B256};
-use custody::act::Progress;
-use custody::approve::VersionView;
-use custody::keys::KeyRing;
-use custody::upload::NewUpload;
-use custody::upload::content::{DOCUMENT, IMAGE};
-use custody::verify::{ChainWitness, verify};
-use node::client::{self, Client, Session};
+use api::acts::Progress;
+use api::records::VersionView;
+use client::session::{Client, Session};
+use client::session;
+use client::verify::{ChainWitness, verify};
+use custody::model::keys::KeyRing;
+use custody::model::upload::{DOCUMENT, IMAGE, NewUpload};
 use record::grant::{NewGrant, NewRequest};
 use record::{PatientDemographics, Purpose, Recipient, Role, Sex};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
+use crate::cmd::person::refused;
+use crate::cmd::{Failure, key};
+use crate::stage::Chain;
+use crate::stage;
 use super::Running;
 use super::teller::{Done, Teller};
-use crate::cmd::Failure;
-use crate::cmd::key;
-use crate::cmd::person::refused;
-use crate::stage::{self, Chain};
 
 /// How long an act may take to be included.
 const SETTLE: Duration = Duration::from_secs(60);
@@ -568,7 +568,7 @@ async fn read(
 async fn opened_when_brought(
     specialist: &Session,
     grant: B256,
-) -> Result<custody::open::OpenedGrant, Failure> {
+) -> Result<client::person::open::OpenedGrant, Failure> {
     let mut last = None;
     for _ in 0..200 {
         match specialist.open(grant).await {
