@@ -37,6 +37,9 @@ export function statements({ domain, contracts, roles, statements: all }) {
 
 type Hex = \`0x\${string}\`;
 
+/** A field's value; numbers as numbers where they are small enough. */
+export type FieldValue = string | number | bigint | boolean;
+
 /** Name and version in the EIP-712 domain of every contract. */
 export const DOMAIN = { name: "${domain.name}", version: "${domain.version}" } as const;
 

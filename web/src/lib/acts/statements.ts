@@ -2,6 +2,9 @@
 
 type Hex = `0x${string}`;
 
+/** A field's value; numbers as numbers where they are small enough. */
+export type FieldValue = string | number | bigint | boolean;
+
 /** Name and version in the EIP-712 domain of every contract. */
 export const DOMAIN = { name: "Stele", version: "1" } as const;
 
