@@ -32,9 +32,11 @@ impl WalletKey {
     /// The key with this scalar, 32 bytes big-endian.
     ///
     /// # Errors
-    /// [`Error::BadKey`] if it is not in `1..n`.
+    /// [`Error::BadKey`] if it is not 32 bytes or not in `1..n`.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
-        let key = SigningKey::from_slice(bytes).map_err(|_| Error::BadKey)?;
+        // `from_slice` would pad shorter ones.
+        let scalar: &[u8; 32] = bytes.try_into().map_err(|_| Error::BadKey)?;
+        let key = SigningKey::from_bytes(scalar.into()).map_err(|_| Error::BadKey)?;
         let point = key.verifying_key().to_sec1_point(false);
         // An uncompressed point is 0x04 and the 64 bytes that the address is hashed from.
         let address = Address::from_raw_public_key(&point.as_bytes()[1..]);

@@ -21,7 +21,7 @@ fn the_address_is_the_one_everybody_computes() {
     assert_eq!(key.address(), expected);
     assert_eq!(
         format!("{key:?}"),
-        format!("WalletKey({expected})"),
+        format!("WalletKey({expected:?})"),
         "no secret is shown"
     );
 }
