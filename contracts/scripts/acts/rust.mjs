@@ -96,21 +96,21 @@ const statement = ({ name, contract }) => `impl Statement for ${name} {
     const CONTRACT: Contract = Contract::${contract};
 }`;
 
-function chainAct({ name, signers, call, deadline, gas, lane }) {
+const thousands = (number) => number.toLocaleString("en-US").replaceAll(",", "_");
+
+function chainAct({ name, contract, signers, call, deadline, gas, lane }) {
   const signatory = (who) => (who === "registrar" ? "Signatory::Registrar" : `Signatory::Account(self.${who})`);
   const named = signers.map((who) => `${who}Signature`);
   return `impl ChainAct for ${name} {
-    fn name(&self) -> &'static str {
-        "${snake(name)}"
-    }
-
-    fn lane(&self) -> Lane {
-        Lane::${capital(lane)}
-    }
-
-    fn gas_ceiling(&self) -> u64 {
-        ${gas.toLocaleString("en-US").replaceAll(",", "_")}
-    }
+    const KIND: Kind = Kind {
+        name: "${snake(name)}",
+        statement: "${name}",
+        contract: Contract::${contract},
+        selector: types::${call}Call::SELECTOR,
+        signatures: ${signers.length},
+        gas_ceiling: ${thousands(gas)},
+        lane: Lane::${capital(lane)},
+    };
 
     fn deadline(&self) -> Option<u64> {
         ${deadline ? `Some(self.${deadline})` : "None"}
@@ -140,7 +140,12 @@ ${lines(fields, (field) => `        ${snake(field.name)}: ${typeOf(field.type)},
                 let $statement = ${name} { ${names(fields)} };
                 $answer
             }`;
-  return `/// An act without its signatures.
+  return `/// What is to be known of each kind of act.
+pub(crate) const KINDS: [Kind; ${acts.length}] = [
+${lines(acts, ({ name }) => `    ${name}::KIND,`)}
+];
+
+/// An act without its signatures.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "act", rename_all = "snake_case")]
 #[allow(missing_docs, reason = "the fields are those of contracts/eip712.json")]
@@ -171,10 +176,10 @@ impl Act {
         ask!(self, statement => at.call(statement, signatures))
     }
 
-    /// Its name in the contracts' words.
+    /// What is to be known of all acts of its kind.
     #[must_use]
-    pub fn name(&self) -> &'static str {
-        ask!(self, statement => statement.name())
+    pub fn kind(&self) -> Kind {
+        ask!(self, statement => statement.kind())
     }
 
     /// Who signs it, in the order in which the contract takes the signatures.
@@ -187,18 +192,6 @@ impl Act {
     #[must_use]
     pub fn deadline(&self) -> Option<u64> {
         ask!(self, statement => statement.deadline())
-    }
-
-    /// The most gas that it uses where its signers are keys; contract wallets add their checks.
-    #[must_use]
-    pub fn gas_ceiling(&self) -> u64 {
-        ask!(self, statement => statement.gas_ceiling())
-    }
-
-    /// How soon it has to be carried.
-    #[must_use]
-    pub fn lane(&self) -> Lane {
-        ask!(self, statement => statement.lane())
     }
 }
 `;
@@ -213,7 +206,7 @@ use alloy_sol_types::SolCall as _;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{Deployment, Domain};
-use crate::statement::{Call, ChainAct, Lane, Signatory, Statement, in_order};
+use crate::statement::{Call, ChainAct, Kind, Lane, Signatory, Statement, in_order};
 
 /// Name in the EIP-712 domain of all contracts.
 pub(crate) const DOMAIN_NAME: &str = "${domain.name}";

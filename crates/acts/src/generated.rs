@@ -6,7 +6,7 @@ use alloy_sol_types::SolCall as _;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{Deployment, Domain};
-use crate::statement::{Call, ChainAct, Lane, Signatory, Statement, in_order};
+use crate::statement::{Call, ChainAct, Kind, Lane, Signatory, Statement, in_order};
 
 /// Name in the EIP-712 domain of all contracts.
 pub(crate) const DOMAIN_NAME: &str = "Stele";
@@ -355,17 +355,15 @@ impl Statement for IndexStatement {
 }
 
 impl ChainAct for SetInstitution {
-    fn name(&self) -> &'static str {
-        "set_institution"
-    }
-
-    fn lane(&self) -> Lane {
-        Lane::Urgent
-    }
-
-    fn gas_ceiling(&self) -> u64 {
-        60_000
-    }
+    const KIND: Kind = Kind {
+        name: "set_institution",
+        statement: "SetInstitution",
+        contract: Contract::Registry,
+        selector: types::setInstitutionCall::SELECTOR,
+        signatures: 1,
+        gas_ceiling: 80_000,
+        lane: Lane::Urgent,
+    };
 
     fn deadline(&self) -> Option<u64> {
         Some(self.deadline)
@@ -386,17 +384,15 @@ impl ChainAct for SetInstitution {
 }
 
 impl ChainAct for AdmitStaff {
-    fn name(&self) -> &'static str {
-        "admit_staff"
-    }
-
-    fn lane(&self) -> Lane {
-        Lane::Normal
-    }
-
-    fn gas_ceiling(&self) -> u64 {
-        70_000
-    }
+    const KIND: Kind = Kind {
+        name: "admit_staff",
+        statement: "AdmitStaff",
+        contract: Contract::Registry,
+        selector: types::admitStaffCall::SELECTOR,
+        signatures: 2,
+        gas_ceiling: 95_000,
+        lane: Lane::Normal,
+    };
 
     fn deadline(&self) -> Option<u64> {
         Some(self.deadline)
@@ -418,17 +414,15 @@ impl ChainAct for AdmitStaff {
 }
 
 impl ChainAct for SetStaff {
-    fn name(&self) -> &'static str {
-        "set_staff"
-    }
-
-    fn lane(&self) -> Lane {
-        Lane::Urgent
-    }
-
-    fn gas_ceiling(&self) -> u64 {
-        50_000
-    }
+    const KIND: Kind = Kind {
+        name: "set_staff",
+        statement: "SetStaff",
+        contract: Contract::Registry,
+        selector: types::setStaffCall::SELECTOR,
+        signatures: 1,
+        gas_ceiling: 70_000,
+        lane: Lane::Urgent,
+    };
 
     fn deadline(&self) -> Option<u64> {
         Some(self.deadline)
@@ -449,17 +443,15 @@ impl ChainAct for SetStaff {
 }
 
 impl ChainAct for PublishKey {
-    fn name(&self) -> &'static str {
-        "publish_key"
-    }
-
-    fn lane(&self) -> Lane {
-        Lane::Normal
-    }
-
-    fn gas_ceiling(&self) -> u64 {
-        90_000
-    }
+    const KIND: Kind = Kind {
+        name: "publish_key",
+        statement: "PublishKey",
+        contract: Contract::Registry,
+        selector: types::publishKeyCall::SELECTOR,
+        signatures: 1,
+        gas_ceiling: 110_000,
+        lane: Lane::Normal,
+    };
 
     fn deadline(&self) -> Option<u64> {
         Some(self.deadline)
@@ -480,17 +472,15 @@ impl ChainAct for PublishKey {
 }
 
 impl ChainAct for EnrolPatient {
-    fn name(&self) -> &'static str {
-        "enrol_patient"
-    }
-
-    fn lane(&self) -> Lane {
-        Lane::Normal
-    }
-
-    fn gas_ceiling(&self) -> u64 {
-        60_000
-    }
+    const KIND: Kind = Kind {
+        name: "enrol_patient",
+        statement: "EnrolPatient",
+        contract: Contract::Registry,
+        selector: types::enrolPatientCall::SELECTOR,
+        signatures: 1,
+        gas_ceiling: 85_000,
+        lane: Lane::Normal,
+    };
 
     fn deadline(&self) -> Option<u64> {
         Some(self.deadline)
@@ -511,17 +501,15 @@ impl ChainAct for EnrolPatient {
 }
 
 impl ChainAct for Commit {
-    fn name(&self) -> &'static str {
-        "commit"
-    }
-
-    fn lane(&self) -> Lane {
-        Lane::Normal
-    }
-
-    fn gas_ceiling(&self) -> u64 {
-        90_000
-    }
+    const KIND: Kind = Kind {
+        name: "commit",
+        statement: "Commit",
+        contract: Contract::Records,
+        selector: types::commitCall::SELECTOR,
+        signatures: 2,
+        gas_ceiling: 100_000,
+        lane: Lane::Normal,
+    };
 
     fn deadline(&self) -> Option<u64> {
         Some(self.deadline)
@@ -543,17 +531,15 @@ impl ChainAct for Commit {
 }
 
 impl ChainAct for Erase {
-    fn name(&self) -> &'static str {
-        "erase"
-    }
-
-    fn lane(&self) -> Lane {
-        Lane::Urgent
-    }
-
-    fn gas_ceiling(&self) -> u64 {
-        60_000
-    }
+    const KIND: Kind = Kind {
+        name: "erase",
+        statement: "Erase",
+        contract: Contract::Records,
+        selector: types::eraseCall::SELECTOR,
+        signatures: 1,
+        gas_ceiling: 60_000,
+        lane: Lane::Urgent,
+    };
 
     fn deadline(&self) -> Option<u64> {
         Some(self.deadline)
@@ -574,17 +560,15 @@ impl ChainAct for Erase {
 }
 
 impl ChainAct for Request {
-    fn name(&self) -> &'static str {
-        "request"
-    }
-
-    fn lane(&self) -> Lane {
-        Lane::Normal
-    }
-
-    fn gas_ceiling(&self) -> u64 {
-        40_000
-    }
+    const KIND: Kind = Kind {
+        name: "request",
+        statement: "Request",
+        contract: Contract::Consents,
+        selector: types::requestCall::SELECTOR,
+        signatures: 1,
+        gas_ceiling: 60_000,
+        lane: Lane::Normal,
+    };
 
     fn deadline(&self) -> Option<u64> {
         Some(self.deadline)
@@ -605,17 +589,15 @@ impl ChainAct for Request {
 }
 
 impl ChainAct for Grant {
-    fn name(&self) -> &'static str {
-        "grant"
-    }
-
-    fn lane(&self) -> Lane {
-        Lane::Normal
-    }
-
-    fn gas_ceiling(&self) -> u64 {
-        60_000
-    }
+    const KIND: Kind = Kind {
+        name: "grant",
+        statement: "Grant",
+        contract: Contract::Consents,
+        selector: types::grantCall::SELECTOR,
+        signatures: 1,
+        gas_ceiling: 75_000,
+        lane: Lane::Normal,
+    };
 
     fn deadline(&self) -> Option<u64> {
         Some(self.expiry)
@@ -636,17 +618,15 @@ impl ChainAct for Grant {
 }
 
 impl ChainAct for Revoke {
-    fn name(&self) -> &'static str {
-        "revoke"
-    }
-
-    fn lane(&self) -> Lane {
-        Lane::Urgent
-    }
-
-    fn gas_ceiling(&self) -> u64 {
-        60_000
-    }
+    const KIND: Kind = Kind {
+        name: "revoke",
+        statement: "Revoke",
+        contract: Contract::Consents,
+        selector: types::revokeCall::SELECTOR,
+        signatures: 1,
+        gas_ceiling: 75_000,
+        lane: Lane::Urgent,
+    };
 
     fn deadline(&self) -> Option<u64> {
         None
@@ -667,17 +647,15 @@ impl ChainAct for Revoke {
 }
 
 impl ChainAct for Checkpoint {
-    fn name(&self) -> &'static str {
-        "checkpoint"
-    }
-
-    fn lane(&self) -> Lane {
-        Lane::Background
-    }
-
-    fn gas_ceiling(&self) -> u64 {
-        60_000
-    }
+    const KIND: Kind = Kind {
+        name: "checkpoint",
+        statement: "Checkpoint",
+        contract: Contract::Log,
+        selector: types::checkpointCall::SELECTOR,
+        signatures: 1,
+        gas_ceiling: 80_000,
+        lane: Lane::Background,
+    };
 
     fn deadline(&self) -> Option<u64> {
         None
@@ -696,6 +674,21 @@ impl ChainAct for Checkpoint {
         call.abi_encode().into()
     }
 }
+
+/// What is to be known of each kind of act.
+pub(crate) const KINDS: [Kind; 11] = [
+    SetInstitution::KIND,
+    AdmitStaff::KIND,
+    SetStaff::KIND,
+    PublishKey::KIND,
+    EnrolPatient::KIND,
+    Commit::KIND,
+    Erase::KIND,
+    Request::KIND,
+    Grant::KIND,
+    Revoke::KIND,
+    Checkpoint::KIND,
+];
 
 /// An act without its signatures.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -844,10 +837,10 @@ impl Act {
         ask!(self, statement => at.call(statement, signatures))
     }
 
-    /// Its name in the contracts' words.
+    /// What is to be known of all acts of its kind.
     #[must_use]
-    pub fn name(&self) -> &'static str {
-        ask!(self, statement => statement.name())
+    pub fn kind(&self) -> Kind {
+        ask!(self, statement => statement.kind())
     }
 
     /// Who signs it, in the order in which the contract takes the signatures.
@@ -860,17 +853,5 @@ impl Act {
     #[must_use]
     pub fn deadline(&self) -> Option<u64> {
         ask!(self, statement => statement.deadline())
-    }
-
-    /// The most gas that it uses where its signers are keys; contract wallets add their checks.
-    #[must_use]
-    pub fn gas_ceiling(&self) -> u64 {
-        ask!(self, statement => statement.gas_ceiling())
-    }
-
-    /// How soon it has to be carried.
-    #[must_use]
-    pub fn lane(&self) -> Lane {
-        ask!(self, statement => statement.lane())
     }
 }

@@ -30,5 +30,5 @@ pub use generated::{
 };
 pub use signature::{SIGNATURE_BYTES, Signed, WalletQuestion, check, recover};
 pub use signed::SignedAct;
-pub use statement::{Call, ChainAct, Lane, Signatory, Statement};
+pub use statement::{Call, ChainAct, Kind, Lane, Signatory, Statement};
 pub use wallet::{Signer, WalletKey};

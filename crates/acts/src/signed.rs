@@ -26,6 +26,12 @@ impl SignedAct {
 }
 
 impl Act {
+    /// Its name in documents and requests.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.kind().name
+    }
+
     /// Signs it.
     #[must_use]
     pub fn sign(&self, at: &Deployment, key: &WalletKey) -> Bytes {

@@ -29,7 +29,7 @@ use alloy_primitives::{Address, B256, Bytes, keccak256};
 use domain::Deployment;
 use generated::{Act, Contracts};
 use signed::SignedAct;
-use statement::{Lane, Signatory};
+use statement::{Kind, Lane, Signatory};
 use wallet::WalletKey;
 
 const AT: Deployment = Deployment {
@@ -53,8 +53,8 @@ fn a_new_act_is_named_signed_checked_and_carried() {
         deadline: 1_800_000_000,
     };
     assert_eq!(act.name(), "pledge");
-    assert_eq!(act.lane(), Lane::Background);
-    assert_eq!(act.gas_ceiling(), 120_000);
+    assert_eq!(act.kind().lane, Lane::Background);
+    assert_eq!(act.kind().gas_ceiling, 120_000);
     assert_eq!(act.deadline(), Some(1_800_000_000));
     let signers = keys.each_ref().map(|key| Signatory::Account(key.address()));
     assert_eq!(act.signers(), signers);
@@ -73,4 +73,6 @@ fn a_new_act_is_named_signed_checked_and_carried() {
     assert_eq!(call.to, AT.contracts.registry);
     let selector = keccak256("pledge((address,address,bytes32,bytes,uint64),bytes,bytes)");
     assert_eq!(call.data[..4], selector[..4]);
+    let kind = Kind::of_call(&call.data).unwrap();
+    assert_eq!(kind.statement, "Pledge");
 }

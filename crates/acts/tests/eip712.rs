@@ -3,7 +3,7 @@
 
 use acts::{
     Act, AuthorStatement, CommitBatch, Contract, Contracts, Deployment, IndexStatement,
-    KeyStatement, Lane, Role, Signatory,
+    KeyStatement, Kind, Lane, Role, Signatory,
 };
 use alloy_primitives::{Address, B256, Bytes, U256, hex, keccak256};
 use alloy_sol_types::SolStruct;
@@ -181,6 +181,8 @@ fn calls_are_those_of_the_abi() {
             .collect();
         let call = act.call(&AT, &signatures);
         assert_eq!(call.to, address_of(contract), "{name}");
+        assert_eq!(call.to, AT.contracts.of(act.kind().contract), "{name}");
+        assert_eq!(Kind::of_call(&call.data), Some(act.kind()), "{name}");
         assert_eq!(
             call.data[..4],
             keccak256(&signature)[..4],
@@ -207,6 +209,13 @@ fn calls_are_those_of_the_abi() {
     }
 }
 
+#[test]
+fn calls_of_others_are_of_no_kind() {
+    for data in [&b""[..], b"abc", &[0xff; 100]] {
+        assert_eq!(Kind::of_call(data), None);
+    }
+}
+
 fn place_of(data: &[u8], part: &[u8]) -> usize {
     let found = data.windows(part.len()).position(|window| window == part);
     found.unwrap_or_else(|| panic!("{} is not in the call", hex::encode(part)))
@@ -223,8 +232,10 @@ fn acts_say_what_the_file_says() {
                 .0
         };
         assert_eq!(act.name(), snake(name));
-        assert_eq!(json!(act.lane()), line["lane"], "{name}");
-        assert_eq!(json!(act.gas_ceiling()), line["gas"], "{name}");
+        assert_eq!(act.kind().statement, name);
+        assert_eq!(act.kind().signatures, act.signers().len(), "{name}");
+        assert_eq!(json!(act.kind().lane), line["lane"], "{name}");
+        assert_eq!(json!(act.kind().gas_ceiling), line["gas"], "{name}");
         let deadline = line["deadline"]
             .as_str()
             .map(|field| u64::from(number(field)));
