@@ -31,6 +31,7 @@ pub enum AppointmentState {
 }
 
 impl AppointmentState {
+    /// The name used in the database.
     pub fn name(self) -> &'static str {
         match self {
             Self::Asked => "asked",
@@ -41,6 +42,7 @@ impl AppointmentState {
         }
     }
 
+    /// Whether it can still take place.
     pub fn open(self) -> bool {
         matches!(self, Self::Asked | Self::Proposed | Self::Accepted)
     }

@@ -71,9 +71,7 @@ impl Problem {
     pub fn span(blocks: u64, most: u64) -> Self {
         Self {
             code: -32005,
-            message: format!(
-                "{blocks} blocks were asked for; ask for at most {most} at a time"
-            ),
+            message: format!("{blocks} blocks were asked for; ask for at most {most} at a time"),
         }
     }
 }

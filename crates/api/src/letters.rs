@@ -23,6 +23,7 @@ pub enum LetterKind {
 }
 
 impl LetterKind {
+    /// The name used in the database.
     pub fn name(self) -> &'static str {
         match self {
             Self::Consultation => "consultation",

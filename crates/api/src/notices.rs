@@ -36,6 +36,7 @@ pub enum MailState {
 }
 
 impl MailState {
+    /// The name used in the database.
     pub fn name(self) -> &'static str {
         match self {
             Self::Queued => "queued",

@@ -101,6 +101,7 @@ pub enum ApplicationStage {
 }
 
 impl ApplicationStage {
+    /// The name used in the database.
     pub fn name(self) -> &'static str {
         match self {
             Self::Open => "open",

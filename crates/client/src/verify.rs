@@ -14,8 +14,6 @@ use ledger::rpc::At;
 use record::{ChainFact, ProofBundle};
 use serde::{Deserialize, Serialize};
 
-
-
 /// What the chain says to one fact.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
@@ -124,7 +122,12 @@ impl ChainWitness {
     }
 
     /// The last event of a kind about a subject that was in force at a time.
-    pub(crate) async fn in_force(&self, kind: Kind, subject: Address, at: u64) -> Result<Option<Event>> {
+    pub(crate) async fn in_force(
+        &self,
+        kind: Kind,
+        subject: Address,
+        at: u64,
+    ) -> Result<Option<Event>> {
         let mut last = None;
         for indexed in self.of(kind, subject).await? {
             if self.time_of(indexed.block).await? > at.saturating_add(SKEW) {
@@ -169,7 +172,12 @@ impl ChainWitness {
         Ok(finding(fact, holds, note))
     }
 
-    pub(crate) async fn granted(&self, controller: Address, id: B256, expiry: u64) -> Result<Finding> {
+    pub(crate) async fn granted(
+        &self,
+        controller: Address,
+        id: B256,
+        expiry: u64,
+    ) -> Result<Finding> {
         let events = self.of(Kind::Grant, controller).await?;
         let holds = events.iter().any(|e| {
             e.event

@@ -11,12 +11,11 @@ use api::log::Deed;
 use api::records::{Approval, Stage};
 use client::person::approval::OpenedVersion;
 use common::{World, now_of};
-
-use crate::model::act::Errand;
-use crate::model::error::Error;
-use crate::model::version::Version;
-use crate::ports::chain::RecordFacts;
-use crate::uses::acts::carry::{MARGIN, OWN_PATIENCE, OWN_WAIT};
+use custody::model::act::Errand;
+use custody::model::error::Error;
+use custody::model::version::Version;
+use custody::ports::chain::RecordFacts;
+use custody::uses::acts::carry::{MARGIN, OWN_PATIENCE, OWN_WAIT};
 
 const GWEI: u64 = 1_000_000_000;
 

@@ -11,12 +11,11 @@ use alloy_primitives::B256;
 use api::log::Deed;
 use api::records::Stage;
 use common::{FaultyStore, NAME, PNG, REPORT, World, clock_of, now_of, ring};
-
-use crate::model::document::{Kind, Query};
-use crate::model::error::{Error, Refusal};
-use crate::model::log_entry::{Entry, Touch};
-use crate::ports::store::Store;
-use crate::uses::journal::journaled::Journaled;
+use custody::model::document::{Kind, Query};
+use custody::model::error::{Error, Refusal};
+use custody::model::log_entry::{Entry, Touch};
+use custody::ports::store::Store;
+use custody::uses::journal::journaled::Journaled;
 
 fn holds(haystack: &[u8], needle: &[u8]) -> bool {
     haystack
@@ -24,7 +23,7 @@ fn holds(haystack: &[u8], needle: &[u8]) -> bool {
         .any(|window| window == needle)
 }
 
-async fn rows(store: &dyn Store) -> Vec<crate::model::document::Row> {
+async fn rows(store: &dyn Store) -> Vec<custody::model::document::Row> {
     let mut rows = Vec::new();
     for kind in Kind::ALL {
         rows.extend(store.list(&Query::of(kind).limit(100_000)).await.unwrap());
@@ -34,7 +33,11 @@ async fn rows(store: &dyn Store) -> Vec<crate::model::document::Row> {
 
 async fn entries(world: &World) -> Vec<Entry> {
     let rows = world.store.list(&Query::of(Kind::Touch)).await.unwrap();
-    let touch = |row| crate::model::document::decode::<Touch>(row).unwrap().document;
+    let touch = |row| {
+        custody::model::document::decode::<Touch>(row)
+            .unwrap()
+            .document
+    };
     rows.into_iter()
         .map(|row| Entry::decode(&touch(row).entry).unwrap())
         .collect()
@@ -308,7 +311,7 @@ async fn five_the_database_is_a_cache() {
     let grant = world.grant(&version).await;
     let left = world.make(world.upload(), "waiting").await.unwrap();
     let head = world.hospital.checkpoint().await.unwrap();
-    let durable = |rows: Vec<crate::model::document::Row>| {
+    let durable = |rows: Vec<custody::model::document::Row>| {
         let rows = rows.into_iter().filter(|r| r.kind.durable());
         rows.map(|r| (r.kind, r.id, r.body)).collect::<Vec<_>>()
     };
@@ -515,7 +518,8 @@ async fn a_refusal_is_logged_and_its_reason_is_for_the_author_alone() {
     let at = *world.hospital.deployment();
     let author = world.doctor.sealing_public();
     let reason = "This is not my clavicle";
-    let note = client::person::approval::refuse(&at, &version.to_patient(), &author, reason).unwrap();
+    let note =
+        client::person::approval::refuse(&at, &version.to_patient(), &author, reason).unwrap();
     world
         .hospital
         .refuse(world.id, version.record, note)
@@ -590,7 +594,8 @@ async fn drafts_that_nobody_signs_are_deleted_with_their_parts() {
     assert!(world.vault.has(&manifest.parts[0].cid).await.unwrap());
     world.now.fetch_add(3601, Ordering::SeqCst);
     let at = *world.hospital.deployment();
-    let signature = client::person::upload::sign_draft(&world.doctor, &at, &draft, world.id).unwrap();
+    let signature =
+        client::person::upload::sign_draft(&world.doctor, &at, &draft, world.id).unwrap();
     let late = world
         .hospital
         .sign_upload(doctor.wallet, draft.record, signature)

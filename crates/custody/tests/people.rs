@@ -12,16 +12,15 @@ use api::log::Deed;
 use api::people::ProfileView;
 use async_trait::async_trait;
 use common::{World, clock_of, now_of, open, ring};
+use custody::model::document::{Batch, Kind, Query};
+use custody::model::error::{Error, Refusal};
+use custody::model::invitation::Invitation;
+use custody::model::key_statement::state_key;
+use custody::model::keys::KeyRing;
+use custody::model::mail::{Mail, Undelivered};
+use custody::ports::postman::Postman;
+use custody::ports::store::Documents;
 use record::Role;
-
-use crate::model::document::{Batch, Kind, Query};
-use crate::model::error::{Error, Refusal};
-use crate::model::invitation::Invitation;
-use crate::model::key_statement::state_key;
-use crate::model::keys::KeyRing;
-use crate::model::mail::{Mail, Undelivered};
-use crate::ports::postman::Postman;
-use crate::ports::store::Documents;
 
 #[tokio::test]
 async fn the_chain_is_asked_of_people_who_were_invited_here_alone() {
@@ -98,7 +97,7 @@ async fn a_refusal_is_logged_though_its_patient_is_gone() {
     let version = world.approve(made.record).await;
     let grant = world.grant(&version).await;
     let mut batch = Batch::new();
-    batch.delete::<crate::model::patient::Patient>(hex::encode(world.id));
+    batch.delete::<custody::model::patient::Patient>(hex::encode(world.id));
     world.hospital.store.write(&batch).await.unwrap();
     let caller = world.caller(&ring("late stranger")).await;
     let answer = world.hospital.open_grant(&caller, grant).await;
@@ -110,7 +109,7 @@ async fn a_refusal_is_logged_though_its_patient_is_gone() {
 }
 
 /// Write a letter of the largest size.
-async fn write(world: &World, from: &KeyRing, to: &KeyRing) -> crate::model::error::Result<()> {
+async fn write(world: &World, from: &KeyRing, to: &KeyRing) -> custody::model::error::Result<()> {
     let at = world.hospital.deployment();
     let text = vec![7; 250 << 10];
     let reader = (to.address(), &to.sealing_public());

@@ -6,7 +6,9 @@ use acts::{Act, Deployment, SignedAct};
 use alloy_primitives::{Address, B256, Bytes, U256};
 use api::acts::Progress;
 use async_trait::async_trait;
-use custody::model::chain_facts::{Carried, GrantFacts, InstitutionFacts, KeyFacts, RecordFacts, StaffFacts};
+use custody::model::chain_facts::{
+    Carried, GrantFacts, InstitutionFacts, KeyFacts, RecordFacts, StaffFacts,
+};
 use custody::model::error::ChainError;
 use custody::ports::chain::Chain;
 use ledger::contracts::{Consents, Log, Records, Registry};

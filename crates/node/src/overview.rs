@@ -5,16 +5,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use alloy_primitives::{Address, B256};
 use api::acts::Progress;
-use api::hospital::{BlockEvent, CopyState, CopyView, DayFigures, DoctorFigures, FiguresView, HealthView, HeldRecord, HeldRecords, HolderView, Notice, OnChain, Signed};
+use api::hospital::{
+    BlockEvent, CopyState, CopyView, DayFigures, DoctorFigures, FiguresView, HealthView,
+    HeldRecord, HeldRecords, HolderView, Notice, OnChain, Signed,
+};
 use api::log::Deed;
-use api::records::Stage;
 use custody::model::act::Errand;
 use custody::model::chain_facts::RecordFacts;
 use custody::model::error::{Error, Result};
 use custody::model::log_entry::Entry;
 use custody::model::version::Version;
 use custody::uses::hospital::Hospital;
-use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use vault::replicate::Act;
 

@@ -4,11 +4,10 @@
 //! claims by itself: reading methods about our contracts, one question at a time. What is passed on
 //! is written anew from what was understood, never copied, so that nothing unforeseen gets through.
 
-use alloy_primitives::{Address, B256, Bytes, U256, U64};
-use api::chain::{Problem, Question, Reply};
-use serde::{Deserialize, Serialize};
+use alloy_primitives::{Address, B256, Bytes, U64, U256};
+use api::chain::{Problem, Question};
+use serde::Deserialize;
 use serde_json::{Value, json};
-use utoipa::ToSchema;
 
 /// Blocks whose events may be asked for at once.
 pub(crate) const MAX_SPAN: u64 = 10_000;
@@ -24,7 +23,6 @@ const MAX_TOPICS: usize = 16;
 
 /// Data of a call, bytes.
 const MAX_CALL: usize = 16 << 10;
-
 
 /// A question that was understood.
 #[derive(Clone, Debug, PartialEq)]

@@ -4,8 +4,8 @@
 //! database knows the hash alone. What a wallet may do is not written into the session: it is asked
 //! of the chain for every request, so that a suspension takes effect at once.
 
-use alloy_primitives::{Address, B256};
 use acts::{Deployment, recover};
+use alloy_primitives::{Address, B256};
 use api::session::{Challenge, SignIn};
 use axum::http::StatusCode;
 use custody::model::document::{Batch, Document, Kind, Query};

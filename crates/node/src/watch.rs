@@ -7,8 +7,6 @@ use alloy_primitives::{Address, B256};
 use api::hospital::{Level, Notice, NoticeKind};
 use api::log::Deed;
 use custody::model::log_entry::Entry;
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
 use crate::config::WatchConfig;
 

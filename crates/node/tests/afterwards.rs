@@ -4,9 +4,9 @@
 mod common;
 mod postgres;
 
-use common::{WAIT, World, approve, grant_of, picture, ring, until, upload};
 use api::consent::GrantStage;
 use api::records::Stage;
+use common::{WAIT, World, approve, grant_of, picture, ring, until, upload};
 use postgres::Postgres;
 use record::Role;
 use vault::sign::wallet;

@@ -4,11 +4,11 @@
 mod common;
 
 use alloy_primitives::{B256, Bytes};
-use common::{WAIT, World, approve, file_with, grant_of, picture, ring, until, upload};
 use api::log::Deed;
 use api::records::VersionView;
 use api::session::{Challenge, SignIn, SignedIn};
 use client::session::Session;
+use common::{WAIT, World, approve, file_with, grant_of, picture, ring, until, upload};
 use custody::model::document::{Kind, Query};
 use custody::model::log_entry::{Entry, Touch};
 use custody::ports::store::Store;
@@ -66,7 +66,11 @@ async fn deeds(node: &Node) -> Vec<Entry> {
         .list(&Query::of(Kind::Touch))
         .await
         .unwrap();
-    let touch = |row| custody::model::document::decode::<Touch>(row).unwrap().document;
+    let touch = |row| {
+        custody::model::document::decode::<Touch>(row)
+            .unwrap()
+            .document
+    };
     rows.into_iter()
         .map(|row| Entry::decode(&touch(row).entry).unwrap())
         .collect()
@@ -493,7 +497,10 @@ async fn a_node_that_lost_its_database_and_its_blocks_is_rebuilt_from_the_others
     }
     assert!(keeper.spare_pages(third).await.unwrap().len() != pages.len());
     let stranger = keeper.keep_page(ring("no peer").address(), &pages[0], "x".into());
-    assert!(matches!(stranger.await, Err(custody::model::error::Error::Forbidden(_))));
+    assert!(matches!(
+        stranger.await,
+        Err(custody::model::error::Error::Forbidden(_))
+    ));
     let other_bytes = keeper.keep_page(home.address(), &pages[0], "x".into());
     assert!(other_bytes.await.is_err(), "not what the CID says");
 

@@ -3,9 +3,9 @@
 
 mod common;
 
-use common::{WAIT, World, approve, grant_of, picture, until, upload};
 use api::log::Deed;
 use client::verify::{ChainWitness, verify};
+use common::{WAIT, World, approve, grant_of, picture, until, upload};
 use node::now;
 use record::grant::NewRequest;
 use record::{Purpose, Recipient, Role};

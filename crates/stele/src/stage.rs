@@ -17,8 +17,8 @@ use node::config::{Config, MailConfig, Peer};
 use tokio::process::{Child, Command};
 use zeroize::Zeroizing;
 
-use crate::beat::Beat;
 use crate::beat;
+use crate::beat::Beat;
 use crate::cmd::{Failure, key};
 
 /// The passphrase of every key of a stage. Public on purpose: a stage holds nothing real.

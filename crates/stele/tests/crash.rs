@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use alloy_primitives::{Address, B256};
-use client::session::{ClientError, Session};
 use client::session;
+use client::session::{ClientError, Session};
 use custody::model::keys::KeyRing;
 use custody::model::upload::NewUpload;
 use record::grant::NewGrant;

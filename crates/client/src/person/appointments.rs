@@ -2,14 +2,10 @@
 
 use acts::Deployment;
 use api::appointments::AppointmentView;
-use custody::model::document::Document;
 use custody::model::error::Result;
 use custody::model::keys::KeyRing;
 use custody::model::secrets::{Bound, open_letter};
-use custody::ports::store::Documents;
 use zeroize::Zeroizing;
-
-
 
 /// Open the reason of an appointment: either side's.
 ///

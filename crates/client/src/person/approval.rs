@@ -5,16 +5,12 @@ use alloy_primitives::{B256, Bytes};
 use api::acts::Wish;
 use api::records::{Approval, RefusalNote, VersionView};
 use custody::model::cid::check_cid;
-use custody::model::document::Document;
 use custody::model::error::{Error, Result};
 use custody::model::keys::KeyRing;
 use custody::model::secrets::{Bound, VersionSecrets, manifest_key, open_reason, seal_reason};
 use custody::model::version::commit_act;
 use custody::ports::random::rng;
-use custody::ports::store::Documents;
 use record::{IndexEntry, IndexVersion, Manifest, PatientIndex, SealedIndex};
-
-
 
 /// A record version, opened and checked.
 pub struct OpenedVersion {

@@ -5,7 +5,6 @@ use alloy_primitives::{Address, Bytes};
 use api::log::ProvenEntry;
 use api::records::Evidence;
 use custody::model::error::Result;
-use custody::ports::store::Documents;
 use record::proof::NewProof;
 use record::{Disclosure, GrantDocument, ProofBundle, TxRef};
 

@@ -9,12 +9,9 @@ use custody::model::grant::act_of;
 use custody::model::keys::KeyRing;
 use custody::model::secrets::{Bound, VersionSecrets, seal_disclosure, seal_part_keys};
 use custody::ports::random::{random, rng, secret};
-use custody::ports::store::Documents;
 use record::grant::NewGrant;
 use record::{Disclosure, GrantDocument, Manifest, PartKeys};
 use seal::SealingPublic;
-
-
 
 /// What a patient grants from.
 pub struct Shared<'a> {

@@ -3,16 +3,12 @@
 use acts::Deployment;
 use alloy_primitives::{Address, B256};
 use api::letters::{LetterKind, LetterView, NewLetter};
-use custody::model::document::Document;
 use custody::model::error::Result;
 use custody::model::keys::KeyRing;
 use custody::model::secrets::{Bound, open_letter, seal_letter};
 use custody::ports::random::{random, rng};
-use custody::ports::store::Documents;
 use seal::SealingPublic;
 use zeroize::Zeroizing;
-
-
 
 /// Seal a letter: the writer's side.
 ///

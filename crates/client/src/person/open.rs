@@ -6,11 +6,8 @@ use custody::model::cid::check_cid;
 use custody::model::error::{Error, Refusal, Result};
 use custody::model::keys::KeyRing;
 use custody::model::secrets::{Bound, open_disclosure, open_part_keys};
-use custody::ports::store::Documents;
 use record::{Disclosure, GrantDocument, PartKeys, Secret32};
 use zeroize::Zeroizing;
-
-
 
 /// What was opened: part keys and the proof that the parts belong to the committed record.
 pub struct OpenedGrant {

@@ -2,20 +2,17 @@
 
 use acts::Deployment;
 use alloy_primitives::{B256, Bytes};
+use api::people::PersonView;
 use api::records::{SealedDraft, UploadKeys};
 use custody::model::error::Result;
 use custody::model::keys::KeyRing;
 use custody::model::person::sealing_public;
-use api::people::PersonView;
 use custody::model::secrets::{Bound, manifest_key, version_secrets};
 use custody::ports::random::{random, rng};
-use custody::ports::store::Documents;
 use record::manifest::NewManifest;
 use record::{Manifest, Part};
 use seal::RecordKey;
 use zeroize::Zeroizing;
-
-
 
 /// A part in the clear. Has no `Debug`.
 pub struct PlainPart {

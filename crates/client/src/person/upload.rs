@@ -3,13 +3,9 @@
 use acts::Deployment;
 use alloy_primitives::{B256, Bytes};
 use api::records::DraftView;
-use custody::model::document::Document;
 use custody::model::error::{Error, Result};
 use custody::model::keys::KeyRing;
-use custody::ports::store::{Documents, Store as _};
 use record::Manifest;
-
-
 
 /// Sign a draft: the author's side. The manifest is read, not believed: it must name this author
 /// and patient, and its parts must hash to the root that is signed.

@@ -6,7 +6,7 @@ use alloy_primitives::B256;
 use api::acts::{ActView, Progress, SentForm, WithdrawForm};
 use api::records::VersionView;
 
-use super::{ClientError, Result, Session, now};
+use super::{ClientError, Result, Session};
 
 impl Session {
     /// How far an act is.
@@ -77,11 +77,14 @@ impl Session {
     /// # Errors
     /// If it is on its way, or no approval of the caller's.
     pub async fn withdraw(&self, version: &VersionView) -> Result<ActView> {
-        let id = version.act.ok_or(custody::model::error::Error::NotFound("act"))?;
+        let id = version
+            .act
+            .ok_or(custody::model::error::Error::NotFound("act"))?;
         let before = self.sealed_index().await?;
         let mut index = self.opened_index(before.as_ref())?;
         crate::person::approval::take_back(&mut index, version.commitment);
-        let sealed = crate::person::approval::seal_index(&self.keys, self.at(), &index, before.as_ref())?;
+        let sealed =
+            crate::person::approval::seal_index(&self.keys, self.at(), &index, before.as_ref())?;
         let form = WithdrawForm {
             index: Some(sealed.encode().into()),
         };

@@ -3,7 +3,7 @@
 use acts::Act;
 use alloy_primitives::{Address, B256};
 use api::acts::{Payer, Wish};
-use api::consent::{GrantSubmission, GrantView, RequestMessage, RevokeMessage, RevokeOrder, Served};
+use api::consent::{GrantSubmission, GrantView, RevokeOrder, Served};
 use custody::model::request::Request;
 use record::Recipient;
 use record::grant::{NewGrant, NewRequest};
@@ -11,9 +11,9 @@ use reqwest::Method;
 use seal::SealingPublic;
 use zeroize::Zeroizing;
 
+use super::{DEADLINE, Result, Session, now};
 use crate::person::grant::Shared;
 use crate::person::open::OpenedGrant;
-use super::{DEADLINE, Result, Session, now};
 
 impl Session {
     /// Ask a patient for access. Returns the request's id and the act that announces it.
@@ -21,7 +21,8 @@ impl Session {
     /// # Errors
     /// If a field is not allowed or the node refuses.
     pub async fn ask(&self, home: Address, new: NewRequest) -> Result<(Request, B256)> {
-        let message = crate::person::request::ask(&self.keys, self.at(), home, new, now() + DEADLINE)?;
+        let message =
+            crate::person::request::ask(&self.keys, self.at(), home, new, now() + DEADLINE)?;
         let request: Request = self.post("/api/v1/requests", &message).await?;
         let (id, requester) = (request.id, self.keys.address());
         let act = Act::Request {
@@ -59,7 +60,10 @@ impl Session {
 
     /// Everybody whom a grant is for now, with the keys to which to seal for them. Who takes up a
     /// role later is given a new grant.
-    pub(crate) async fn recipients(&self, recipient: &Recipient) -> Result<Vec<(Address, SealingPublic)>> {
+    pub(crate) async fn recipients(
+        &self,
+        recipient: &Recipient,
+    ) -> Result<Vec<(Address, SealingPublic)>> {
         match recipient {
             Recipient::Person(wallet) => {
                 let person = self.person(*wallet).await?;
@@ -74,7 +78,9 @@ impl Session {
                     found.push((holder.wallet, person.sealing_public(self.at())?));
                 }
                 if found.is_empty() {
-                    return Err(custody::model::error::Error::NotFound("holder of this role").into());
+                    return Err(
+                        custody::model::error::Error::NotFound("holder of this role").into(),
+                    );
                 }
                 Ok(found)
             }
@@ -97,7 +103,9 @@ impl Session {
         let before = self.sealed_index().await?;
         let mut index = self.opened_index(before.as_ref())?;
         let entry = index.by_controller(&new.controller);
-        let number = entry.ok_or(custody::model::error::Error::NotFound("record"))?.index;
+        let number = entry
+            .ok_or(custody::model::error::Error::NotFound("record"))?
+            .index;
         let shared = Shared {
             index: number,
             secrets: &opened.secrets,
@@ -111,7 +119,8 @@ impl Session {
         let (document, message) =
             crate::person::grant::give(&self.keys, self.at(), &shared, new, recipients, home)?;
         index.grants.insert(document.id(), document);
-        let sealed = crate::person::approval::seal_index(&self.keys, self.at(), &index, before.as_ref())?;
+        let sealed =
+            crate::person::approval::seal_index(&self.keys, self.at(), &index, before.as_ref())?;
         let index = Some(sealed.encode().into());
         let submission = GrantSubmission {
             message,
@@ -148,8 +157,11 @@ impl Session {
             .get(&grant)
             .ok_or(custody::model::error::Error::NotFound("grant"))?;
         let entry = index.by_controller(&document.controller);
-        let number = entry.ok_or(custody::model::error::Error::NotFound("record"))?.index;
-        let message = crate::person::revocation::revoke(&self.keys.controller(number), self.at(), grant);
+        let number = entry
+            .ok_or(custody::model::error::Error::NotFound("record"))?
+            .index;
+        let message =
+            crate::person::revocation::revoke(&self.keys.controller(number), self.at(), grant);
         let body = RevokeOrder { message, payer };
         self.post(&format!("/api/v1/grants/{grant}/revoke"), &body)
             .await
@@ -163,7 +175,11 @@ impl Session {
         let path = format!("/api/v1/grants/{grant}/open");
         let served: Served = self.client.read(self.request(Method::POST, &path)).await?;
         if served.grant != grant {
-            return Err(custody::model::error::Error::invalid("grant", "the node served another one").into());
+            return Err(custody::model::error::Error::invalid(
+                "grant",
+                "the node served another one",
+            )
+            .into());
         }
         Ok(crate::person::open::open(&self.keys, self.at(), &served)?)
     }

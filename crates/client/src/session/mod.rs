@@ -16,16 +16,15 @@ mod upload;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::acts::{Deployment};
-use custody::model::keys::personal_digest;
+use ::acts::Deployment;
 use alloy_primitives::{Address, B256, Bytes};
 use api::acts::{LONGEST_WAIT, Payer, Wish};
 use api::error::ErrorBody;
 use api::node::NodeCard;
+use api::notices::MailView;
 use api::session::{Challenge, SignIn, SignedIn};
 use bytes::Bytes as Body;
-use custody::model::keys::KeyRing;
-use api::notices::MailView;
+use custody::model::keys::{KeyRing, personal_digest};
 use custody::model::upload::UploadFile;
 use reqwest::{Method, Response, StatusCode};
 use serde::Serialize;
@@ -327,7 +326,10 @@ impl Client {
         Err(ClientError::Refused { status, body })
     }
 
-    pub(crate) async fn read<T: DeserializeOwned>(&self, request: reqwest::RequestBuilder) -> Result<T> {
+    pub(crate) async fn read<T: DeserializeOwned>(
+        &self,
+        request: reqwest::RequestBuilder,
+    ) -> Result<T> {
         let response = self.send(request).await?;
         let bytes = self.body(response).await?;
         serde_json::from_slice(&bytes).map_err(|e| ClientError::Unreachable {
@@ -447,7 +449,11 @@ impl Session {
         self.client.read(self.request(Method::GET, path)).await
     }
 
-    pub(crate) async fn post<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T> {
+    pub(crate) async fn post<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<T> {
         self.client
             .read(self.request(Method::POST, path).json(body))
             .await
@@ -468,5 +474,4 @@ impl Session {
             .await
             .map(|_| ())
     }
-
 }

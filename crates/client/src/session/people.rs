@@ -72,7 +72,8 @@ impl Session {
         let public = self.person(to).await?.sealing_public(self.at())?;
         let reader = (to, &public);
         let (keys, at) = (&self.keys, self.at());
-        let letter = crate::person::letters::write(keys, at, reader, kind, thread, text.as_bytes(), grants)?;
+        let letter =
+            crate::person::letters::write(keys, at, reader, kind, thread, text.as_bytes(), grants)?;
         self.post("/api/v1/letters", &letter).await
     }
 
@@ -174,6 +175,10 @@ impl Session {
     /// # Errors
     /// If it was sealed to another key.
     pub fn appointment_reason(&self, view: &AppointmentView) -> Result<Zeroizing<Vec<u8>>> {
-        Ok(crate::person::appointments::reason(&self.keys, self.at(), view)?)
+        Ok(crate::person::appointments::reason(
+            &self.keys,
+            self.at(),
+            view,
+        )?)
     }
 }

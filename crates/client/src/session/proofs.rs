@@ -2,7 +2,7 @@
 
 use alloy_primitives::Address;
 use api::log::{AnchorView, ProvenEntry};
-use api::records::{EraseOrder, Evidence, VersionView};
+use api::records::{Evidence, VersionView};
 use custody::model::erasure::Erasure;
 use record::ProofBundle;
 use reqwest::Method;
@@ -57,11 +57,19 @@ impl Session {
         let before = self.sealed_index().await?;
         let mut index = self.opened_index(before.as_ref())?;
         let entry = index.by_controller(&controller);
-        let number = entry.ok_or(custody::model::error::Error::NotFound("record"))?.index;
+        let number = entry
+            .ok_or(custody::model::error::Error::NotFound("record"))?
+            .index;
         index.erase(number);
-        let sealed = crate::person::approval::seal_index(&self.keys, self.at(), &index, before.as_ref())?;
+        let sealed =
+            crate::person::approval::seal_index(&self.keys, self.at(), &index, before.as_ref())?;
         let key = self.keys.controller(number);
-        let order = crate::person::erasure::erase(&key, self.at(), now() + DEADLINE, sealed.encode().into());
+        let order = crate::person::erasure::erase(
+            &key,
+            self.at(),
+            now() + DEADLINE,
+            sealed.encode().into(),
+        );
         self.post(&format!("/api/v1/records/{}/erase", view.record), &order)
             .await
     }

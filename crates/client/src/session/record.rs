@@ -8,8 +8,8 @@ use record::{PatientIndex, SealedIndex};
 use reqwest::Method;
 use zeroize::Zeroizing;
 
-use crate::person::approval::OpenedVersion;
 use super::{RecordLine, Result, Session, deadline_for, line, now};
+use crate::person::approval::OpenedVersion;
 
 impl Session {
     /// Versions that wait for the patient.
@@ -35,7 +35,12 @@ impl Session {
     pub async fn open_version(&self, view: &VersionView) -> Result<OpenedVersion> {
         let secrets = crate::person::approval::open_envelope(&self.keys, self.at(), view)?;
         let sealed = self.sealed_of(view.record, &view.manifest).await?;
-        Ok(crate::person::approval::open_version(self.at(), secrets, &sealed, view)?)
+        Ok(crate::person::approval::open_version(
+            self.at(),
+            secrets,
+            &sealed,
+            view,
+        )?)
     }
 
     /// Read a part of the caller's own record.
@@ -135,7 +140,8 @@ impl Session {
         let before = self.sealed_index().await?;
         let mut index = self.opened_index(before.as_ref())?;
         change(&mut index);
-        let sealed = crate::person::approval::seal_index(&self.keys, self.at(), &index, before.as_ref())?;
+        let sealed =
+            crate::person::approval::seal_index(&self.keys, self.at(), &index, before.as_ref())?;
         let index = sealed.encode().into();
         let request = self.request(Method::PUT, "/api/v1/index");
         let _: IndexView = self.client.read(request.json(&IndexForm { index })).await?;
@@ -161,7 +167,11 @@ impl Session {
         let Some(sealed) = sealed else {
             return Ok(PatientIndex::default());
         };
-        Ok(crate::person::approval::open_index(&self.keys, self.at(), sealed)?)
+        Ok(crate::person::approval::open_index(
+            &self.keys,
+            self.at(),
+            sealed,
+        )?)
     }
 
     pub(crate) async fn person(&self, wallet: Address) -> Result<Person> {

@@ -53,7 +53,11 @@ impl Session {
     pub async fn accept_invitation(&self) -> Result<ActView> {
         let offer: Invitation = self.get("/api/v1/registry/invitation").await?;
         if offer.staff != self.keys.address() || offer.institution != self.card.institution {
-            return Err(custody::model::error::Error::invalid("invitation", "it is for somebody else").into());
+            return Err(custody::model::error::Error::invalid(
+                "invitation",
+                "it is for somebody else",
+            )
+            .into());
         }
         let signature = offer.act().sign(self.at(), self.keys.wallet());
         self.post("/api/v1/registry/invitation", &Signature { signature })

@@ -7,8 +7,8 @@ use api::records::{DraftView, UploadKeys, VersionView};
 use custody::model::upload::NewUpload;
 use reqwest::Method;
 
+use super::{Result, Session, now};
 use crate::person::sealed_upload::{Corrected, PlainPart, SealedUpload};
-use super::{Result, Session, file, now};
 
 impl Session {
     /// Upload; what comes back has to be signed with [`Session::sign_upload`].
@@ -115,7 +115,8 @@ impl Session {
             Err(error) if error.code() == Some("wrong_state") => {
                 // Signed before: only the acknowledgement may be missing.
                 let card = self.card();
-                let record = custody::model::version::record_id(card.institution, self.keys.address(), key);
+                let record =
+                    custody::model::version::record_id(card.institution, self.keys.address(), key);
                 let path = format!("/api/v1/uploads/{record}/signature");
                 let signature = Bytes::new();
                 self.post(&path, &Signature { signature }).await

@@ -5,8 +5,8 @@
 //! relaying idempotent.
 
 use acts::{Deployment, SignedAct};
-use alloy_primitives::{Address, B256, Bytes};
 use alloy_primitives::U256;
+use alloy_primitives::{Address, B256, Bytes};
 use api::acts::{ActView, OwnTransaction, Progress, When};
 use serde::{Deserialize, Serialize};
 

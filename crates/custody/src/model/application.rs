@@ -5,7 +5,6 @@ use api::applications::{ApplicationCard, CredentialView};
 use alloy_primitives::{Address, B256, Bytes};
 use api::people::ApplicationStage;
 use serde::{Deserialize, Serialize};
-use sha2::Digest as _;
 
 use crate::model::document::{Document, Kind, hex_id};
 

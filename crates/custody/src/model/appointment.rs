@@ -67,7 +67,11 @@ impl Appointment {
     }
 
     /// The state that an action leads to, if `wallet` may take it now.
-    pub(crate) fn after(&self, action: AppointmentAction, wallet: Address) -> Option<AppointmentState> {
+    pub(crate) fn after(
+        &self,
+        action: AppointmentAction,
+        wallet: Address,
+    ) -> Option<AppointmentState> {
         use AppointmentAction as A;
         use AppointmentState as S;
 

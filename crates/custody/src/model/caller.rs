@@ -1,13 +1,8 @@
 //! Who is calling: what the chain and this hospital know about a wallet that has signed in.
 
-use api::session::{Staff, Who};
 use alloy_primitives::{Address, B256};
-use record::Role;
+use api::session::{Staff, Who};
 use serde::{Deserialize, Serialize};
-
-
-
-
 
 /// What a signed-in wallet is. One wallet can be several things: a doctor is a patient somewhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

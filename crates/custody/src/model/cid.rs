@@ -2,7 +2,6 @@
 
 use cid::Cid;
 
-use crate::model::document::Document;
 use crate::model::error::{Error, Result};
 
 /// Check sealed bytes against their CID.

@@ -4,8 +4,8 @@ use alloy_primitives::{Address, B256, Bytes};
 use cid::Cid;
 use serde::{Deserialize, Serialize};
 
-use crate::model::upload::Closed;
 use crate::model::document::{Document, Kind, hex_id};
+use crate::model::upload::Closed;
 
 /// An upload that its author has not signed yet.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

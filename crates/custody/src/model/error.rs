@@ -3,6 +3,11 @@
 use crate::model::keys::KeyError;
 use alloy_primitives::{Address, B256};
 
+impl From<acts::Error> for Error {
+    fn from(error: acts::Error) -> Self {
+        Self::Record(error.into())
+    }
+}
 
 impl From<record::Refusal> for Refusal {
     fn from(refusal: record::Refusal) -> Self {

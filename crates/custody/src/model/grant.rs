@@ -69,6 +69,7 @@ impl Grant {
     }
 }
 
+/// The act that a grant document stands for.
 pub fn act_of(document: &GrantDocument) -> Act {
     Act::Grant {
         controller: document.controller,

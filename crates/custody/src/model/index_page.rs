@@ -2,7 +2,6 @@
 
 use alloy_primitives::{Address, Bytes};
 use cid::Cid;
-use record::SealedIndex;
 use serde::{Deserialize, Serialize};
 
 use crate::model::document::{Document, Kind};

@@ -5,7 +5,6 @@ use alloy_primitives::Bytes;
 use api::people::{KeyAnchor, KeySubmission, PersonView};
 use record::KeyStatement;
 
-use crate::model::document::Document;
 use crate::model::error::{Error, Result};
 use crate::model::keys::KeyRing;
 

@@ -11,8 +11,6 @@ use rand_core::CryptoRng;
 use seal::{RootSecret, SealingPublic, SealingSecret};
 use zeroize::Zeroizing;
 
-
-
 /// Length of a key ring's encoding, in bytes: wallet (32), suite byte and sealing key (33), root
 /// secret (32).
 pub const RING_LEN: usize = 97;
@@ -147,9 +145,9 @@ mod tests {
         let key = WalletKey::from_bytes(&[7; 32]).unwrap();
         let digest = B256::repeat_byte(9);
         let signature = key.sign(digest);
-        assert_eq!(signer_of(digest, &signature), Some(key.address()));
-        assert_ne!(signer_of(B256::ZERO, &signature), Some(key.address()));
-        assert_eq!(signer_of(digest, &signature[..64]), None);
+        assert_eq!(recover(&digest, &signature).ok(), Some(key.address()));
+        assert_ne!(recover(&B256::ZERO, &signature).ok(), Some(key.address()));
+        assert_eq!(recover(&digest, &signature[..64]).ok(), None);
 
         let order = alloy_primitives::uint!(
             0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141_U256
@@ -158,7 +156,7 @@ mod tests {
         let mut twin = signature;
         twin[32..64].copy_from_slice(&(order - s).to_be_bytes::<32>());
         twin[64] = 55 - twin[64];
-        assert_eq!(signer_of(digest, &twin), None);
+        assert_eq!(recover(&digest, &twin).ok(), None);
     }
 
     #[test]

@@ -116,3 +116,56 @@ pub(crate) struct View {
     pub(crate) link: Held<Link>,
     pub(crate) pass: Held<Pass>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RIGHT: B256 = B256::repeat_byte(1);
+    const WRONG: B256 = B256::repeat_byte(2);
+    const SESSION: B256 = B256::repeat_byte(3);
+
+    fn sent(pass: &mut Pass) {
+        pass.code = Some(Code {
+            hash: RIGHT,
+            expires_at: 100,
+            left: ATTEMPTS,
+        });
+    }
+
+    #[test]
+    fn a_code_serves_once_and_not_late() {
+        let mut pass = Pass::default();
+        sent(&mut pass);
+        assert!(matches!(
+            pass.judge(RIGHT, SESSION, 101),
+            Err(Error::CodeSpent)
+        ));
+        pass.judge(RIGHT, SESSION, 100).unwrap();
+        assert!(pass.of(Some(SESSION)).is_some());
+        assert!(matches!(
+            pass.judge(RIGHT, SESSION, 100),
+            Err(Error::CodeSpent)
+        ));
+    }
+
+    #[test]
+    fn new_codes_give_no_new_guesses_for_ever() {
+        let mut pass = Pass::default();
+        let mut guesses = 0;
+        for _ in 0..100 {
+            sent(&mut pass);
+            while let Err(Error::CodeWrong { .. }) = pass.judge(WRONG, SESSION, 50) {
+                guesses += 1;
+            }
+        }
+        assert_eq!(pass.wrong, ATTEMPTS_EVER);
+        assert!(guesses < ATTEMPTS_EVER);
+        sent(&mut pass);
+        assert!(matches!(
+            pass.judge(RIGHT, SESSION, 50),
+            Err(Error::CodeSpent)
+        ));
+        assert!(pass.of(Some(SESSION)).is_none());
+    }
+}

@@ -5,12 +5,10 @@
 
 use alloy_primitives::{Address, B256};
 use api::log::{Deed, ProvenEntry};
-use record::LogProof;
 use serde::{Deserialize, Serialize};
 
 use crate::model::document::{Document, Kind};
 use crate::model::error::{Refusal, Result, StoreError};
-
 
 /// One entry of the log, in the clear.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -171,3 +171,48 @@ impl From<Mail> for MailView {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn markup_in_a_name_stays_text() {
+        let words = Words {
+            subject: "News".into(),
+            name: "<script>alert('x')</script>",
+            says: "a & b".into(),
+            code: Some("123456"),
+            link: Some("https://h.example/#\"><img src=x>"),
+            because: "because",
+        };
+        let html = words.html();
+        assert!(!html.contains("<script>") && !html.contains("<img"));
+        assert!(html.contains("a &amp; b") && html.contains("123456"));
+        assert!(words.text().contains("    123456"));
+    }
+
+    #[test]
+    fn what_cannot_be_an_address_is_refused() {
+        for good in ["a@b.example", "first.last+tag@sub.example.org"] {
+            check_address(good).unwrap();
+        }
+        let long = format!("{}@b.example", "a".repeat(65));
+        for bad in [
+            "",
+            "a",
+            "@b.example",
+            "a@",
+            "a@b..c",
+            "a@b@c",
+            "a b@c.example",
+            "a@b.example\r\nBcc: x@y.example",
+            "<a@b.example>",
+            "a@b.example,c@d.example",
+            "ä@b.example",
+            &long,
+        ] {
+            assert!(check_address(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -7,9 +7,9 @@ use record::PatientDemographics;
 use seal::SealingPublic;
 use serde::{Deserialize, Serialize};
 
-use crate::model::person::sealing_public;
 use crate::model::document::{Document, Kind, hex_id};
 use crate::model::error::Result;
+use crate::model::person::sealing_public;
 
 /// A patient of this hospital. `Debug` shows no demographics.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

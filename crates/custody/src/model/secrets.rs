@@ -9,7 +9,6 @@ use seal::{EnvelopeAad, RecordKey, SealingPublic, SealingSecret, envelope};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use crate::model::document::Document;
 use crate::model::error::{Error, Result};
 use crate::ports::random::secret;
 

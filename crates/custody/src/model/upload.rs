@@ -5,7 +5,6 @@ use bytes::Bytes as Body;
 use cid::Cid;
 use serde::{Deserialize, Serialize};
 
-
 /// The part that holds the FHIR document.
 pub const DOCUMENT: &str = "document";
 

@@ -48,6 +48,7 @@ impl Version {
     }
 }
 
+/// The act that commits a version under its controller.
 pub fn commit_act(
     header: &record::Header,
     controller: Address,

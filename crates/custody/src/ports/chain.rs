@@ -2,10 +2,7 @@
 
 use acts::{Deployment, SignedAct};
 use alloy_primitives::{Address, B256, Bytes};
-use api::acts::Progress;
 use async_trait::async_trait;
-use record::Role;
-use serde::{Deserialize, Serialize};
 
 use crate::model::chain_facts::{
     Carried, GrantFacts, InstitutionFacts, KeyFacts, RecordFacts, StaffFacts,

@@ -2,10 +2,8 @@
 
 use async_trait::async_trait;
 
-use crate::model::document::Document;
 use crate::model::error::Result;
 use crate::model::mail::{Mail, Undelivered};
-use crate::ports::store::Documents;
 
 /// Whoever carries mails.
 #[async_trait]

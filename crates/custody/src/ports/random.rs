@@ -4,8 +4,6 @@ use alloy_primitives::B256;
 use rand_core::UnwrapErr;
 use record::Secret32;
 
-use crate::ports::store::Documents;
-
 /// The system's generator, as a `CryptoRng`. It panics where the system has no randomness left,
 /// which no caller could survive.
 pub type SystemRng = UnwrapErr<getrandom::SysRng>;

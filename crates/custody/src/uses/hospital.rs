@@ -28,8 +28,8 @@ use crate::ports::peers::Peers;
 use crate::ports::random::random;
 use crate::ports::store::Documents;
 use crate::uses::journal::journaled::Journaled;
-use crate::uses::journal::log_store::Leaves;
 use crate::uses::journal::log_store;
+use crate::uses::journal::log_store::Leaves;
 use crate::uses::people::profile::Roster;
 
 /// How a hospital is run.

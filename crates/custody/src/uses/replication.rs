@@ -110,7 +110,9 @@ impl Document for Line {
 
 /// Every blob that the book mentions: what others keep for this institution and what it keeps for
 /// them. Keys begin with the blob's CID.
-pub(crate) async fn roots(store: &(dyn Store + 'static)) -> crate::model::error::Result<Vec<vault::Cid>> {
+pub(crate) async fn roots(
+    store: &(dyn Store + 'static),
+) -> crate::model::error::Result<Vec<vault::Cid>> {
     let mut roots = Vec::new();
     let mut query = Query::of(Kind::Replica);
     loop {

@@ -2,7 +2,6 @@
 
 use alloy_primitives::{Address, B256, Bytes};
 
-use crate::model::document::Document;
 use crate::model::error::{Error, Result};
 
 /// Check that `signer`'s own key signed `digest`; `ask` answers for contract wallets.

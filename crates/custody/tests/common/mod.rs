@@ -16,27 +16,28 @@ use api::acts::Progress;
 use api::consent::{GrantMessage, RequestMessage, RevokeMessage};
 use api::log::ProvenEntry;
 use api::peers::{ForgetPages, SpareView};
-use api::people::{NewPatient, PatientCard, StaffView};
+use api::people::{NewPatient, StaffView};
 use async_trait::async_trait;
+use custody::model::caller::Caller;
+use custody::model::chain_facts::{
+    Carried, Chain, GrantFacts, InstitutionFacts, KeyFacts, RecordFacts, StaffFacts,
+};
+use custody::model::document::{Batch, Kind, Query, Row};
+use custody::model::error::{ChainError, Result, StoreError};
+use custody::model::key_statement::state_key;
+use custody::model::keys::KeyRing;
+use custody::model::person::Person;
 use custody::model::upload::{NewUpload, UploadFile};
+use custody::ports::clock::Clock;
+use custody::ports::memory::store::MemoryStore;
+use custody::ports::peers::Peers;
+use custody::ports::store::Store;
+use custody::uses::hospital::{Hospital, Settings};
+use custody::uses::journal::journaled::Journaled;
+use custody::uses::replication::{ActiveInstitutions, InstitutionSigner, StoreBook, key_id};
 use record::{Contracts, PatientDemographics, Role, Sex};
 use vault::replicate::{Holder, LocalPeer, Peer, Policy, Replicator};
 use vault::{MemoryVault, Vault};
-
-use crate::model::caller::Caller;
-use crate::model::document::{Batch, Kind, Query, Row};
-use crate::model::error::{ChainError, Result, StoreError};
-use crate::model::key_statement::state_key;
-use crate::model::keys::KeyRing;
-use crate::model::person::Person;
-use crate::ports::chain::{Carried, Chain, GrantFacts, InstitutionFacts, KeyFacts, RecordFacts, StaffFacts};
-use crate::ports::clock::Clock;
-use crate::ports::memory::store::MemoryStore;
-use crate::ports::peers::Peers;
-use crate::ports::store::Store;
-use crate::uses::hospital::{Hospital, Settings};
-use crate::uses::journal::journaled::Journaled;
-use crate::uses::replication::{ActiveInstitutions, InstitutionSigner, StoreBook, key_id};
 
 pub const REPORT: &str = "A hairline fracture of the left clavicle is suspected.";
 pub const NAME: &str = "Quackenbush";
@@ -356,7 +357,7 @@ impl Peers for Alone {
         Ok(Vec::new())
     }
     async fn kept_page(&self, _: Address, _: &str) -> Result<bytes::Bytes> {
-        Err(crate::model::error::Error::NotFound("page"))
+        Err(custody::model::error::Error::NotFound("page"))
     }
     async fn forget_pages(&self, _: Address, _: &ForgetPages) -> Result<()> {
         Ok(())
@@ -444,7 +445,12 @@ impl World {
                 .await
                 .unwrap();
         }
-        let card = client::person::enrolment::patient_card(&patient, &chain.deployment, keys.address(), now_of(&now));
+        let card = client::person::enrolment::patient_card(
+            &patient,
+            &chain.deployment,
+            keys.address(),
+            now_of(&now),
+        );
         let new = NewPatient {
             demographics: demographics(),
             card: card.unwrap(),
@@ -505,10 +511,14 @@ impl World {
     }
 
     /// Upload and sign.
-    pub async fn make(&self, new: NewUpload, key: &str) -> Result<crate::model::version::Version> {
+    pub async fn make(
+        &self,
+        new: NewUpload,
+        key: &str,
+    ) -> Result<custody::model::version::Version> {
         let doctor = self.caller(&self.doctor).await;
         let draft = self.hospital.draft(&doctor, key, new).await;
-        let record = crate::model::version::record_id(self.keys.address(), doctor.wallet, key);
+        let record = custody::model::version::record_id(self.keys.address(), doctor.wallet, key);
         let signature = match draft {
             Ok(draft) => client::person::upload::sign_draft(
                 &self.doctor,
@@ -517,7 +527,7 @@ impl World {
                 self.id,
             )?,
             // Signed before: the signature is not needed again.
-            Err(crate::model::error::Error::State { what: "upload", .. }) => Bytes::new(),
+            Err(custody::model::error::Error::State { what: "upload", .. }) => Bytes::new(),
             Err(other) => return Err(other),
         };
         self.hospital
@@ -546,7 +556,7 @@ impl World {
     }
 
     /// Open, check and approve what waits; the committed version.
-    pub async fn approve(&self, record: B256) -> crate::model::version::Version {
+    pub async fn approve(&self, record: B256) -> custody::model::version::Version {
         let at = *self.hospital.deployment();
         let versions = self.hospital.versions(self.id, None).await.unwrap();
         let view = versions
@@ -580,7 +590,7 @@ impl World {
     }
 
     /// Grant the image of a version to the specialist for an hour.
-    pub async fn grant(&self, version: &crate::model::version::Version) -> B256 {
+    pub async fn grant(&self, version: &custody::model::version::Version) -> B256 {
         let at = *self.hospital.deployment();
         let view = version.to_patient();
         let secrets = client::person::approval::open_envelope(&self.patient, &at, &view).unwrap();

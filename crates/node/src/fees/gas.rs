@@ -3,8 +3,6 @@
 use std::sync::OnceLock;
 
 use api::fees::Gas;
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
 /// Written and checked by `scripts/gas.sh` on a real chain.
 const MEASURED: &str = include_str!("../../../../contracts/gas.md");

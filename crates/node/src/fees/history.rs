@@ -4,8 +4,8 @@
 //! `stele forecast fetch` writes: a history that was fetched on another machine can be put there.
 
 use std::fs::File;
-use std::io::Write as _;
 use std::io;
+use std::io::Write as _;
 use std::path::Path;
 use std::time::Duration;
 

@@ -5,7 +5,9 @@
 //! the program. What was good stays good until something better is known: if the endpoint is silent
 //! the last forecast is shown, with its age.
 
-use api::fees::{AdviceView, CostsView, DayView, Do, Fiat, ForecastState, ForecastView, L1DataFees, Price};
+use api::fees::{
+    AdviceView, CostsView, DayView, Do, Fiat, ForecastState, ForecastView, L1DataFees, Price,
+};
 
 mod gas;
 
@@ -15,11 +17,9 @@ use std::path::PathBuf;
 use std::sync::{PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-pub(crate) use history::{keep_current, model};
 use forecast::outlook::{Outlook, age_days};
 use forecast::{HORIZON, advice};
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+pub(crate) use history::{keep_current, model};
 
 use crate::chain::LedgerChain;
 use crate::config::FeesConfig;

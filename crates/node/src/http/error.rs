@@ -5,8 +5,6 @@ use axum::Json;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use custody::model::error::{Error, Fault};
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
 /// An error response.
 #[derive(Clone, Debug, thiserror::Error)]

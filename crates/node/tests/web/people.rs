@@ -527,7 +527,8 @@ async fn a_patient_changes_the_sealed_index_alone_and_in_order() {
     let body: serde_json::Value = refused.json().await.unwrap();
     assert_eq!(body["error"], "invalid");
     // Nor is somebody else's taken.
-    let other = client::person::approval::seal_index(&ring("index other"), at, &older, None).unwrap();
+    let other =
+        client::person::approval::seal_index(&ring("index other"), at, &older, None).unwrap();
     assert_eq!(put(other.encode()).await.unwrap().status(), 422);
     assert_eq!(patient.index().await.unwrap().next, 5);
     let trail = patient.trail().await.unwrap();

@@ -7,10 +7,10 @@ use custody::model::keys::{KeyRing, RING_LEN};
 use serde::Serialize;
 use zeroize::Zeroizing;
 
-use crate::keystore::Public;
-use crate::keystore;
 use super::Failure;
 use super::person::{KeyArgs, new_passphrase};
+use crate::keystore;
+use crate::keystore::Public;
 
 /// Length of each of a key ring's secrets, bytes.
 const SECRET: usize = 32;

@@ -7,8 +7,8 @@ use client::session::{Client, Session};
 use custody::model::keys::KeyRing;
 use zeroize::Zeroizing;
 
-use crate::keystore;
 use super::Failure;
+use crate::keystore;
 
 /// A key file and how to open it.
 #[derive(Debug, Clone, clap::Args)]

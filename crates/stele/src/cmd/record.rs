@@ -8,7 +8,6 @@ use api::acts::{ActView, Progress, Wish};
 use api::records::VersionView;
 use clap::Subcommand;
 use client::session::Session;
-use client::session;
 use client::verify::{ChainWitness, Verdict, verify};
 use custody::model::upload::NewUpload;
 use record::{Part, ProofBundle};
@@ -419,7 +418,7 @@ async fn uploaded(json: bool, upload: Upload) -> Result<(), Failure> {
         patient: upload.patient,
         title: upload.title,
         report,
-        file: client::file(&upload.modality, &upload.body_part, bytes),
+        file: client::session::file(&upload.modality, &upload.body_part, bytes),
         corrects: upload.corrects,
     };
     let view = session.send(&new, &key).await.map_err(refused)?;

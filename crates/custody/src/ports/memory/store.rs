@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use async_trait::async_trait;
-use serde::{Deserialize, Serialize};
 
-use crate::model::document::{Batch, Document, Kind, Query, Row, Write, check};
+use crate::model::document::{Batch, Kind, Query, Row, Write, check};
 use crate::model::error::StoreError;
 use crate::ports::store::Store;
 
@@ -78,7 +77,11 @@ impl Store for MemoryStore {
 
 #[cfg(test)]
 mod tests {
+    use serde::{Deserialize, Serialize};
+
     use super::*;
+    use crate::model::document::Document;
+    use crate::ports::store::Documents as _;
 
     #[derive(Serialize, Deserialize, Debug, PartialEq, Clone)]
     struct Note(String, u64);

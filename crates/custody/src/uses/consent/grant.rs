@@ -16,7 +16,7 @@ use alloy_primitives::{Address, B256};
 use api::consent::{GrantMessage, GrantStage, GrantSubmission, PartRef};
 use api::log::Deed;
 use cid::Cid;
-use record::{GrantDocument, Recipient};
+use record::GrantRecipient;
 
 use crate::model::caller::Caller;
 use crate::model::cid::parse_cid;

@@ -13,19 +13,18 @@
 //! Nobody needs the guest's sealing key but the patient's own browser, which made it; so no key
 //! statement is published.
 
-use rand_core::Rng as _;
 use alloy_primitives::{Address, B256, Keccak256};
 use api::consent::GrantStage;
 use api::links::{GuestLink, LinkView, NewLink};
 use api::log::Deed;
+use rand_core::Rng as _;
 use record::Recipient;
 
-use crate::model::link::SESSIONS;
-use crate::model::link::ATTEMPTS_EVER;
 use crate::model::caller::Caller;
 use crate::model::document::{Batch, Document, Held, Kind, Query, hex_id};
 use crate::model::error::{Error, Refusal, Result};
 use crate::model::grant::Grant;
+use crate::model::link::ATTEMPTS_EVER;
 use crate::model::link::{Code, Confirmed, Link, Pass, View};
 use crate::model::log_entry::Entry;
 use crate::model::mail::{Words, check_address};
@@ -387,59 +386,6 @@ pub(crate) fn six_digits() -> String {
         if drawn < FAIR {
             return format!("{:06}", drawn % CODES);
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const RIGHT: B256 = B256::repeat_byte(1);
-    const WRONG: B256 = B256::repeat_byte(2);
-    const SESSION: B256 = B256::repeat_byte(3);
-
-    fn sent(pass: &mut Pass) {
-        pass.code = Some(Code {
-            hash: RIGHT,
-            expires_at: 100,
-            left: ATTEMPTS,
-        });
-    }
-
-    #[test]
-    fn a_code_serves_once_and_not_late() {
-        let mut pass = Pass::default();
-        sent(&mut pass);
-        assert!(matches!(
-            pass.judge(RIGHT, SESSION, 101),
-            Err(Error::CodeSpent)
-        ));
-        pass.judge(RIGHT, SESSION, 100).unwrap();
-        assert!(pass.of(Some(SESSION)).is_some());
-        assert!(matches!(
-            pass.judge(RIGHT, SESSION, 100),
-            Err(Error::CodeSpent)
-        ));
-    }
-
-    #[test]
-    fn new_codes_give_no_new_guesses_for_ever() {
-        let mut pass = Pass::default();
-        let mut guesses = 0;
-        for _ in 0..100 {
-            sent(&mut pass);
-            while let Err(Error::CodeWrong { .. }) = pass.judge(WRONG, SESSION, 50) {
-                guesses += 1;
-            }
-        }
-        assert_eq!(pass.wrong, ATTEMPTS_EVER);
-        assert!(guesses < ATTEMPTS_EVER);
-        sent(&mut pass);
-        assert!(matches!(
-            pass.judge(RIGHT, SESSION, 50),
-            Err(Error::CodeSpent)
-        ));
-        assert!(pass.of(Some(SESSION)).is_none());
     }
 }
 

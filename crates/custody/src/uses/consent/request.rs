@@ -5,23 +5,20 @@
 //! open (the patient sees it in full; the chain knows its salted id) ──a grant names it──► answered
 //! ```
 
-use acts::{Act, Deployment, SignedAct};
-use alloy_primitives::{Address, B256};
+use acts::{Act, SignedAct};
+use alloy_primitives::B256;
 use api::consent::RequestMessage;
 use api::log::Deed;
 use record::RequestDocument;
-use record::grant::NewRequest;
 
 use crate::model::act::Errand;
 use crate::model::caller::Caller;
 use crate::model::document::{Batch, Document, Held, Kind, Query, hex_id};
 use crate::model::error::{Error, Result};
 use crate::model::inbox::Inbox;
-use crate::model::keys::KeyRing;
 use crate::model::log_entry::Entry;
 use crate::model::notice::News;
 use crate::model::request::Request;
-use crate::ports::random::random;
 use crate::ports::store::Documents;
 use crate::uses::hospital::Hospital;
 use crate::uses::signature::check_signature;

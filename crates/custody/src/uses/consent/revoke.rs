@@ -8,7 +8,7 @@
 //! From the moment of the signature this node refuses, though the chain may take a while. A node
 //! that was not told is bound by the chain.
 
-use acts::{Act, Deployment, SignedAct, WalletKey};
+use acts::{Act, SignedAct};
 use alloy_primitives::{Address, B256};
 use api::acts::Wish;
 use api::consent::{GrantStage, RevokeMessage, RevokeOrder};
@@ -90,7 +90,7 @@ impl Hospital {
     }
 
     async fn check_revocation(&self, message: &RevokeMessage) -> Result<()> {
-        let digest = act_of(&message).digest(self.deployment());
+        let digest = act_of(message).digest(self.deployment());
         let (signer, signature) = (message.controller, &message.signature);
         check_signature(self.chain.as_ref(), "revocation", signer, digest, signature).await
     }

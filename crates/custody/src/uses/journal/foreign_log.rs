@@ -221,7 +221,8 @@ impl Hospital {
     /// Keep a proof if it is of the very entry that was told before.
     async fn keep_proof(&self, held: &mut Held<Abroad>, proven: ProvenEntry) -> Result<()> {
         let told = &held.document.proven;
-        if proven.entry != told.entry || proven.salt != told.salt || Entry::proven(&proven).is_err() {
+        if proven.entry != told.entry || proven.salt != told.salt || Entry::proven(&proven).is_err()
+        {
             tracing::error!("another institution proves another entry than it told of");
             return Ok(());
         }

@@ -20,7 +20,6 @@
 
 use std::sync::Arc;
 
-use alloy_primitives::B256;
 use async_trait::async_trait;
 use bytes::Bytes;
 use cid::Cid;
@@ -28,14 +27,13 @@ use rand_core::UnwrapErr;
 use seal::PartKey;
 use seal::file::HEADER_LEN;
 use serde::{Deserialize, Serialize};
-use sha2::Sha256;
 use tokio::sync::futures::Notified;
 use tokio::sync::{Mutex, Notify};
 use vault::Vault;
 
 use crate::model::document::{Batch, Document, Expect, Held, Kind, Query, Row, Write};
 use crate::model::error::{Result, StoreError};
-use crate::model::journal_page::{Found, FoundKind, Gone, HEAD, Head, PART_BYTES, Page, Place, Plan, encode};
+use crate::model::journal_page::{Found, Gone, HEAD, Head, PART_BYTES, Page, Place, Plan, encode};
 use crate::ports::random::random;
 use crate::ports::store::{Documents, Store};
 use crate::uses::blobs;
@@ -466,7 +464,10 @@ impl Store for Journaled {
 
 #[cfg(test)]
 mod tests {
+    use sha2::{Digest as _, Sha256};
+
     use super::*;
+    use crate::model::journal_page::FoundKind;
 
     fn found(name: u8, number: u64, kind: FoundKind) -> Found {
         let digest = Sha256::digest([name]);

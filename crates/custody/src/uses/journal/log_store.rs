@@ -12,7 +12,7 @@ use ledger::log::merkle::leaf_hash;
 use ledger::log::tile::{Edge, Tile, TileId};
 use ledger::log::{Entry, LogStore, SignedCheckpoint};
 
-use crate::model::document::{Batch, Document, Held, Kind, Query};
+use crate::model::document::{Batch, Held, Kind, Query};
 use crate::model::error::{Error, Result, StoreError};
 use crate::model::log_entry::Touch;
 use crate::model::log_page::{CHECKPOINTS, CheckpointPage, SIZE, Size, TilePage};

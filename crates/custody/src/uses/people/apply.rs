@@ -13,7 +13,7 @@ use api::people::ApplicationStage;
 use sha2::{Digest as _, Sha256};
 
 use crate::model::application::{Application, Credential, NewApplication, Scan};
-use crate::model::document::{Batch, Document, Held, Kind, Query, hex_id};
+use crate::model::document::{Batch, Held, Kind, Query, hex_id};
 use crate::model::error::{Error, Result, StoreError};
 use crate::ports::store::Documents;
 use crate::uses::hospital::Hospital;

@@ -11,7 +11,10 @@
 //! doctor's calendar needs.
 
 use alloy_primitives::{Address, B256};
-use api::appointments::{AppointmentAction, AppointmentChange, AppointmentState, AppointmentView, NewAppointment, NewSlot};
+use api::appointments::{
+    AppointmentAction, AppointmentChange, AppointmentState, AppointmentView, NewAppointment,
+    NewSlot,
+};
 use record::Role;
 
 use crate::model::appointment::{Appointment, Slot};

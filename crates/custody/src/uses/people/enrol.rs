@@ -15,7 +15,7 @@ use api::people::NewPatient;
 use record::PatientDemographics;
 
 use crate::model::act::Errand;
-use crate::model::document::{Batch, Document, Held, Kind, Query, hex_id};
+use crate::model::document::{Batch, Held, Kind, Query, hex_id};
 use crate::model::error::{Error, Result};
 use crate::model::log_entry::Entry;
 use crate::model::patient::Patient;

@@ -16,7 +16,6 @@ use crate::model::document::{Batch, Document, Held, Kind, Query, hex_id};
 use crate::model::error::{Error, Result};
 use crate::model::letter::{Letter, Place, Sent, Wrote, key_of};
 use crate::model::notice::News;
-use crate::ports::random::random;
 use crate::ports::store::Documents;
 use crate::uses::hospital::Hospital;
 

@@ -11,7 +11,6 @@ use api::notices::NoticeView;
 use record::Recipient;
 use tokio::time::{Instant, timeout_at};
 
-use crate::model::notice::LIFE;
 use crate::model::document::{Batch, Document, Held, Kind, Query, hex_id};
 use crate::model::error::{Error, Result};
 use crate::model::grant::Grant;

@@ -18,7 +18,7 @@ use record::SealedIndex;
 
 use crate::model::caller::Caller;
 use crate::model::chain_facts::RecordFacts;
-use crate::model::document::{Batch, Document, Held, Kind, Query, hex_id};
+use crate::model::document::{Batch, Held, Kind, Query, hex_id};
 use crate::model::error::{Error, Result};
 use crate::model::index_page::IndexPage;
 use crate::model::log_entry::Entry;

@@ -22,13 +22,12 @@ use crate::model::act::Errand;
 use crate::model::caller::Caller;
 use crate::model::chain_facts::RecordFacts;
 use crate::model::cid::parse_cid;
-use crate::model::document::{Batch, Document, Held, Kind, Query};
+use crate::model::document::{Batch, Held, Kind, Query};
 use crate::model::erasure::Erasure;
 use crate::model::error::{Error, Result};
 use crate::model::log_entry::Entry;
 use crate::model::version::Version;
 use crate::ports::store::Documents;
-use crate::uses::blobs;
 use crate::uses::hospital::Hospital;
 use crate::uses::signature::check_signature;
 

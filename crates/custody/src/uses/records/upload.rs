@@ -26,8 +26,6 @@ use record::{Manifest, Part};
 use seal::RecordKey;
 use zeroize::Zeroizing;
 
-use crate::model::upload::{Closed, NewUpload};
-use crate::uses::records::content::{Content, contents};
 use crate::model::caller::Caller;
 use crate::model::chain_facts::RecordFacts;
 use crate::model::document::{Batch, Document, Held, Kind, Query, hex_id};
@@ -37,11 +35,13 @@ use crate::model::log_entry::Entry;
 use crate::model::notice::News;
 use crate::model::patient::Patient;
 use crate::model::secrets::{Bound, manifest_key, open_draft, seal_draft, version_secrets};
+use crate::model::upload::{Closed, NewUpload};
 use crate::model::version::{Version, record_id};
 use crate::ports::random::{random, rng, secret};
 use crate::ports::store::{Documents, Store as _};
 use crate::uses::blobs;
 use crate::uses::hospital::Hospital;
+use crate::uses::records::content::{Content, contents};
 use crate::uses::signature::check_signature;
 
 /// Cores used for sealing one large file.
@@ -201,7 +201,12 @@ impl Hospital {
         }
     }
 
-    pub(super) fn close_draft(&self, record: B256, key: &RecordKey, manifest: &Manifest) -> Result<Bytes> {
+    pub(super) fn close_draft(
+        &self,
+        record: B256,
+        key: &RecordKey,
+        manifest: &Manifest,
+    ) -> Result<Bytes> {
         let mut plain = Zeroizing::new(Vec::with_capacity(64 + record::limits::MANIFEST_BYTES));
         let secrets = DraftSecrets(secret(key.expose()), manifest.encode().into());
         serde_ipld_dagcbor::to_writer(&mut *plain, &secrets)

@@ -8,9 +8,9 @@ use axum::{Extension, Json};
 use custody::model::act::Errand;
 use custody::model::caller::Caller;
 
+use super::Answer;
 use crate::http::App;
 use crate::http::extract::{At, Json as Body};
-use super::Answer;
 
 fn shown(app: &App, caller: &Caller, errand: Errand) -> Json<ActView> {
     let at = app.hospital().deployment();

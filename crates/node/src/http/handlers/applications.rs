@@ -14,10 +14,10 @@ use custody::model::application::{Application, NewApplication, NewCredential};
 use custody::model::caller::Caller;
 use custody::uses::people::apply::{CREDENTIAL_BYTES, MAX_CREDENTIALS};
 
+use super::Answer;
 use crate::http::App;
 use crate::http::error::ApiError;
 use crate::http::extract::{At, Json as Body};
-use super::Answer;
 
 /// The largest body: the documents in base64, and the rest.
 pub(crate) const BODY_BYTES: usize = MAX_CREDENTIALS * (CREDENTIAL_BYTES / 3 * 4 + 1024) + 65_536;

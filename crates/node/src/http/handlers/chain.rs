@@ -5,11 +5,11 @@ use api::error::ErrorBody;
 use axum::Json;
 use axum::extract::State;
 
+use super::Answer;
 use crate::http::App;
 use crate::http::error::ApiError;
 use crate::http::extract::Json as Body;
 use crate::proxy::{MAX_SPAN, Understood, number_of, understand};
-use super::Answer;
 
 /// Pass a reading JSON-RPC question on to the node's Ethereum endpoint.
 ///

@@ -1,8 +1,7 @@
 //! Requests, grants, opening, revoking.
 
-use api::consent::RequestView;
 use alloy_primitives::B256;
-use api::consent::{GrantSubmission, GrantView, RequestMessage, RevokeOrder, Served};
+use api::consent::{GrantSubmission, GrantView, RequestMessage, RequestView, RevokeOrder, Served};
 use api::error::ErrorBody;
 use axum::extract::State;
 use axum::response::Response;
@@ -10,10 +9,10 @@ use axum::{Extension, Json};
 use custody::model::caller::Caller;
 use custody::model::grant::Grant;
 
+use super::{Answer, sealed};
 use crate::http::App;
 use crate::http::error::ApiError;
 use crate::http::extract::{At, Json as Body};
-use super::{Answer, sealed};
 
 /// The requests that the caller made or has to answer.
 #[utoipa::path(get, path = "/api/v1/requests", tag = "consent", responses((status = 200, body = [RequestView])), security(("session" = [])))]

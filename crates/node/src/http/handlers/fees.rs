@@ -5,8 +5,8 @@ use api::fees::{CostsView, ForecastView};
 use axum::Json;
 use axum::extract::State;
 
-use crate::http::App;
 use super::Answer;
+use crate::http::App;
 
 /// Fees now and in the next seven days, and whether to wait.
 #[utoipa::path(get, path = "/api/forecast", tag = "node", responses((status = 200, body = ForecastView)))]

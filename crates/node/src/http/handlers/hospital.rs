@@ -7,10 +7,10 @@ use axum::extract::State;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
+use super::Answer;
 use crate::http::App;
 use crate::http::extract::Asked;
 use crate::overview;
-use super::Answer;
 
 /// Records of one page: each is checked anew, which takes a moment.
 const PAGE: u32 = 50;

@@ -8,11 +8,11 @@ use axum::http::StatusCode;
 use axum::{Extension, Json};
 use custody::model::caller::Caller;
 
+use super::Answer;
+use super::records::patient;
 use crate::http::App;
 use crate::http::error::ApiError;
 use crate::http::extract::{At, Json as Body};
-use super::Answer;
-use super::records::patient;
 
 /// The links that the caller made.
 #[utoipa::path(get, path = "/api/v1/links", tag = "links", responses((status = 200, body = [LinkView])), security(("session" = [])))]

@@ -11,10 +11,10 @@ use ledger::log::tile::Resource;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::Answer;
 use crate::http::App;
 use crate::http::error::ApiError;
 use crate::http::extract::{Asked, At};
-use super::Answer;
 
 fn failed(error: ledger::Error) -> ApiError {
     match error {

@@ -1,22 +1,21 @@
 //! Between institutions' nodes.
 
-use api::people::PersonView;
 use alloy_primitives::Address;
 use api::consent::{GrantMessage, RequestMessage, RevokeMessage};
 use api::error::ErrorBody;
 use api::log::{ProofQuery, ProvenEntry};
 use api::peers::{ErasureMessage, ForgetPages, SpareView};
-use api::people::StaffView;
+use api::people::{PersonView, StaffView};
 use axum::body::{Bytes, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::{Extension, Json};
 
+use super::Answer;
 use crate::http::App;
 use crate::http::error::ApiError;
 use crate::http::extract::{At, Json as Body};
 use crate::http::gate::Institution;
-use super::Answer;
 
 /// The directory entry of a wallet that this node keeps.
 #[utoipa::path(get, path = "/peer/v1/directory/{wallet}", tag = "peers", params(("wallet" = String, Path)), responses(
@@ -26,7 +25,10 @@ pub(crate) async fn person(State(app): State<App>, At(wallet): At<Address>) -> A
     let person = app.hospital().person_here(wallet).await?;
     let mut person = person.ok_or(custody::model::error::Error::NotFound("person"))?;
     let facts = app.facts();
-    let staff = facts.staff(wallet).await.map_err(custody::model::error::Error::from)?;
+    let staff = facts
+        .staff(wallet)
+        .await
+        .map_err(custody::model::error::Error::from)?;
     let institution = facts.institution(wallet).await;
     let institution = institution.map_err(custody::model::error::Error::from)?;
     // Patients' names stay in their own hospital's list.

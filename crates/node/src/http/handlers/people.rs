@@ -1,12 +1,10 @@
 //! Who works here, what people are told, and what they write to each other.
 
-use api::appointments::SlotView;
-use api::notices::MailView;
 use alloy_primitives::{Address, B256};
-use api::appointments::{AppointmentChange, AppointmentView, NewAppointment, NewSlot};
+use api::appointments::{AppointmentChange, AppointmentView, NewAppointment, NewSlot, SlotView};
 use api::error::ErrorBody;
 use api::letters::{LetterView, NewLetter};
-use api::notices::NoticeView;
+use api::notices::{MailView, NoticeView};
 use api::people::{ProfileView, StaffView};
 use axum::extract::State;
 use axum::{Extension, Json};
@@ -15,10 +13,10 @@ use record::Role;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::Answer;
 use crate::http::App;
 use crate::http::error::ApiError;
 use crate::http::extract::{Asked, At, Json as Body};
-use super::Answer;
 
 /// An answer that says nothing but that it was done.
 #[derive(Serialize, ToSchema)]

@@ -1,10 +1,12 @@
 //! Making, approving, keeping and erasing records.
 
-use api::records::ErasureView;
 use alloy_primitives::B256;
 use api::acts::Signature;
 use api::error::ErrorBody;
-use api::records::{Approval, DraftView, EraseOrder, Evidence, IndexForm, IndexView, RefusalNote, SealedDraft, SealedForm, Stage, UploadForm, UploadKeys, VersionView};
+use api::records::{
+    Approval, DraftView, EraseOrder, ErasureView, Evidence, IndexForm, IndexView, RefusalNote,
+    SealedDraft, SealedForm, Stage, UploadForm, UploadKeys, VersionView,
+};
 use axum::extract::multipart::{MultipartError, MultipartRejection};
 use axum::extract::{Multipart, State};
 use axum::http::{HeaderMap, StatusCode};
@@ -15,10 +17,10 @@ use custody::model::caller::Caller;
 use custody::model::upload::{NewUpload, SEALED_MANIFEST, UploadFile};
 use custody::model::version::Version;
 
+use super::{Answer, sealed as stream};
 use crate::http::App;
 use crate::http::error::ApiError;
 use crate::http::extract::{At, Json as Body};
-use super::{Answer, sealed as stream};
 
 /// The longest text field of a form, bytes.
 const TEXT: usize = 200_000;

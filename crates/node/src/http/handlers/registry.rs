@@ -1,20 +1,21 @@
 //! Institutions, staff, keys, patients.
 
-use api::people::InvitationView;
 use acts::SignedAct;
 use alloy_primitives::Address;
 use api::acts::{ActView, Signature};
 use api::error::ErrorBody;
-use api::people::{Standing, DirectoryView, KeySubmission, NewPatient, PatientView};
+use api::people::{
+    DirectoryView, InvitationView, KeySubmission, NewPatient, PatientView, Standing,
+};
 use axum::extract::State;
 use axum::{Extension, Json};
 use custody::model::caller::Caller;
 use custody::model::chain_facts::{InstitutionFacts, KeyFacts, StaffFacts};
 use custody::model::person::Person;
 
+use super::Answer;
 use crate::http::App;
 use crate::http::extract::{At, Json as Body};
-use super::Answer;
 
 /// What directory and chain know of a wallet.
 #[utoipa::path(get, path = "/api/v1/directory/{wallet}", tag = "registry", params(("wallet" = String, Path)), responses(
@@ -34,8 +35,14 @@ pub(crate) async fn directory(
         .institution(wallet)
         .await
         .map_err(custody::model::error::Error::from)?;
-    let staff = facts.staff(wallet).await.map_err(custody::model::error::Error::from)?;
-    let key = facts.key(wallet).await.map_err(custody::model::error::Error::from)?;
+    let staff = facts
+        .staff(wallet)
+        .await
+        .map_err(custody::model::error::Error::from)?;
+    let key = facts
+        .key(wallet)
+        .await
+        .map_err(custody::model::error::Error::from)?;
     // Who works or worked at a hospital is known by name; a patient to the own hospital alone.
     if let Some(person) = &mut person
         && staff.is_none()

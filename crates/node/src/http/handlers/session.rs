@@ -8,12 +8,12 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::{Extension, Json};
 use custody::model::caller::Caller;
 
+use super::Answer;
 use crate::http::App;
 use crate::http::error::ApiError;
 use crate::http::extract::Json as Body;
 use crate::http::gate::token;
 use crate::session;
-use super::Answer;
 
 /// A challenge to sign in, good once and for five minutes.
 #[utoipa::path(post, path = "/api/v1/session/nonce", tag = "session", responses((status = 200, body = Challenge)))]

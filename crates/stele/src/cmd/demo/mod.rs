@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use teller::{Step, Teller};
 
-use crate::stage::{Chain, Hospital};
 use super::Failure;
+use crate::stage::{Chain, Hospital};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:

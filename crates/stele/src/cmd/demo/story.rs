@@ -9,7 +9,6 @@ use alloy_primitives::{Address, B256};
 use api::acts::Progress;
 use api::records::VersionView;
 use client::session::{Client, Session};
-use client::session;
 use client::verify::{ChainWitness, verify};
 use custody::model::keys::KeyRing;
 use custody::model::upload::{DOCUMENT, IMAGE, NewUpload};
@@ -19,12 +18,12 @@ use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
-use crate::cmd::person::refused;
-use crate::cmd::{Failure, key};
-use crate::stage::Chain;
-use crate::stage;
 use super::Running;
 use super::teller::{Done, Teller};
+use crate::cmd::person::refused;
+use crate::cmd::{Failure, key};
+use crate::stage;
+use crate::stage::Chain;
 
 /// How long an act may take to be included.
 const SETTLE: Duration = Duration::from_secs(60);
@@ -378,7 +377,7 @@ async fn upload(
                 patient: cast.commitment,
                 title: "Radiograph".into(),
                 report: "Radiograph taken as ordered; image quality sufficient.".into(),
-                file: client::file("DX", "", xray.bytes.clone()),
+                file: client::session::file("DX", "", xray.bytes.clone()),
                 corrects: None,
             };
             let key = format!("demo-{}", hex::encode(&cast.commitment[..8]));

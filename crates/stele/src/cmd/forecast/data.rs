@@ -4,14 +4,14 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use forecast::fetch::{Hours, Http, MAX_RUN, Plan};
 use forecast::fetch;
+use forecast::fetch::{Hours, Http, MAX_RUN, Plan};
 use forecast::history::{Findings, History};
 use jiff::civil::Date;
 use serde::Serialize;
 
-use crate::cmd::Failure;
 use super::{bar, open, write};
+use crate::cmd::Failure;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:

@@ -8,8 +8,8 @@ use forecast::history::History;
 use forecast::plot;
 use jiff::civil::Date;
 
-use crate::cmd::Failure;
 use super::{advance, bar, new_table, percent, read};
+use crate::cmd::Failure;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:

@@ -10,8 +10,8 @@ use forecast::trained::Trained;
 use forecast::{HORIZON, plot};
 use serde::Serialize;
 
-use crate::cmd::Failure;
 use super::{gwei, new_table, now, open, percent, tell, write};
+use crate::cmd::Failure;
 
 /// Days of history in the sparkline.
 const SPARK_DAYS: usize = 45;

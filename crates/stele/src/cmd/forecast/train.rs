@@ -7,8 +7,8 @@ use forecast::plot;
 use forecast::trained::{Kind, train};
 use serde::Serialize;
 
-use crate::cmd::Failure;
 use super::{advance, bar, read, write};
+use crate::cmd::Failure;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
