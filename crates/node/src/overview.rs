@@ -16,7 +16,6 @@ use custody::model::error::{Error, Result};
 use custody::model::log_entry::Entry;
 use custody::model::version::Version;
 use custody::uses::hospital::Hospital;
-use utoipa::ToSchema;
 use vault::replicate::Act;
 
 use crate::http::App;

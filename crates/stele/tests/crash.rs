@@ -9,7 +9,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use alloy_primitives::{Address, B256};
-use client::session;
 use client::session::{ClientError, Session};
 use custody::model::keys::KeyRing;
 use custody::model::upload::NewUpload;
@@ -60,7 +59,7 @@ impl Story {
             patient: self.commitment,
             title: title.into(),
             report: format!("Report of {title}."),
-            file: client::file("CR", "", self.image.clone()),
+            file: client::session::file("CR", "", self.image.clone()),
             corrects: None,
         }
     }

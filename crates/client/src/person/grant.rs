@@ -3,7 +3,6 @@
 use acts::Deployment;
 use alloy_primitives::Address;
 use api::consent::{Envelope, GrantMessage, PartRef};
-use custody::model::document::Document;
 use custody::model::error::Result;
 use custody::model::grant::act_of;
 use custody::model::keys::KeyRing;

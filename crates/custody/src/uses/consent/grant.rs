@@ -16,11 +16,11 @@ use alloy_primitives::{Address, B256};
 use api::consent::{GrantMessage, GrantStage, GrantSubmission, PartRef};
 use api::log::Deed;
 use cid::Cid;
-use record::GrantRecipient;
+use record::{GrantDocument, Recipient};
 
 use crate::model::caller::Caller;
 use crate::model::cid::parse_cid;
-use crate::model::document::{Batch, Document, Held, Kind, Query, hex_id};
+use crate::model::document::{Batch, Held, Kind, Query, hex_id};
 use crate::model::error::{Error, Refusal, Result};
 use crate::model::grant::{Grant, act_of};
 use crate::model::inbox::{Inbox, inbox_of};

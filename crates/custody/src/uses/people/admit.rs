@@ -17,7 +17,7 @@ use api::people::KeySubmission;
 use record::KeyStatement;
 
 use crate::model::act::Errand;
-use crate::model::document::{Batch, Document};
+use crate::model::document::Batch;
 use crate::model::error::{Error, Result};
 use crate::model::invitation::Invitation;
 use crate::model::key_statement::{check_name, state_key};
