@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 use crate::model::document::{Document, Held, Kind, hex_id};
 use crate::model::error::{Error, Result};
 
+/// How often a code may be entered wrongly.
+pub(crate) const ATTEMPTS: u32 = 5;
+
 /// Sessions that are remembered as confirmed.
 pub(crate) const SESSIONS: usize = 20;
 

@@ -24,6 +24,7 @@ use crate::model::caller::Caller;
 use crate::model::document::{Batch, Document, Held, Kind, Query, hex_id};
 use crate::model::error::{Error, Refusal, Result};
 use crate::model::grant::Grant;
+use crate::model::link::ATTEMPTS;
 use crate::model::link::ATTEMPTS_EVER;
 use crate::model::link::{Code, Confirmed, Link, Pass, View};
 use crate::model::log_entry::Entry;
@@ -37,9 +38,6 @@ pub(crate) const VIEWS: u32 = 1000;
 
 /// How long a code serves, seconds.
 pub(crate) const CODE_LIFE: u64 = 600;
-
-/// How often a code may be entered wrongly.
-pub(crate) const ATTEMPTS: u32 = 5;
 
 /// Codes that are sent within an hour.
 pub(crate) const CODES: usize = 5;

@@ -464,6 +464,7 @@ impl Store for Journaled {
 
 #[cfg(test)]
 mod tests {
+    use alloy_primitives::B256;
     use sha2::{Digest as _, Sha256};
 
     use super::*;
