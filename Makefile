@@ -5,7 +5,7 @@ SHELL       := /bin/bash
 .ONESHELL:
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-chain setup-python setup-dicom setup-go build demo test test-contracts \
-        test-rust test-reader test-python test-interop e2e bench lint fuzz coverage clean \
+        test-rust test-reader test-python test-interop e2e bench arch lint fuzz coverage clean \
         web test-web e2e-web screens web-size
 
 CARGO   ?= cargo
@@ -127,6 +127,9 @@ lint: setup-chain ## Formatters and linters of all languages
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 	contracts/scripts/lint.sh
 	contracts/scripts/slither.sh
+
+arch: ## Circles of imports, arrows upwards and long functions, as JSON; fails if there are any
+	@$(CARGO) run --quiet -p arch
 
 bench: setup ## Side-by-side benchmarks; prints what docs/benchmarks.md quotes
 	@bench/run.sh
