@@ -1,5 +1,5 @@
 //! The lines of functions, as `clippy::too_many_lines` counts them: of the body alone, without
-//! blank lines and comments.
+//! blank lines and comments; of an `async` function with the lines of its braces.
 
 use std::collections::BTreeSet;
 
@@ -31,18 +31,24 @@ fn walk(found: &mut Vec<Function>, text: &[&str], tokens: TokenStream) {
         match (token, tokens.get(i + 1)) {
             (TokenTree::Ident(word), Some(TokenTree::Ident(name))) if *word == "fn" => {
                 if let Some(body) = body(&tokens[i + 2..]) {
+                    let braces = if asynchronous(&tokens[..i]) { 2 } else { 0 };
+                    let lines = count(text, body) + braces;
                     let (name, line) = (name.to_string(), name.span().start().line);
-                    found.push(Function {
-                        name,
-                        line,
-                        lines: count(text, body),
-                    });
+                    found.push(Function { name, line, lines });
                 }
             }
             (TokenTree::Group(group), _) => walk(found, text, group.stream()),
             _ => {}
         }
     }
+}
+
+/// Whether what stands before `fn` ends with `async` or `async unsafe`.
+fn asynchronous(before: &[TokenTree]) -> bool {
+    let words = before.iter().rev().take(2);
+    words
+        .into_iter()
+        .any(|token| matches!(token, TokenTree::Ident(word) if *word == "async"))
 }
 
 /// The body that follows a function's name, if it has one.
@@ -101,6 +107,15 @@ mod tests {
         let text = "/// Said before.\nfn one(\n    long: usize,\n) {\n    // why\n\n    let a = \"two\n    lines\"; /* beside */\n    \
                     if a.is_empty() {\n        b();\n    }\n}\n";
         assert_eq!(measured(text), [("one".to_owned(), 2, 5)]);
+    }
+
+    #[test]
+    fn of_asynchronous_functions_the_braces_count() {
+        let text = "pub async fn waits() {\n    a();\n}\nfn does_not() {\n    a();\n}\n";
+        assert_eq!(
+            measured(text),
+            [("waits".to_owned(), 1, 3), ("does_not".to_owned(), 4, 1)]
+        );
     }
 
     #[test]
