@@ -24,6 +24,7 @@ pub mod reading;
 mod serve;
 mod server;
 mod session;
+mod sign_in_message;
 mod templates;
 pub mod watch;
 

@@ -3,8 +3,9 @@
 //! The domain (name "Stele", version "1", chain id, contract) and the types are those of
 //! contracts/eip712.json. A signature is checked against the signer's key here; a signer that is
 //! a contract wallet (ERC-1271) can only be asked on chain, so the caller gets the question.
-use alloy_primitives::{Address, B256, Bytes, Signature};
+use alloy_primitives::{Address, B256, Bytes};
 use alloy_sol_types::{Eip712Domain, SolStruct, eip712_domain};
+use k256::ecdsa::{RecoveryId, Signature, VerifyingKey};
 
 use crate::error::{Error, Result, at_most};
 use crate::limits;
@@ -136,9 +137,14 @@ fn recover(digest: &B256, signature: &[u8]) -> Option<Address> {
     if !matches!(signature.get(64), Some(27 | 28)) {
         return None;
     }
-    let signature = Signature::from_raw(signature).ok()?;
-    if signature.normalize_s().is_some() {
+    let (rs, v) = signature.split_at(64);
+    let rs = Signature::from_slice(rs).ok()?;
+    if v.len() != 1 || rs.normalize_s() != rs {
         return None;
     }
-    signature.recover_address_from_prehash(digest).ok()
+    let recovery = RecoveryId::new(v == [28], false);
+    let key = VerifyingKey::recover_from_prehash(digest.as_slice(), &rs, recovery).ok()?;
+    // An uncompressed point is 0x04 and the two coordinates.
+    let point = key.to_sec1_point(false);
+    Some(Address::from_raw_public_key(&point.as_bytes()[1..]))
 }
