@@ -1,5 +1,7 @@
 //! This checkout keeps to its own plan, and the check catches what it is for.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
