@@ -220,7 +220,7 @@ impl Engine for NativeEngine {
             let answer = network.forward(&network.parameters, pixels, 1, size, mode, ws)?;
             let mut wanted = vec![0.0; answer.logits.len()];
             wanted[class] = 1.0;
-            let gradient = network.feature_gradient(&network.parameters, &wanted, ws);
+            let gradient = network.feature_gradient(&network.parameters, &wanted, ws)?;
             Ok(Some((answer.features, gradient)))
         })
     }
