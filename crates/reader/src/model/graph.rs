@@ -222,6 +222,13 @@ impl Graph {
         self.nodes.iter().flat_map(|n| n.op.tensors()).collect()
     }
 
+    /// Whether it has batch normalisations of its own (a folded one has none).
+    pub fn normalises(&self) -> bool {
+        self.nodes
+            .iter()
+            .any(|n| matches!(n.op, Op::BatchNorm { .. }))
+    }
+
     /// Number of trainable parameters.
     pub fn parameters(&self) -> usize {
         self.tensors()

@@ -10,6 +10,7 @@ use half::f16;
 use safetensors::tensor::{Dtype, Metadata, SafeTensors, TensorView};
 use sha2::{Digest, Sha256};
 
+use super::pytorch;
 use crate::error::Error;
 
 /// Largest weights file that is read (VGG-16 in 32-bit floats is 553 MB).
@@ -201,31 +202,14 @@ impl Weights {
             )));
         }
         let bytes = std::fs::read(path).map_err(|e| Error::file(path, e))?;
-        if bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(&[0x80, 0x02]) {
-            return Self::from_pytorch(path);
+        if !pytorch::recognises(&bytes) {
+            return Self::from_bytes(&bytes);
         }
-        Self::from_bytes(&bytes)
-    }
-
-    /// Reads a PyTorch state dict.
-    fn from_pytorch(path: &Path) -> Result<Self, Error> {
-        let bad = |e: String| Error::Weights(format!("{}: {e}", path.display()));
-        let reader = pytorch_reader::PytorchReader::new(path).map_err(|e| bad(e.to_string()))?;
-        let mut map = BTreeMap::new();
-        for (name, tensor) in reader.tensors() {
-            if tensor.dtype() != pytorch_reader::DType::F32 {
-                continue; // counters such as num_batches_tracked
-            }
-            let bytes = tensor.read().map_err(|e| bad(format!("{name}: {e}")))?;
-            let data = bytes
-                .as_chunks::<4>()
-                .0
-                .iter()
-                .map(|b| f32::from_le_bytes(*b))
-                .collect();
-            map.insert(name.clone(), Array::new(tensor.shape().to_vec(), data));
-        }
-        Ok(Self { map })
+        let bad = |e| Error::Weights(format!("{}: {e}", path.display()));
+        let arrays = pytorch::read(&bytes).map_err(bad)?;
+        Ok(Self {
+            map: arrays.into_iter().collect(),
+        })
     }
 
     /// Writes a safetensors file through a temporary one, so that a crash leaves the old or the

@@ -1,7 +1,6 @@
 //! The engines agree with each other, and gradients agree with differences.
 
 use reader::Error;
-use reader::model::burn_net::{BurnNet, device};
 use reader::model::engine::{self, EngineChoice};
 use reader::model::graph::{Conv, Graph, Node, Op, Padding};
 use reader::model::native::{Mode, Native, Until, Workspace};
@@ -9,7 +8,7 @@ use reader::model::{Arch, Weights, arch};
 use reader::rng::Rng;
 use reader::train::learner::Losses;
 use reader::train::loss::ClassLoss;
-use reader::train::{Batch, BurnLearner, Learner, NativeLearner, Target};
+use reader::train::{Batch, Learner, NativeLearner, Target};
 
 /// A small network with every operation that is trained: strided and depthwise and dense
 /// convolutions, an identity, an evidence map, the soft maximum, a head on both.
@@ -137,7 +136,7 @@ fn losses() -> Losses {
 }
 
 #[test]
-fn gradients_agree_with_differences_and_with_burn() {
+fn gradients_of_a_whole_network_agree_with_differences() {
     let graph = small();
     let weights = arch::initialise(&graph, 3);
     let native = Native::new(&graph, &weights).unwrap();
@@ -174,21 +173,6 @@ fn gradients_agree_with_differences_and_with_burn() {
     }
     println!("{checked} gradients checked, {off} at corners");
     assert!(checked > 60 && off * 20 <= checked, "{off} of {checked}");
-
-    let burn = BurnNet::new(graph, device());
-    let mut theirs = burn.layout(&weights).unwrap();
-    let mut learner_burn = BurnLearner::new(burn, false);
-    let mut found = vec![0.0; theirs.len()];
-    learner_burn
-        .gradients(&mut theirs, &batch, &losses, 0, 1, &mut found)
-        .unwrap();
-    let ours = learner.network().weights(&gradients);
-    let theirs = learner_burn.network().weights(&found);
-    for (name, array) in ours.iter() {
-        for (a, b) in array.data.iter().zip(&theirs.get(name).unwrap().data) {
-            assert!((a - b).abs() < 1e-4 * (1.0 + a.abs()), "{name}: {a} {b}");
-        }
-    }
 }
 
 #[test]
@@ -236,13 +220,18 @@ fn every_engine_gives_the_same_answer() {
             .unwrap()
             .run(&pixels, 2, size)
             .unwrap();
-        let mut others = vec![engine::make(EngineChoice::Burn, &graph, &weights, size)];
-        match engine::make(EngineChoice::OnnxRuntime, &graph, &weights, size) {
-            Ok(e) => others.push(Ok(e)),
-            Err(e) => println!("skipped: {e}"),
-        }
-        for other in others {
-            let other = other.unwrap();
+        for choice in [EngineChoice::Burn, EngineChoice::OnnxRuntime] {
+            let other = match engine::make(choice, &graph, &weights, size) {
+                Ok(engine) => engine,
+                Err(e) => {
+                    println!("skipped: {e}");
+                    assert!(
+                        choice == EngineChoice::OnnxRuntime || !cfg!(feature = "burn"),
+                        "{e}"
+                    );
+                    continue;
+                }
+            };
             let answer = other.run(&pixels, 2, size).unwrap();
             let scale = native.logits.iter().fold(1.0f32, |a, b| a.max(b.abs()));
             for (a, b) in native.logits.iter().zip(&answer.logits) {
@@ -334,4 +323,24 @@ fn weights_that_do_not_fit_are_refused() {
     );
     assert!(Weights::from_bytes(b"").is_err());
     assert!(Weights::from_bytes(b"\x89PNG\r\n\x1a\n0000000000000000").is_err());
+}
+
+#[test]
+#[cfg(not(feature = "burn"))]
+fn an_engine_that_is_not_compiled_in_names_its_feature() {
+    let (graph, weights) = folded(Arch::Lite0, false);
+    let error = engine::make(EngineChoice::Burn, &graph, &weights, 64)
+        .err()
+        .map(|e| e.to_string());
+    assert!(
+        error
+            .as_ref()
+            .is_some_and(|e| e.contains("--features burn")),
+        "{error:?}"
+    );
+    let error = EngineChoice::parse("vulkan").unwrap_err().to_string();
+    assert!(error.contains("--features vulkan"), "{error}");
+    let listed = engine::engines();
+    let burn = listed.iter().find(|e| e.name == "burn").unwrap();
+    assert!(!burn.available && burn.detail.contains("--features burn"));
 }

@@ -12,9 +12,7 @@ mod window;
 use pulp::{Arch, Simd, WithSimd};
 
 pub use depthwise::{depthwise, depthwise_input_gradient, depthwise_kernel_gradient};
-pub use elementwise::{
-    activate, activation_gradient, add, add_to, bias_activation, column_sums,
-};
+pub use elementwise::{activate, activation_gradient, add, add_to, bias_activation, column_sums};
 pub use matrix::{Matrix, product};
 pub use norm::{Moments, Normalisation, norm_gradient, norm_sums, normalise};
 pub use window::{Window, fold, max_pool, max_pool_gradient, unfold};

@@ -74,9 +74,7 @@ impl Native {
         let weights = self.weights_of(step, parameters);
         let value = match step.kind {
             Kind::Input => return Err(Error::Network("an input node inside the network".into())),
-            Kind::Pointwise | Kind::Linear => {
-                conv::pointwise(step, &x, weights, mode.parallel, ws)
-            }
+            Kind::Pointwise | Kind::Linear => conv::pointwise(step, &x, weights, mode.parallel, ws),
             Kind::Depthwise => conv::depthwise(step, &x, weights, mode.parallel, ws),
             Kind::Dense => conv::dense(step, &x, weights, mode.parallel, ws),
             Kind::BatchNorm { .. } => {

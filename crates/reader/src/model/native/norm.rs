@@ -171,8 +171,7 @@ pub(super) fn backward(
         inverse,
         batch,
     } = back.applied;
-    let (sums, products) =
-        kernels::norm_sums(dy, &back.y.data, &back.x.data, mean, back.step.act);
+    let (sums, products) = kernels::norm_sums(dy, &back.y.data, &back.x.data, mean, back.step.act);
     if let Some((d_gamma, d_beta)) = d_weights {
         for c in 0..mean.len() {
             d_gamma[c] += (products[c] * f64::from(inverse[c])) as f32;

@@ -58,7 +58,9 @@ pub(super) fn concat_gradient(
     ws: &mut Workspace,
 ) -> (Vec<f32>, Vec<f32>) {
     let (mut first, mut second) = (ws.take(ws.n * a), ws.take(ws.n * (c - a)));
-    let parts = first.chunks_exact_mut(a).zip(second.chunks_exact_mut(c - a));
+    let parts = first
+        .chunks_exact_mut(a)
+        .zip(second.chunks_exact_mut(c - a));
     for ((first, second), row) in parts.zip(dy.chunks_exact(c)) {
         first.copy_from_slice(&row[..a]);
         second.copy_from_slice(&row[a..]);
