@@ -189,9 +189,15 @@ fn a_training_step_of_resnet50_agrees_with_pytorch() {
         let sum = data.iter().map(|v| f64::from(*v)).sum();
         running = running.max(apart(sum, data, theirs));
     }
-    println!("gradients {worst:.1e}, running statistics {running:.1e} apart");
-    assert!(worst < 1e-3, "gradients are {worst} apart");
-    assert!(running < 1e-4, "running statistics are {running} apart");
+    // 53 normalisations of four small images one after the other make much of little: PyTorch's own
+    // single precision is as far from its double precision.
+    let rounding: [f64; 2] = serde_json::from_value(expected["rounding"].clone()).unwrap();
+    println!("gradients {worst:.1e}, running statistics {running:.1e} apart; PyTorch {rounding:?}");
+    assert!(worst < 3.0 * rounding[0], "gradients are {worst} apart");
+    assert!(
+        running < 3.0 * rounding[1],
+        "statistics are {running} apart"
+    );
 }
 
 #[test]

@@ -129,6 +129,37 @@ fn small() -> Graph {
     }
 }
 
+/// The graph with a normalisation behind every convolution.
+fn normalised(graph: &Graph) -> Graph {
+    let mut nodes: Vec<Node> = Vec::new();
+    let mut map = Vec::new();
+    for node in &graph.nodes {
+        let inputs = node.inputs.iter().map(|&i| map[i]).collect();
+        nodes.push(Node {
+            op: node.op.clone(),
+            inputs,
+        });
+        if let Op::Conv(c) = &node.op {
+            nodes.push(Node {
+                op: Op::BatchNorm {
+                    name: format!("{}.norm", c.name),
+                    channels: c.cout,
+                    eps: 1e-3,
+                },
+                inputs: vec![nodes.len() - 1],
+            });
+        }
+        map.push(nodes.len() - 1);
+    }
+    Graph {
+        nodes,
+        logits: map[graph.logits],
+        features: map[graph.features],
+        pooled: map[graph.pooled],
+        ..graph.clone()
+    }
+}
+
 fn config() -> TrainConfig {
     TrainConfig {
         epochs: 10,
@@ -159,17 +190,22 @@ fn loader<'a>(samples: Vec<&'a Sample>) -> Loader<'a> {
     }
 }
 
-/// Trains the small network; `stop_at` ends the run after that step.
+/// Trains a small network, from scratch if it has normalisations; `stop_at` ends the run after that
+/// step.
 fn fit(
+    graph: &Graph,
     manifest: &Manifest,
     folder: &Path,
     resume: bool,
     stop_at: usize,
 ) -> (Vec<f32>, Vec<Validation>, Vec<f32>) {
-    let graph = small();
-    let network = Native::new(&graph, &arch::initialise(&graph, 7)).unwrap();
+    let network = Native::new(graph, &arch::initialise(graph, 7)).unwrap();
     let first = network.parameters.clone();
-    let learner = NativeLearner::new(network, 2, 3);
+    let learner = if graph.normalises() {
+        NativeLearner::from_scratch(network, 2)
+    } else {
+        NativeLearner::new(network, 2, 3)
+    };
     let (train, val) = (
         loader(manifest.split("train")),
         loader(manifest.split("val")),
@@ -204,32 +240,38 @@ fn has_learnt(losses: &[f32], history: &[Validation]) -> bool {
 
 #[test]
 fn it_learns_resumes_exactly_and_repeats_to_the_bit() {
+    learns_resumes_and_repeats(&small());
+}
+
+#[test]
+fn from_scratch_it_learns_resumes_exactly_and_repeats_to_the_bit() {
+    learns_resumes_and_repeats(&normalised(&small()));
+}
+
+fn learns_resumes_and_repeats(graph: &Graph) {
     let dir = tempfile::tempdir().unwrap();
     data_set(&dir.path().join("data"), 1);
     let manifest = Manifest::open(&dir.path().join("data")).unwrap();
-    let (weights, history, losses) = fit(&manifest, &dir.path().join("a"), false, usize::MAX);
+    let run = |name: &str, resume: bool, stop_at: usize| {
+        fit(graph, &manifest, &dir.path().join(name), resume, stop_at)
+    };
+    let (weights, history, losses) = run("a", false, usize::MAX);
     assert!(has_learnt(&losses, &history));
 
+    let same = |other: &[f32]| {
+        let mut pairs = weights.iter().zip(other);
+        pairs.all(|(a, b)| a.to_bits() == b.to_bits())
+    };
     // The same seed gives the same weights, bit for bit.
-    let (again, ..) = fit(&manifest, &dir.path().join("b"), false, usize::MAX);
-    assert!(
-        weights
-            .iter()
-            .zip(&again)
-            .all(|(a, b)| a.to_bits() == b.to_bits())
-    );
+    let (again, ..) = run("b", false, usize::MAX);
+    assert!(same(&again));
 
     // Stopped in the middle of the first or of a later epoch and gone on with: the same weights too.
     for stop_at in [4, 37] {
-        let folder = dir.path().join(format!("stopped at {stop_at}"));
-        fit(&manifest, &folder, false, stop_at);
-        let (resumed, history_resumed, _) = fit(&manifest, &folder, true, usize::MAX);
-        assert!(
-            weights
-                .iter()
-                .zip(&resumed)
-                .all(|(a, b)| a.to_bits() == b.to_bits())
-        );
+        let name = format!("stopped at {stop_at}");
+        run(&name, false, stop_at);
+        let (resumed, history_resumed, _) = run(&name, true, usize::MAX);
+        assert!(same(&resumed));
         assert_eq!(history.len(), history_resumed.len());
     }
 }
@@ -246,7 +288,13 @@ fn shuffled_labels_teach_nothing() {
             s.label = label;
         }
     }
-    let (_, history, losses) = fit(&manifest, &dir.path().join("run"), false, usize::MAX);
+    let (_, history, losses) = fit(
+        &small(),
+        &manifest,
+        &dir.path().join("run"),
+        false,
+        usize::MAX,
+    );
     assert!(!has_learnt(&losses, &history));
     // Images of both kinds bear both labels now: nobody can be surer than a coin.
     assert!(history.last().unwrap().val_loss > 0.6);
@@ -258,7 +306,7 @@ fn a_checkpoint_of_another_run_is_refused() {
     data_set(&dir.path().join("data"), 4);
     let manifest = Manifest::open(&dir.path().join("data")).unwrap();
     let run = dir.path().join("run");
-    fit(&manifest, &run, false, 3);
+    fit(&small(), &manifest, &run, false, 3);
     let graph = small();
     let network = Native::new(&graph, &arch::initialise(&graph, 7)).unwrap();
     let first = network.parameters.clone();
@@ -381,6 +429,21 @@ fn a_run_folder_opens_as_a_model_and_a_changed_one_does_not() {
         LoadedModel::open(&run, EngineChoice::Native),
         Err(Error::Json { .. })
     ));
+}
+
+#[test]
+#[cfg(not(feature = "burn"))]
+fn a_run_on_an_engine_that_is_not_compiled_in_names_the_feature() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = RunConfig {
+        data: vec![manifest_file(dir.path(), false)],
+        size: 64,
+        engine: EngineChoice::Burn,
+        ..RunConfig::default()
+    };
+    let error =
+        train::run(&config, &dir.path().join("run"), false, &mut Quiet(vec![])).unwrap_err();
+    assert!(error.to_string().contains("--features burn"), "{error}");
 }
 
 #[test]
