@@ -151,11 +151,19 @@ impl Weights {
             .map_err(|e| Error::Weights(e.to_string()))
     }
 
-    /// Reads safetensors bytes (32-bit or 16-bit floats).
+    /// Reads safetensors bytes, or those of a PyTorch state dict (zip or the old pickle), told apart
+    /// by content; 32-bit or 16-bit floats.
     ///
     /// # Errors
     /// When the bytes are something else.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
+        if pytorch::recognises(bytes) {
+            let arrays = pytorch::read(bytes)
+                .map_err(|e| Error::Weights(format!("not a PyTorch state dict: {e}")))?;
+            return Ok(Self {
+                map: arrays.into_iter().collect(),
+            });
+        }
         let file = SafeTensors::deserialize(bytes)
             .map_err(|e| Error::Weights(format!("not a safetensors file: {e}")))?;
         let mut map = BTreeMap::new();
@@ -186,11 +194,10 @@ impl Weights {
         Ok(Self { map })
     }
 
-    /// Reads a weights file: safetensors, or a PyTorch state dict (zip or the old pickle), told
-    /// apart by content.
+    /// Reads a weights file (see [`Weights::from_bytes`]).
     ///
     /// # Errors
-    /// When the file cannot be read, is too large, or is neither.
+    /// When the file cannot be read, is too large, or is of neither kind.
     pub fn open(path: &Path) -> Result<Self, Error> {
         let size = std::fs::metadata(path)
             .map_err(|e| Error::file(path, e))?
@@ -202,13 +209,9 @@ impl Weights {
             )));
         }
         let bytes = std::fs::read(path).map_err(|e| Error::file(path, e))?;
-        if !pytorch::recognises(&bytes) {
-            return Self::from_bytes(&bytes);
-        }
-        let bad = |e| Error::Weights(format!("{}: {e}", path.display()));
-        let arrays = pytorch::read(&bytes).map_err(bad)?;
-        Ok(Self {
-            map: arrays.into_iter().collect(),
+        Self::from_bytes(&bytes).map_err(|e| match e {
+            Error::Weights(reason) => Error::Weights(format!("{}: {reason}", path.display())),
+            other => other,
         })
     }
 

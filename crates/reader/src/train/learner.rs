@@ -36,7 +36,7 @@ pub trait Learner {
     fn stages(&self) -> usize;
 
     /// Adds the gradients of the mean loss over a batch to `gradients`; stages below `first_stage`
-    /// are frozen.
+    /// are frozen. Running statistics among the parameters move, where they are learnt.
     ///
     /// # Errors
     /// When the batch does not fit the network.

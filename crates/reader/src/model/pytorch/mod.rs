@@ -12,9 +12,12 @@ use half::f16;
 use super::weights::Array;
 use pickle::{Storage, Tensor, Value};
 
+/// The start of the old format: a pickle of its magic number.
+const MAGIC: [u8; 4] = [0x80, 0x02, 0x8A, 0x0A];
+
 /// Whether bytes begin as PyTorch's files do.
 pub(super) fn recognises(bytes: &[u8]) -> bool {
-    bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(&[0x80, 0x02])
+    bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(&MAGIC)
 }
 
 /// The tensors of a state dict that hold 32-bit or 16-bit floats (the others are counters), by name;

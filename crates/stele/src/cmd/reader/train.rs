@@ -46,7 +46,8 @@ pub(super) struct Args {
     /// Stop after this many validations without a better one
     #[arg(long)]
     patience: Option<usize>,
-    /// First weights: a safetensors file or a PyTorch state dict
+    /// First weights to fine-tune: a safetensors file or a PyTorch state dict; without them the
+    /// network is trained from fresh weights
     #[arg(long)]
     init: Option<PathBuf>,
     /// Seed of everything random
