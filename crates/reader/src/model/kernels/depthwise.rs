@@ -2,7 +2,8 @@
 
 use rayon::prelude::*;
 
-use super::{Kernel, Window, wide};
+use super::simd::{Kernel, wide};
+use super::window::Window;
 
 /// Channels that the kernels keep in registers at a time.
 const BLOCK: usize = 48;

@@ -2,7 +2,18 @@
 
 use rayon::prelude::*;
 
-use super::{Activation, Kernel, wide};
+use super::simd::{Kernel, wide};
+
+/// What follows a convolution.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Activation {
+    /// Nothing.
+    None,
+    /// max(x, 0).
+    Relu,
+    /// min(max(x, 0), 6).
+    Relu6,
+}
 
 struct BiasActivation<'a> {
     y: &'a mut [f32],

@@ -3,7 +3,8 @@
 //! Sums run in 32-bit floats over a block of rows that stays in the cache, and in 64-bit floats from
 //! block to block, so that a long batch loses no digits.
 
-use super::{Activation, Kernel, wide};
+use super::elementwise::Activation;
+use super::simd::{Kernel, wide};
 
 /// Values of a block.
 const BLOCK: usize = 1 << 15;

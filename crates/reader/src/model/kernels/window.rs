@@ -1,6 +1,6 @@
 //! Windows slid over an image, and what is done in each: laying out, adding back, the maximum.
 
-use super::{Kernel, wide};
+use super::simd::{Kernel, wide};
 
 /// A window slid over one image: the sizes that every spatial kernel needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

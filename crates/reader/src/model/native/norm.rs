@@ -1,24 +1,13 @@
 //! Batch normalisation as a step: with the batch's statistics or the running ones, and its gradient.
 
 use super::reduce::Rank;
-use super::workspace::{Value, Workspace};
+use super::workspace::{Applied, Value, Workspace};
 use super::{Kind, Native, Statistics, Step, Until};
 use crate::error::Error;
 use crate::model::kernels::{self, Moments, Normalisation};
 
 /// Share of a batch's statistics in the running ones, as in PyTorch.
 const MOMENTUM: f32 = 0.1;
-
-/// What a normalisation normalised by.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Applied {
-    mean: Vec<f32>,
-    /// 1 / sqrt(variance + eps).
-    inverse: Vec<f32>,
-    /// The batch's variance without bias, and its number of values a channel; none with running
-    /// statistics.
-    batch: Option<(Vec<f32>, f64)>,
-}
 
 /// The weights of a normalisation.
 #[derive(Clone, Copy)]

@@ -1,7 +1,5 @@
 //! Memory of a pass: buffers that are used again, and the values that a backward pass needs.
 
-use super::norm::Applied;
-
 /// A value: `[n, h, w, c]`.
 #[derive(Debug, Default, Clone)]
 pub(super) struct Value {
@@ -36,6 +34,17 @@ impl Value {
     pub(super) fn each(&self) -> usize {
         self.area() * self.c
     }
+}
+
+/// What a normalisation normalised by.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Applied {
+    pub(super) mean: Vec<f32>,
+    /// 1 / sqrt(variance + eps).
+    pub(super) inverse: Vec<f32>,
+    /// The batch's variance without bias, and its number of values a channel; none with running
+    /// statistics.
+    pub(super) batch: Option<(Vec<f32>, f64)>,
 }
 
 /// Buffers that are used again from pass to pass, and the values that a backward pass needs.
