@@ -11,7 +11,7 @@ use reader::train::loss::ClassLoss;
 use reader::train::{Batch, Learner, NativeLearner, Target};
 
 /// Side of the images.
-pub(crate) const SIDE: usize = 8;
+const SIDE: usize = 8;
 
 /// A graph under construction: an image of one channel, and a convolution to four.
 struct Net {
@@ -99,7 +99,7 @@ fn norm(name: &str, channels: usize) -> Op {
     }
 }
 
-pub(crate) fn batch(n: usize) -> Batch {
+fn batch(n: usize) -> Batch {
     let mut rng = Rng::new(9);
     Batch {
         size: SIDE,
@@ -113,7 +113,7 @@ pub(crate) fn batch(n: usize) -> Batch {
     }
 }
 
-pub(crate) fn losses() -> Losses {
+fn losses() -> Losses {
     Losses {
         class: ClassLoss::default(),
         evidence: 0.0,
