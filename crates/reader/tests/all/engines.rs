@@ -10,6 +10,13 @@ use reader::train::learner::Losses;
 use reader::train::loss::ClassLoss;
 use reader::train::{Batch, Learner, NativeLearner, Target};
 
+fn node(op: Op, inputs: &[usize]) -> Node {
+    Node {
+        op,
+        inputs: inputs.to_vec(),
+    }
+}
+
 /// A small network with every operation that is trained: strided and depthwise and dense
 /// convolutions, an identity, an evidence map, the soft maximum, a head on both.
 fn small() -> Graph {
@@ -26,74 +33,29 @@ fn small() -> Graph {
         })
     };
     let nodes = vec![
-        Node {
-            op: Op::Input { channels: 1 },
-            inputs: vec![],
-        },
-        Node {
-            op: conv("stem", 1, 6, 3, 2, Padding::Same, 1),
-            inputs: vec![0],
-        },
-        Node {
-            op: Op::Relu6,
-            inputs: vec![1],
-        },
-        Node {
-            op: conv("depth", 6, 6, 5, 1, Padding::Same, 6),
-            inputs: vec![2],
-        },
-        Node {
-            op: Op::Relu6,
-            inputs: vec![3],
-        },
-        Node {
-            op: conv("point", 6, 6, 1, 1, Padding::Each(0), 1),
-            inputs: vec![4],
-        },
-        Node {
-            op: Op::Add,
-            inputs: vec![5, 2],
-        },
-        Node {
-            op: conv("down", 6, 6, 3, 2, Padding::Same, 6),
-            inputs: vec![6],
-        },
-        Node {
-            op: conv("wide", 6, 8, 1, 1, Padding::Each(0), 1),
-            inputs: vec![7],
-        },
-        Node {
-            op: Op::Relu,
-            inputs: vec![8],
-        },
-        Node {
-            op: Op::Upsample2,
-            inputs: vec![9],
-        },
-        Node {
-            op: conv("map", 8, 1, 3, 1, Padding::Each(1), 1),
-            inputs: vec![10],
-        },
-        Node {
-            op: Op::SoftPool { sharpness: 2.0 },
-            inputs: vec![11],
-        },
-        Node {
-            op: Op::GlobalPool,
-            inputs: vec![9],
-        },
-        Node {
-            op: Op::Concat,
-            inputs: vec![13, 12],
-        },
-        Node {
-            op: Op::Linear {
+        node(Op::Input { channels: 1 }, &[]),
+        node(conv("stem", 1, 6, 3, 2, Padding::Same, 1), &[0]),
+        node(Op::Relu6, &[1]),
+        node(conv("depth", 6, 6, 5, 1, Padding::Same, 6), &[2]),
+        node(Op::Relu6, &[3]),
+        node(conv("point", 6, 6, 1, 1, Padding::Each(0), 1), &[4]),
+        node(Op::Add, &[5, 2]),
+        node(conv("down", 6, 6, 3, 2, Padding::Same, 6), &[6]),
+        node(conv("wide", 6, 8, 1, 1, Padding::Each(0), 1), &[7]),
+        node(Op::Relu, &[8]),
+        node(Op::Upsample2, &[9]),
+        node(conv("map", 8, 1, 3, 1, Padding::Each(1), 1), &[10]),
+        node(Op::SoftPool { sharpness: 2.0 }, &[11]),
+        node(Op::GlobalPool, &[9]),
+        node(Op::Concat, &[13, 12]),
+        node(
+            Op::Linear {
                 name: "head".into(),
                 input: 9,
                 output: 3,
             },
-            inputs: vec![14],
-        },
+            &[14],
+        ),
     ];
     Graph {
         nodes,

@@ -64,6 +64,13 @@ fn data_set(root: &Path, seed: u64) {
     }
 }
 
+fn node(op: Op, inputs: &[usize]) -> Node {
+    Node {
+        op,
+        inputs: inputs.to_vec(),
+    }
+}
+
 fn small() -> Graph {
     let conv = |name: &str, cin, cout, kernel, stride, groups| {
         Op::Conv(Conv {
@@ -78,46 +85,22 @@ fn small() -> Graph {
         })
     };
     let nodes = vec![
-        Node {
-            op: Op::Input { channels: 1 },
-            inputs: vec![],
-        },
-        Node {
-            op: conv("stem", 1, 12, 5, 2, 1),
-            inputs: vec![0],
-        },
-        Node {
-            op: Op::Relu6,
-            inputs: vec![1],
-        },
-        Node {
-            op: conv("depth", 12, 12, 3, 2, 12),
-            inputs: vec![2],
-        },
-        Node {
-            op: conv("point", 12, 24, 1, 1, 1),
-            inputs: vec![3],
-        },
-        Node {
-            op: Op::Relu6,
-            inputs: vec![4],
-        },
-        Node {
-            op: Op::SoftPool { sharpness: 2.0 },
-            inputs: vec![5],
-        },
-        Node {
-            op: Op::Dropout { rate: 0.1 },
-            inputs: vec![6],
-        },
-        Node {
-            op: Op::Linear {
+        node(Op::Input { channels: 1 }, &[]),
+        node(conv("stem", 1, 12, 5, 2, 1), &[0]),
+        node(Op::Relu6, &[1]),
+        node(conv("depth", 12, 12, 3, 2, 12), &[2]),
+        node(conv("point", 12, 24, 1, 1, 1), &[3]),
+        node(Op::Relu6, &[4]),
+        node(Op::SoftPool { sharpness: 2.0 }, &[5]),
+        node(Op::Dropout { rate: 0.1 }, &[6]),
+        node(
+            Op::Linear {
                 name: "head".into(),
                 input: 24,
                 output: 2,
             },
-            inputs: vec![7],
-        },
+            &[7],
+        ),
     ];
     Graph {
         nodes,

@@ -125,6 +125,7 @@ struct Normalise<'a> {
 
 impl Kernel for Normalise<'_> {
     #[inline(always)]
+    #[allow(clippy::needless_range_loop)] // the plainest form is the one that vectorises
     fn run(self) {
         let Self { x, side, y, how } = self;
         let c = how.scale.len();
@@ -179,6 +180,7 @@ struct NormSums<'a> {
 
 impl Kernel for NormSums<'_> {
     #[inline(always)]
+    #[allow(clippy::needless_range_loop)] // the plainest form is the one that vectorises
     fn run(self) {
         let c = self.mean.len();
         let (mean, sums) = (&self.mean[..c], &mut self.sums[..c]);
@@ -257,6 +259,7 @@ struct NormGradient<'a> {
 
 impl Kernel for NormGradient<'_> {
     #[inline(always)]
+    #[allow(clippy::needless_range_loop)] // the plainest form is the one that vectorises
     fn run(self) {
         let c = self.mean.len();
         let mean = &self.mean[..c];

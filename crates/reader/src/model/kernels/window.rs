@@ -174,6 +174,7 @@ struct MaxPoolGradient<'a> {
 
 impl Kernel for MaxPoolGradient<'_> {
     #[inline(always)]
+    #[allow(clippy::needless_range_loop)] // the plainest form is the one that vectorises
     fn run(self) {
         let places = self.win.output.0 * self.win.output.1;
         for place in 0..places {

@@ -162,9 +162,11 @@ pub(super) fn backward(
     } = back.applied;
     let (sums, products) = kernels::norm_sums(dy, &back.y.data, &back.x.data, mean, back.step.act);
     if let Some((d_gamma, d_beta)) = d_weights {
-        for c in 0..mean.len() {
-            d_gamma[c] += (products[c] * f64::from(inverse[c])) as f32;
-            d_beta[c] += sums[c] as f32;
+        for ((d, product), inverse) in d_gamma.iter_mut().zip(&products).zip(inverse) {
+            *d += (product * f64::from(*inverse)) as f32;
+        }
+        for (d, sum) in d_beta.iter_mut().zip(&sums) {
+            *d += *sum as f32;
         }
     }
     let side = side.then(|| ws.copy(dy));
