@@ -176,6 +176,7 @@ pub(super) fn backward(
     if let (Some(rank), Some((_, count))) = (back.rank, batch) {
         let parts = rank.gather([sums, products].concat())?;
         let total = |k: usize| parts.iter().map(|p| p[k]).sum::<f64>() / count;
+        #[allow(clippy::needless_range_loop)] // four arrays by one channel
         for c in 0..mean.len() {
             let (inverse, scale) = (f64::from(inverse[c]), f64::from(scale[c]));
             offset[c] = (-scale * total(c)) as f32;
