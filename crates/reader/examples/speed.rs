@@ -1,6 +1,6 @@
 //! Times the engines: `speed ARCH [--size N] [--batch N] [--engine native|burn|onnxruntime]`, and
-//! beside that `--train` (a step), or `--image FILE` (from the file to the verdict) with or without
-//! `--heatmap`.
+//! beside that `--train` (a step from fresh weights, or with `--fixed` of fine-tuning), or `--image
+//! FILE` (from the file to the verdict) with or without `--heatmap`.
 //!
 //! Prints one JSON line, as `bench/reader/pytorch.py` does, so that both can stand in one table.
 
@@ -9,16 +9,15 @@ use std::io::Write;
 use std::path::Path;
 use std::time::Instant;
 
-use reader::model::burn_net::{BurnNet, device};
 use reader::model::engine::{self, EngineChoice};
 use reader::model::native::Native;
 use reader::model::weights::Precision;
-use reader::model::{Arch, LoadedModel, ModelJson, arch, store};
+use reader::model::{Arch, Graph, LoadedModel, ModelJson, Weights, arch, store};
 use reader::predict;
 use reader::rng::Rng;
 use reader::train::learner::Losses;
 use reader::train::loss::ClassLoss;
-use reader::train::{Batch, BurnLearner, Learner, NativeLearner, Target};
+use reader::train::{Batch, Learner, NativeLearner, Target};
 
 fn peak_megabytes() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
@@ -113,16 +112,23 @@ fn main() -> Result<(), Box<dyn Error>> {
     let pixels: Vec<f32> = (0..n * size * size).map(|_| rng.normal()).collect();
     let image = value("--image").map(Path::new);
     let heatmap = args.iter().any(|a| a == "--heatmap");
-    let seconds = if let Some(file) = image {
-        predict(arch_, size, choice, file, (rounds, heatmap))?
+    let fixed = args.iter().any(|a| a == "--fixed");
+    let (what, seconds) = if let Some(file) = image {
+        let what = if heatmap {
+            "file to verdict and heatmap"
+        } else {
+            "file to verdict"
+        };
+        (what, predict(arch_, size, choice, file, (rounds, heatmap))?)
+    } else if training {
+        let what = if fixed {
+            "fine-tuning step"
+        } else {
+            "training step"
+        };
+        (what, train(arch_, size, choice, pixels, (rounds, fixed))?)
     } else {
-        engines(arch_, size, choice, &pixels, (rounds, training))?
-    };
-    let what = match (image, training) {
-        (Some(_), _) if heatmap => "file to verdict and heatmap",
-        (Some(_), _) => "file to verdict",
-        (None, true) => "training step",
-        (None, false) => "network",
+        ("network", run(arch_, size, choice, &pixels, rounds)?)
     };
     let line = serde_json::json!({
         "who": format!("stele {choice:?}").to_lowercase(),
@@ -138,64 +144,93 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Times a network alone: forward, or a training step.
-fn engines(
+/// The network for one channel with fresh weights, folded or not.
+fn network(arch_: Arch, folded: bool) -> Result<(Graph, Weights), reader::Error> {
+    let graph = arch_.graph(2);
+    let weights = arch::initialise(&graph, 1);
+    let (graph, weights) = if folded {
+        graph.fold(&weights)?
+    } else {
+        (graph, weights)
+    };
+    graph.greyscale(&weights)
+}
+
+/// Times a network alone, forward.
+fn run(
     arch_: Arch,
     size: usize,
     choice: EngineChoice,
     pixels: &[f32],
-    (rounds, training): (usize, bool),
+    rounds: usize,
 ) -> Result<f64, Box<dyn Error>> {
     let n = pixels.len() / (size * size);
-    let graph = arch_.graph(2);
-    let weights = arch::initialise(&graph, 1);
-    if training {
-        let targets = (0..n)
-            .map(|i| Target {
-                label: i % 2,
-                boxes: None,
-            })
-            .collect();
-        let batch = Batch {
-            size,
-            pixels: pixels.to_vec(),
-            targets,
-        };
-        let losses = Losses {
-            class: ClassLoss::default(),
-            evidence: 0.0,
-        };
-        if choice == EngineChoice::Burn {
-            let (grey, weights) = graph.greyscale(&weights)?;
-            let network = BurnNet::new(grey, device());
-            let mut parameters = network.layout(&weights)?;
-            let mut learner = BurnLearner::new(network, true);
-            let mut gradients = vec![0.0; parameters.len()];
-            Ok(fastest(rounds, || {
-                learner
-                    .gradients(&mut parameters, &batch, &losses, 0, 1, &mut gradients)
-                    .map(drop)
-            })?)
-        } else {
-            let (folded, weights) = graph.fold(&weights)?;
-            let (folded, weights) = folded.greyscale(&weights)?;
-            let network = Native::new(&folded, &weights)?;
-            let mut parameters = network.parameters.clone();
-            let mut learner = NativeLearner::new(network, 2, 2);
-            let mut gradients = vec![0.0; parameters.len()];
-            Ok(fastest(rounds, || {
-                learner
-                    .gradients(&mut parameters, &batch, &losses, 0, 1, &mut gradients)
-                    .map(drop)
-            })?)
-        }
+    let (graph, weights) = network(arch_, true)?;
+    let engine = engine::make(choice, &graph, &weights, size)?;
+    drop(weights);
+    Ok(fastest(rounds + 1, || {
+        engine.run(pixels, n, size).map(drop)
+    })?)
+}
+
+/// Times a training step, without the optimiser.
+fn train(
+    arch_: Arch,
+    size: usize,
+    choice: EngineChoice,
+    pixels: Vec<f32>,
+    (rounds, fixed): (usize, bool),
+) -> Result<f64, Box<dyn Error>> {
+    let n = pixels.len() / (size * size);
+    let (graph, weights) = network(arch_, fixed)?;
+    let targets = (0..n)
+        .map(|i| Target {
+            label: i % 2,
+            boxes: None,
+        })
+        .collect();
+    let batch = Batch {
+        size,
+        pixels,
+        targets,
+    };
+    let losses = Losses {
+        class: ClassLoss::default(),
+        evidence: 0.0,
+    };
+    let (mut learner, mut parameters): (Box<dyn Learner>, _) = if choice == EngineChoice::Burn {
+        on_burn(graph, &weights)?
     } else {
-        let (folded, weights) = graph.fold(&weights)?;
-        let (folded, weights) = folded.greyscale(&weights)?;
-        let engine = engine::make(choice, &folded, &weights, size)?;
-        drop(weights);
-        Ok(fastest(rounds + 1, || {
-            engine.run(pixels, n, size).map(drop)
-        })?)
-    }
+        let network = Native::new(&graph, &weights)?;
+        let parameters = network.parameters.clone();
+        let learner = if fixed {
+            NativeLearner::new(network, 2, 2)
+        } else {
+            NativeLearner::from_scratch(network, 2)
+        };
+        (Box::new(learner), parameters)
+    };
+    let mut gradients = vec![0.0; parameters.len()];
+    Ok(fastest(rounds, || {
+        learner
+            .gradients(&mut parameters, &batch, &losses, 0, 1, &mut gradients)
+            .map(drop)
+    })?)
+}
+
+#[cfg(feature = "burn")]
+fn on_burn(graph: Graph, weights: &Weights) -> Result<(Box<dyn Learner>, Vec<f32>), reader::Error> {
+    use reader::model::burn_net::{BurnNet, device};
+    let live = graph.normalises();
+    let network = BurnNet::new(graph, device());
+    let parameters = network.layout(weights)?;
+    let learner = reader::train::BurnLearner::new(network, live);
+    Ok((Box::new(learner), parameters))
+}
+
+#[cfg(not(feature = "burn"))]
+fn on_burn(graph: Graph, weights: &Weights) -> Result<(Box<dyn Learner>, Vec<f32>), reader::Error> {
+    // It fails, and says how to build the program with burn.
+    engine::make(EngineChoice::Burn, &graph, weights, 0)?;
+    Err(reader::Error::Training("burn cannot train here".into()))
 }

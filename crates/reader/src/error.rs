@@ -2,6 +2,20 @@
 
 use std::path::{Path, PathBuf};
 
+/// Why an upload was not taken in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// Too much waits already: try again in a moment (HTTP 503 with Retry-After).
+    #[error("the reader is busy: try again in a moment")]
+    Busy,
+    /// This upload alone is larger than the queue may hold.
+    #[error("the image is larger than the reader takes in")]
+    TooLarge,
+    /// The worker has ended.
+    #[error("the reader has stopped")]
+    Stopped,
+}
+
 /// Every failure of this crate.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -73,7 +87,7 @@ pub enum Error {
     TooLarge(String),
     /// An upload that was not taken in: nothing is known about the image.
     #[error(transparent)]
-    Refused(#[from] crate::predict::queue::Refused),
+    Refused(#[from] Refused),
     /// JSON that does not parse or does not say what it must.
     #[error("{path}: {source}", path = path.display())]
     Json {

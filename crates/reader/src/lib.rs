@@ -10,6 +10,5 @@ pub mod rng;
 pub mod shipped;
 pub mod train;
 
-pub use error::Error;
-pub use predict::queue::Refused;
+pub use error::{Error, Refused};
 pub use shipped::{About, Ask, Opinion, Shipped};

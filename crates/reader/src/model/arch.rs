@@ -104,28 +104,35 @@ impl Arch {
     }
 }
 
-/// Fresh weights: He initialisation for convolutions (fan out, as torchvision), 1 and 0 for
-/// normalisations, small uniform values for linear layers.
+/// Fresh weights (He et al. 2015), as torchvision draws them for ResNet and VGG: convolutions normal
+/// by their fan out (of their group, as Google draws the EfficientNets'), normalisations 1 and 0,
+/// linear layers uniform by their fan in, those of VGG-16 normal with 0.01; biases 0.
 pub fn initialise(graph: &Graph, seed: u64) -> Weights {
     let mut rng = Rng::new(seed);
     let mut weights = Weights::default();
-    for (name, shape, _) in graph.tensors() {
-        let count: usize = shape.iter().product();
-        let data = match (name.rsplit('.').next().unwrap_or(""), shape.len()) {
-            ("weight", 4) => {
-                let deviation = (2.0 / (shape[0] * shape[2] * shape[3]) as f32).sqrt();
-                (0..count).map(|_| rng.normal() * deviation).collect()
-            }
-            ("weight", 2) => {
-                let bound = 1.0 / (shape[1] as f32).sqrt();
-                (0..count)
-                    .map(|_| (rng.unit() * 2.0 - 1.0) * bound)
-                    .collect()
-            }
-            ("weight" | "running_var", 1) => vec![1.0; count],
-            _ => vec![0.0; count],
-        };
-        weights.insert(&name, Array::new(shape, data));
+    for node in &graph.nodes {
+        for (name, shape, _) in node.op.tensors() {
+            let count: usize = shape.iter().product();
+            let data = match &node.op {
+                Op::Conv(c) if shape.len() > 1 => {
+                    let fan_out = c.cout / c.groups * c.kernel * c.kernel;
+                    let deviation = (2.0 / fan_out as f32).sqrt();
+                    (0..count).map(|_| rng.normal() * deviation).collect()
+                }
+                Op::Linear { name, .. } if shape.len() > 1 && name.starts_with("classifier.") => {
+                    (0..count).map(|_| rng.normal() * 0.01).collect()
+                }
+                Op::Linear { input, .. } if shape.len() > 1 => {
+                    let bound = 1.0 / (*input as f32).sqrt();
+                    (0..count).map(|_| rng.range(-bound, bound)).collect()
+                }
+                Op::BatchNorm { .. } if name.ends_with(".weight") || name.ends_with("_var") => {
+                    vec![1.0; count]
+                }
+                _ => vec![0.0; count],
+            };
+            weights.insert(&name, Array::new(shape, data));
+        }
     }
     weights
 }
@@ -282,64 +289,7 @@ fn resnet50(classes: usize) -> Graph {
         for block in 0..blocks {
             let p = format!("layer{}.{block}", layer + 1);
             let stride = if block == 0 { stride } else { 1 };
-            let from = b.last();
-            b.conv(
-                from,
-                &format!("{p}.conv1"),
-                cin,
-                width,
-                1,
-                1,
-                Padding::Each(0),
-                1,
-                false,
-            );
-            b.norm(&format!("{p}.bn1"), width, EPS);
-            let at = b.then(Op::Relu);
-            b.conv(
-                at,
-                &format!("{p}.conv2"),
-                width,
-                width,
-                3,
-                stride,
-                Padding::Each(1),
-                1,
-                false,
-            );
-            b.norm(&format!("{p}.bn2"), width, EPS);
-            let at = b.then(Op::Relu);
-            b.conv(
-                at,
-                &format!("{p}.conv3"),
-                width,
-                width * 4,
-                1,
-                1,
-                Padding::Each(0),
-                1,
-                false,
-            );
-            let main = b.norm(&format!("{p}.bn3"), width * 4, EPS);
-            let side = if block == 0 {
-                let name = format!("{p}.downsample.0");
-                b.conv(
-                    from,
-                    &name,
-                    cin,
-                    width * 4,
-                    1,
-                    stride,
-                    Padding::Each(0),
-                    1,
-                    false,
-                );
-                b.norm(&format!("{p}.downsample.1"), width * 4, EPS)
-            } else {
-                from
-            };
-            b.add(Op::Add, &[main, side]);
-            b.then(Op::Relu);
+            bottleneck(&mut b, &p, (cin, width, stride), block == 0, EPS);
             cin = width * 4;
         }
     }
@@ -352,6 +302,37 @@ fn resnet50(classes: usize) -> Graph {
         output: classes,
     });
     b.finish(logits, features, pooled, None)
+}
+
+/// A residual block of three convolutions, which the first of a stage also puts beside the sum.
+fn bottleneck(
+    b: &mut Builder,
+    p: &str,
+    (cin, width, stride): (usize, usize, usize),
+    first: bool,
+    eps: f32,
+) {
+    let from = b.last();
+    let layer = |b: &mut Builder, from: usize, name: [&str; 2], sizes: [usize; 4]| {
+        let [cin, cout, kernel, stride] = sizes;
+        let pad = Padding::Each(kernel / 2);
+        let [conv, norm] = name.map(|n| format!("{p}.{n}"));
+        b.conv(from, &conv, cin, cout, kernel, stride, pad, 1, false);
+        b.norm(&norm, cout, eps)
+    };
+    layer(b, from, ["conv1", "bn1"], [cin, width, 1, 1]);
+    let at = b.then(Op::Relu);
+    layer(b, at, ["conv2", "bn2"], [width, width, 3, stride]);
+    let at = b.then(Op::Relu);
+    let main = layer(b, at, ["conv3", "bn3"], [width, width * 4, 1, 1]);
+    let side = if first {
+        let names = ["downsample.0", "downsample.1"];
+        layer(b, from, names, [cin, width * 4, 1, stride])
+    } else {
+        from
+    };
+    b.add(Op::Add, &[main, side]);
+    b.then(Op::Relu);
 }
 
 fn vgg16(classes: usize) -> Graph {
@@ -429,8 +410,39 @@ fn scaled(channels: usize, width: f32) -> usize {
 /// Width of the evidence branch.
 const EVIDENCE: usize = 64;
 
+/// Added to variances by the EfficientNets.
+const LITE_EPS: f32 = 1e-3;
+
 fn efficientnet_lite(width: f32, depth: f32, classes: usize, evidence: bool) -> Graph {
-    const EPS: f32 = 1e-3;
+    let mut b = Builder::new();
+    b.conv(0, "_conv_stem", 3, 32, 3, 2, Padding::Same, 1, false);
+    b.norm("_bn0", 32, LITE_EPS);
+    b.then(Op::Relu6);
+    let (channels, middle) = lite_stages(&mut b, width, depth);
+    b.stage();
+    let from = b.last();
+    let pad = Padding::Each(0);
+    b.conv(from, "_conv_head", channels, 1280, 1, 1, pad, 1, false);
+    b.norm("_bn1", 1280, LITE_EPS);
+    let features = b.then(Op::Relu6);
+    b.stage();
+    let pooled = b.add(Op::GlobalPool, &[features]);
+    if evidence {
+        let (map, logits) = evidence_head(&mut b, middle, features, pooled, classes);
+        return b.finish(logits, features, pooled, Some(map));
+    }
+    b.then(Op::Dropout { rate: 0.2 });
+    let logits = b.then(Op::Linear {
+        name: "_fc".into(),
+        input: 1280,
+        output: classes,
+    });
+    b.finish(logits, features, pooled, None)
+}
+
+/// The stages of inverted residuals: the channels that come out, and the node and its channels at a
+/// sixteenth of the resolution.
+fn lite_stages(b: &mut Builder, width: f32, depth: f32) -> (usize, (usize, usize)) {
     // kernel, repeats, input, output, expansion, stride: the seven stages of EfficientNet-B0.
     const STAGES: [(usize, usize, usize, usize, usize, usize); 7] = [
         (3, 1, 32, 16, 1, 1),
@@ -441,12 +453,8 @@ fn efficientnet_lite(width: f32, depth: f32, classes: usize, evidence: bool) -> 
         (5, 4, 112, 192, 6, 2),
         (3, 1, 192, 320, 6, 1),
     ];
-    let mut b = Builder::new();
-    b.conv(0, "_conv_stem", 3, 32, 3, 2, Padding::Same, 1, false);
-    b.norm("_bn0", 32, EPS);
-    b.then(Op::Relu6);
     let mut index = 0;
-    let mut middle = (0, 0); // node and channels at a sixteenth of the resolution
+    let mut middle = (0, 0);
     let mut channels = 32;
     for (stage, (kernel, repeats, input, output, expand, stride)) in STAGES.into_iter().enumerate()
     {
@@ -464,12 +472,8 @@ fn efficientnet_lite(width: f32, depth: f32, classes: usize, evidence: bool) -> 
         };
         let cout = scaled(output, width);
         for r in 0..repeats {
-            inverted_residual(
-                &mut b,
-                index,
-                (kernel, cin, cout, expand, if r == 0 { stride } else { 1 }),
-                EPS,
-            );
+            let stride = if r == 0 { stride } else { 1 };
+            inverted_residual(b, index, (kernel, cin, cout, expand, stride), LITE_EPS);
             cin = cout;
             index += 1;
         }
@@ -478,53 +482,30 @@ fn efficientnet_lite(width: f32, depth: f32, classes: usize, evidence: bool) -> 
             middle = (b.last(), cout);
         }
     }
-    b.stage();
-    let from = b.last();
-    b.conv(
-        from,
-        "_conv_head",
-        channels,
-        1280,
-        1,
-        1,
-        Padding::Each(0),
-        1,
-        false,
-    );
-    b.norm("_bn1", 1280, EPS);
-    let features = b.then(Op::Relu6);
-    b.stage();
-    let pooled = b.add(Op::GlobalPool, &[features]);
-    if !evidence {
-        b.then(Op::Dropout { rate: 0.2 });
-        let logits = b.then(Op::Linear {
-            name: "_fc".into(),
-            input: 1280,
-            output: classes,
-        });
-        return b.finish(logits, features, pooled, None);
-    }
+    (channels, middle)
+}
+
+/// The map of local evidence, and the head that reads its soft maximum beside the pooled features:
+/// the nodes of the map and of the logits.
+fn evidence_head(
+    b: &mut Builder,
+    (middle, channels): (usize, usize),
+    features: usize,
+    pooled: usize,
+    classes: usize,
+) -> (usize, usize) {
     let conv = |b: &mut Builder, from, name: &str, cin, cout, kernel| {
-        b.conv(
-            from,
-            name,
-            cin,
-            cout,
-            kernel,
-            1,
-            Padding::Each(kernel / 2),
-            1,
-            true,
-        )
+        let pad = Padding::Each(kernel / 2);
+        b.conv(from, name, cin, cout, kernel, 1, pad, 1, true)
     };
-    let near = conv(&mut b, middle.0, "evidence.near", middle.1, EVIDENCE, 1);
-    conv(&mut b, features, "evidence.far", 1280, EVIDENCE, 1);
+    let near = conv(b, middle, "evidence.near", channels, EVIDENCE, 1);
+    conv(b, features, "evidence.far", 1280, EVIDENCE, 1);
     let far = b.then(Op::Upsample2);
     b.add(Op::Add, &[near, far]);
     let joined = b.then(Op::Relu6);
-    conv(&mut b, joined, "evidence.mix", EVIDENCE, EVIDENCE, 3);
+    conv(b, joined, "evidence.mix", EVIDENCE, EVIDENCE, 3);
     let mixed = b.then(Op::Relu6);
-    let map = conv(&mut b, mixed, "evidence.map", EVIDENCE, 1, 1);
+    let map = conv(b, mixed, "evidence.map", EVIDENCE, 1, 1);
     let strongest = b.then(Op::SoftPool { sharpness: 2.0 });
     let dropped = b.add(Op::Dropout { rate: 0.2 }, &[pooled]);
     b.add(Op::Concat, &[dropped, strongest]);
@@ -533,7 +514,7 @@ fn efficientnet_lite(width: f32, depth: f32, classes: usize, evidence: bool) -> 
         input: 1281,
         output: classes,
     });
-    b.finish(logits, features, pooled, Some(map))
+    (map, logits)
 }
 
 /// One mobile inverted bottleneck: expand, depthwise, project, and the identity where it fits.

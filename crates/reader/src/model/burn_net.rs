@@ -1,7 +1,7 @@
-//! A network on burn's tensors: the general engine, with gradients of everything.
+//! A network on burn's tensors, with gradients of everything: for GPUs, through the feature
+//! `vulkan`, and a second opinion on the native engine's gradients in tests.
 //!
-//! It runs on burn's CPU backend (`flex`), or on a GPU through the `vulkan` feature, and is the
-//! one that trains networks from scratch, with live batch normalisation.
+//! Without a GPU it runs on burn's CPU backend (`flex`), several times slower than the native engine.
 
 use std::sync::Mutex;
 
@@ -91,11 +91,7 @@ impl BurnNet {
         let mut segments = Vec::new();
         let mut offset = 0;
         for (i, node) in graph.nodes.iter().enumerate() {
-            let single = Graph {
-                nodes: vec![node.clone()],
-                ..graph.clone()
-            };
-            for (name, shape, trained) in single.tensors() {
+            for (name, shape, trained) in node.op.tensors() {
                 let decays = shape.len() > 1;
                 let segment = Segment {
                     name,
@@ -203,12 +199,7 @@ impl BurnNet {
         let mut statistics = Vec::new();
         let mut next = 0;
         for (i, node) in self.graph.nodes.iter().enumerate() {
-            let count = Graph {
-                nodes: vec![node.clone()],
-                ..self.graph.clone()
-            }
-            .tensors()
-            .len();
+            let count = node.op.tensors().len();
             let own = &weights[next..next + count];
             let names = &self.segments[next..next + count];
             next += count;

@@ -1,4 +1,5 @@
-//! The engines that run a network: the native one, burn, and ONNX Runtime where it is found.
+//! The engines that run a network: the native one, ONNX Runtime where its library is found, and burn
+//! where it is compiled in.
 
 use std::sync::Mutex;
 
@@ -16,27 +17,31 @@ pub enum EngineChoice {
     /// ONNX Runtime when its library is found, else the native engine.
     #[default]
     Auto,
-    /// Stele's own kernels for folded networks.
+    /// Stele's own kernels.
     Native,
-    /// burn.
+    /// burn; on a GPU with the feature `vulkan`.
     Burn,
     /// ONNX Runtime; an error when its library is not found.
     OnnxRuntime,
 }
 
 impl EngineChoice {
-    /// Reads a name: `auto`, `native`, `burn` or `onnxruntime`.
+    /// Reads a name: `auto`, `native`, `burn` (or `vulkan`, which is burn on a GPU) or
+    /// `onnxruntime`.
     ///
     /// # Errors
-    /// Lists the names.
+    /// Lists the names, or names the feature without which this program was built.
     pub fn parse(name: &str) -> Result<Self, Error> {
         match name {
             "auto" => Ok(Self::Auto),
             "native" => Ok(Self::Native),
-            "burn" => Ok(Self::Burn),
+            "burn" if cfg!(feature = "burn") => Ok(Self::Burn),
+            "burn" => Err(left_out("burn", "burn")),
+            "vulkan" if cfg!(feature = "vulkan") => Ok(Self::Burn),
+            "vulkan" => Err(left_out("vulkan", "vulkan")),
             "onnxruntime" => Ok(Self::OnnxRuntime),
             other => Err(Error::Network(format!(
-                "unknown engine {other:?}; there are auto, native, burn and onnxruntime"
+                "unknown engine {other:?}; there are auto, native, onnxruntime, and with the feature burn or vulkan those two"
             ))),
         }
     }
@@ -76,7 +81,7 @@ pub fn engines() -> Vec<EngineInfo> {
             available: true,
             chosen: !found,
             detail: format!(
-                "folded networks, {} instructions",
+                "reads and trains, {} instructions",
                 simd.split('(').next().unwrap_or("portable")
             ),
         },
@@ -86,8 +91,8 @@ pub fn engines() -> Vec<EngineInfo> {
             chosen: false,
             detail: match (cfg!(feature = "vulkan"), cfg!(feature = "burn")) {
                 (true, _) => "burn 0.22.1, vulkan".into(),
-                (_, true) => "burn 0.22.1, flex".into(),
-                _ => NO_BURN.into(),
+                (_, true) => "burn 0.22.1, flex (slow: the feature vulkan is for GPUs)".into(),
+                _ => NOT_COMPILED.replace("FEATURE", "burn"),
             },
         },
     ]
@@ -220,7 +225,7 @@ impl Engine for NativeEngine {
             let answer = network.forward(&network.parameters, pixels, 1, size, mode, ws)?;
             let mut wanted = vec![0.0; answer.logits.len()];
             wanted[class] = 1.0;
-            let gradient = network.feature_gradient(&network.parameters, &wanted, ws);
+            let gradient = network.feature_gradient(&network.parameters, &wanted, ws)?;
             Ok(Some((answer.features, gradient)))
         })
     }
@@ -230,8 +235,16 @@ impl Engine for NativeEngine {
     }
 }
 
-/// What stands for burn where it is not compiled in.
-const NO_BURN: &str = "not compiled in (feature burn)";
+/// What is said of an engine that this program was built without.
+const NOT_COMPILED: &str = "not compiled in: build stele with --features FEATURE";
+
+/// An engine that needs a feature which this program was built without.
+pub(crate) fn left_out(engine: &'static str, feature: &str) -> Error {
+    Error::Engine {
+        engine,
+        reason: NOT_COMPILED.replace("FEATURE", feature),
+    }
+}
 
 #[cfg(feature = "burn")]
 fn burn_engine(graph: &Graph, weights: &Weights) -> Result<Box<dyn Engine>, Error> {
@@ -241,10 +254,7 @@ fn burn_engine(graph: &Graph, weights: &Weights) -> Result<Box<dyn Engine>, Erro
 
 #[cfg(not(feature = "burn"))]
 fn burn_engine(_: &Graph, _: &Weights) -> Result<Box<dyn Engine>, Error> {
-    Err(Error::Engine {
-        engine: "burn",
-        reason: NO_BURN.into(),
-    })
+    Err(left_out("burn", "burn"))
 }
 
 /// ONNX Runtime.
@@ -451,7 +461,7 @@ mod ort_engine {
     pub(super) fn find() -> Result<std::path::PathBuf, Error> {
         Err(Error::Engine {
             engine: "onnxruntime",
-            reason: "not compiled in (feature onnxruntime)".into(),
+            reason: "not compiled in (feature onnxruntime of the crate reader)".into(),
         })
     }
 

@@ -1,8 +1,8 @@
 //! A network as data: a list of nodes over named weights.
 //!
-//! One description serves every use: the burn engine runs it (with or without gradients), the
-//! native engine runs and trains its folded form, the ONNX writer exports it, and the parameter
-//! count is read off it. The weights are named as the published PyTorch models name them, so that
+//! One description serves every use: the native engine runs and trains it (folded, to read or to
+//! fine-tune; as it is, from fresh weights), so does burn where it is compiled in, the ONNX writer
+//! exports it, and the parameter count is read off it. The weights are named as the published PyTorch models name them, so that
 //! their files load without a table of renames.
 
 use super::weights::{Array, Arrays, Weights};
@@ -125,6 +125,40 @@ pub enum Op {
     },
 }
 
+impl Op {
+    /// Name and shape of its weights; `true` marks those that training changes (running statistics
+    /// are not counted as parameters, as in PyTorch).
+    pub fn tensors(&self) -> Vec<(String, Vec<usize>, bool)> {
+        match self {
+            Self::Conv(c) => {
+                let shape = vec![c.cout, c.cin / c.groups, c.kernel, c.kernel];
+                let mut all = vec![(format!("{}.weight", c.name), shape, true)];
+                if c.bias {
+                    all.push((format!("{}.bias", c.name), vec![c.cout], true));
+                }
+                all
+            }
+            Self::BatchNorm { name, channels, .. } => [
+                ("weight", true),
+                ("bias", true),
+                ("running_mean", false),
+                ("running_var", false),
+            ]
+            .map(|(part, trained)| (format!("{name}.{part}"), vec![*channels], trained))
+            .to_vec(),
+            Self::Linear {
+                name,
+                input,
+                output,
+            } => vec![
+                (format!("{name}.weight"), vec![*output, *input], true),
+                (format!("{name}.bias"), vec![*output], true),
+            ],
+            _ => Vec::new(),
+        }
+    }
+}
+
 /// A node: an operation and the nodes that it reads.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Node {
@@ -183,41 +217,16 @@ impl Graph {
         self.stages.iter().rposition(|&s| s <= node).unwrap_or(0)
     }
 
-    /// Name and shape of every weight, in the order of the nodes; `true` marks those that
-    /// training changes (running statistics are not counted as parameters, as in PyTorch).
+    /// Name and shape of every weight, in the order of the nodes (see [`Op::tensors`]).
     pub fn tensors(&self) -> Vec<(String, Vec<usize>, bool)> {
-        let mut all = Vec::new();
-        for node in &self.nodes {
-            match &node.op {
-                Op::Conv(c) => {
-                    let shape = vec![c.cout, c.cin / c.groups, c.kernel, c.kernel];
-                    all.push((format!("{}.weight", c.name), shape, true));
-                    if c.bias {
-                        all.push((format!("{}.bias", c.name), vec![c.cout], true));
-                    }
-                }
-                Op::BatchNorm { name, channels, .. } => {
-                    for (part, trained) in [
-                        ("weight", true),
-                        ("bias", true),
-                        ("running_mean", false),
-                        ("running_var", false),
-                    ] {
-                        all.push((format!("{name}.{part}"), vec![*channels], trained));
-                    }
-                }
-                Op::Linear {
-                    name,
-                    input,
-                    output,
-                } => {
-                    all.push((format!("{name}.weight"), vec![*output, *input], true));
-                    all.push((format!("{name}.bias"), vec![*output], true));
-                }
-                _ => {}
-            }
-        }
-        all
+        self.nodes.iter().flat_map(|n| n.op.tensors()).collect()
+    }
+
+    /// Whether it has batch normalisations of its own (a folded one has none).
+    pub fn normalises(&self) -> bool {
+        self.nodes
+            .iter()
+            .any(|n| matches!(n.op, Op::BatchNorm { .. }))
     }
 
     /// Number of trainable parameters.

@@ -10,6 +10,7 @@ pub mod kernels;
 pub mod native;
 pub mod onnx;
 pub mod ood;
+mod pytorch;
 pub mod store;
 pub mod weights;
 

@@ -3,7 +3,7 @@
 //! Only a dozen message types of onnx.proto3 are needed; they are written out by hand here, in the
 //! protocol-buffers wire format, rather than through a generated crate of the whole schema.
 
-use super::graph::{Graph, Op, Padding};
+use super::graph::{Conv, Graph, Op, Padding};
 use super::weights::Weights;
 use crate::error::Error;
 
@@ -229,56 +229,24 @@ fn write_node(
         })
         .collect();
     let from: Vec<&str> = from.iter().map(String::as_str).collect();
-    let put = |w: &mut Writer, name: &str| -> Result<(), Error> {
-        let a = weights.get(name)?;
-        w.constant(name, &a.shape, &a.data);
-        Ok(())
-    };
-    let window = |kernel: usize, stride: usize, pad: Padding| {
-        let (a, b) = pad.amounts(input_side, kernel, stride);
-        [
-            ints("kernel_shape", &[kernel, kernel]),
-            ints("strides", &[stride, stride]),
-            ints("pads", &[a, a, b, b]),
-        ]
-    };
     match &node.op {
         Op::Input { .. } => {}
-        Op::Conv(c) => {
-            let (weight, bias) = (format!("{}.weight", c.name), format!("{}.bias", c.name));
-            put(w, &weight)?;
-            let mut inputs = vec![from[0], weight.as_str()];
-            if c.bias {
-                put(w, &bias)?;
-                inputs.push(&bias);
-            }
-            let [a, b, d] = window(c.kernel, c.stride, c.pad);
-            w.node(
-                "Conv",
-                &inputs,
-                &out,
-                &[a, b, d, int("group", c.groups as i64)],
-            );
-        }
+        Op::Conv(c) => write_conv(w, c, weights, (input_side, from[0]), &out)?,
         Op::BatchNorm { name, eps, .. } => {
             let names =
                 ["weight", "bias", "running_mean", "running_var"].map(|p| format!("{name}.{p}"));
             for n in &names {
-                put(w, n)?;
+                put(w, weights, n)?;
             }
             let inputs = [from[0], &names[0], &names[1], &names[2], &names[3]];
-            w.node(
-                "BatchNormalization",
-                &inputs,
-                &out,
-                &[attribute(
-                    "epsilon",
-                    |m| {
-                        m.float(2, *eps);
-                    },
-                    1,
-                )],
+            let epsilon = attribute(
+                "epsilon",
+                |m| {
+                    m.float(2, *eps);
+                },
+                1,
             );
+            w.node("BatchNormalization", &inputs, &out, &[epsilon]);
         }
         Op::Relu => w.node("Relu", &from, &out, &[]),
         Op::Relu6 => {
@@ -293,12 +261,8 @@ fn write_node(
             stride,
             pad,
         } => {
-            w.node(
-                "MaxPool",
-                &from,
-                &out,
-                &window(*kernel, *stride, Padding::Each(*pad)),
-            );
+            let how = window(input_side, *kernel, *stride, Padding::Each(*pad));
+            w.node("MaxPool", &from, &out, &how);
         }
         Op::AdaptivePool { side } => {
             write_adaptive(w, shapes[node.inputs[0]], *side, from[0], &out)?
@@ -311,33 +275,68 @@ fn write_node(
         Op::SoftPool { sharpness } => {
             write_soft_pool(w, shapes[node.inputs[0]], *sharpness, from[0], &out)
         }
-        Op::Upsample2 => {
-            let (roi, scales) = (format!("{out}.roi"), format!("{out}.scales"));
-            w.constant(&roi, &[0], &[]);
-            w.constant(&scales, &[4], &[1.0, 1.0, 2.0, 2.0]);
-            let how = [
-                text("mode", "nearest"),
-                text("coordinate_transformation_mode", "asymmetric"),
-                text("nearest_mode", "floor"),
-            ];
-            w.node("Resize", &[from[0], &roi, &scales], &out, &how);
-        }
+        Op::Upsample2 => write_upsample(w, from[0], &out),
         Op::Concat => w.node("Concat", &from, &out, &[int("axis", 1)]),
         Op::Flatten => w.node("Flatten", &from, &out, &[int("axis", 1)]),
         Op::Dropout { .. } => w.node("Identity", &from, &out, &[]),
         Op::Linear { name, .. } => {
             let (weight, bias) = (format!("{name}.weight"), format!("{name}.bias"));
-            put(w, &weight)?;
-            put(w, &bias)?;
-            w.node(
-                "Gemm",
-                &[from[0], &weight, &bias],
-                &out,
-                &[int("transB", 1)],
-            );
+            put(w, weights, &weight)?;
+            put(w, weights, &bias)?;
+            let inputs = [from[0], &weight, &bias];
+            w.node("Gemm", &inputs, &out, &[int("transB", 1)]);
         }
     }
     Ok(())
+}
+
+/// Writes a weight as a constant.
+fn put(w: &mut Writer, weights: &Weights, name: &str) -> Result<(), Error> {
+    let a = weights.get(name)?;
+    w.constant(name, &a.shape, &a.data);
+    Ok(())
+}
+
+/// The attributes of a window over a square of `side`.
+fn window(side: usize, kernel: usize, stride: usize, pad: Padding) -> [Message; 3] {
+    let (a, b) = pad.amounts(side, kernel, stride);
+    [
+        ints("kernel_shape", &[kernel, kernel]),
+        ints("strides", &[stride, stride]),
+        ints("pads", &[a, a, b, b]),
+    ]
+}
+
+fn write_conv(
+    w: &mut Writer,
+    c: &Conv,
+    weights: &Weights,
+    (side, from): (usize, &str),
+    out: &str,
+) -> Result<(), Error> {
+    let (weight, bias) = (format!("{}.weight", c.name), format!("{}.bias", c.name));
+    put(w, weights, &weight)?;
+    let mut inputs = vec![from, weight.as_str()];
+    if c.bias {
+        put(w, weights, &bias)?;
+        inputs.push(&bias);
+    }
+    let [kernel, strides, pads] = window(side, c.kernel, c.stride, c.pad);
+    let how = [kernel, strides, pads, int("group", c.groups as i64)];
+    w.node("Conv", &inputs, out, &how);
+    Ok(())
+}
+
+fn write_upsample(w: &mut Writer, from: &str, out: &str) {
+    let (roi, scales) = (format!("{out}.roi"), format!("{out}.scales"));
+    w.constant(&roi, &[0], &[]);
+    w.constant(&scales, &[4], &[1.0, 1.0, 2.0, 2.0]);
+    let how = [
+        text("mode", "nearest"),
+        text("coordinate_transformation_mode", "asymmetric"),
+        text("nearest_mode", "floor"),
+    ];
+    w.node("Resize", &[from, &roi, &scales], out, &how);
 }
 
 /// Adaptive pooling for a known input: an identity, or an average pool with fixed windows.

@@ -423,7 +423,7 @@ impl LoadedModel {
                 head.forward(&head.parameters, &features, 1, h, mode, &mut ws)?;
                 let mut wanted = vec![0.0; self.card.classes.len()];
                 wanted[class] = 1.0;
-                let gradient = head.feature_gradient(&head.parameters, &wanted, &mut ws);
+                let gradient = head.feature_gradient(&head.parameters, &wanted, &mut ws)?;
                 (grad_cam_plus_plus(&features, &gradient, c), h, w)
             }
         };

@@ -10,6 +10,7 @@ use half::f16;
 use safetensors::tensor::{Dtype, Metadata, SafeTensors, TensorView};
 use sha2::{Digest, Sha256};
 
+use super::pytorch;
 use crate::error::Error;
 
 /// Largest weights file that is read (VGG-16 in 32-bit floats is 553 MB).
@@ -150,11 +151,19 @@ impl Weights {
             .map_err(|e| Error::Weights(e.to_string()))
     }
 
-    /// Reads safetensors bytes (32-bit or 16-bit floats).
+    /// Reads safetensors bytes, or those of a PyTorch state dict (zip or the old pickle), told apart
+    /// by content; 32-bit or 16-bit floats.
     ///
     /// # Errors
     /// When the bytes are something else.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
+        if pytorch::recognises(bytes) {
+            let arrays = pytorch::read(bytes)
+                .map_err(|e| Error::Weights(format!("not a PyTorch state dict: {e}")))?;
+            return Ok(Self {
+                map: arrays.into_iter().collect(),
+            });
+        }
         let file = SafeTensors::deserialize(bytes)
             .map_err(|e| Error::Weights(format!("not a safetensors file: {e}")))?;
         let mut map = BTreeMap::new();
@@ -185,11 +194,10 @@ impl Weights {
         Ok(Self { map })
     }
 
-    /// Reads a weights file: safetensors, or a PyTorch state dict (zip or the old pickle), told
-    /// apart by content.
+    /// Reads a weights file (see [`Weights::from_bytes`]).
     ///
     /// # Errors
-    /// When the file cannot be read, is too large, or is neither.
+    /// When the file cannot be read, is too large, or is of neither kind.
     pub fn open(path: &Path) -> Result<Self, Error> {
         let size = std::fs::metadata(path)
             .map_err(|e| Error::file(path, e))?
@@ -201,31 +209,10 @@ impl Weights {
             )));
         }
         let bytes = std::fs::read(path).map_err(|e| Error::file(path, e))?;
-        if bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(&[0x80, 0x02]) {
-            return Self::from_pytorch(path);
-        }
-        Self::from_bytes(&bytes)
-    }
-
-    /// Reads a PyTorch state dict.
-    fn from_pytorch(path: &Path) -> Result<Self, Error> {
-        let bad = |e: String| Error::Weights(format!("{}: {e}", path.display()));
-        let reader = pytorch_reader::PytorchReader::new(path).map_err(|e| bad(e.to_string()))?;
-        let mut map = BTreeMap::new();
-        for (name, tensor) in reader.tensors() {
-            if tensor.dtype() != pytorch_reader::DType::F32 {
-                continue; // counters such as num_batches_tracked
-            }
-            let bytes = tensor.read().map_err(|e| bad(format!("{name}: {e}")))?;
-            let data = bytes
-                .as_chunks::<4>()
-                .0
-                .iter()
-                .map(|b| f32::from_le_bytes(*b))
-                .collect();
-            map.insert(name.clone(), Array::new(tensor.shape().to_vec(), data));
-        }
-        Ok(Self { map })
+        Self::from_bytes(&bytes).map_err(|e| match e {
+            Error::Weights(reason) => Error::Weights(format!("{}: {reason}", path.display())),
+            other => other,
+        })
     }
 
     /// Writes a safetensors file through a temporary one, so that a crash leaves the old or the

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 use super::{Options, Outcome, first_that_knows};
-use crate::Error;
 use crate::model::LoadedModel;
+use crate::{Error, Refused};
 
 /// What the queue may hold.
 #[derive(Debug, Clone, Copy)]
@@ -26,20 +26,6 @@ impl Default for Bounds {
             bytes: 128 << 20,
         }
     }
-}
-
-/// Why an upload was not taken in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Refused {
-    /// Too much waits already: try again in a moment (HTTP 503 with Retry-After).
-    #[error("the reader is busy: try again in a moment")]
-    Busy,
-    /// This upload alone is larger than the queue may hold.
-    #[error("the image is larger than the reader takes in")]
-    TooLarge,
-    /// The worker has ended.
-    #[error("the reader has stopped")]
-    Stopped,
 }
 
 /// An upload that waits for its reading.

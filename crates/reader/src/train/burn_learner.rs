@@ -1,4 +1,4 @@
-//! Training from fresh weights, by burn.
+//! Training by burn, for GPUs.
 
 use burn::tensor::{Tensor, TensorData};
 

@@ -1,7 +1,8 @@
 //! What the training loop needs of a network: gradients of a batch, and answers.
 
 use crate::error::Error;
-use crate::model::native::{Answer, Mode, Native, Segment, Until, Workspace};
+use crate::model::native::reduce::{Group, Rank};
+use crate::model::native::{Answer, Mode, Native, Segment, Statistics, Until, Workspace};
 
 use super::batch::{Batch, evidence_target};
 use super::loss::{self, ClassLoss};
@@ -35,7 +36,7 @@ pub trait Learner {
     fn stages(&self) -> usize;
 
     /// Adds the gradients of the mean loss over a batch to `gradients`; stages below `first_stage`
-    /// are frozen.
+    /// are frozen. Running statistics among the parameters move, where they are learnt.
     ///
     /// # Errors
     /// When the batch does not fit the network.
@@ -56,15 +57,15 @@ pub trait Learner {
     fn answers(&mut self, parameters: &[f32], batch: &Batch) -> Result<Answer, Error>;
 }
 
-/// Training by the native engine: each lane works on its own share of a batch, so that the sum of
-/// gradients does not depend on which thread was faster.
+/// Training by the native engine: each lane (a thread) works on its own share of a batch, so that the
+/// sum of gradients does not depend on which thread was faster.
 #[derive(Debug)]
 pub struct NativeLearner {
     network: Native,
     stages: usize,
     lanes: Vec<Lane>,
-    /// Images that a lane runs at a time.
-    chunk: usize,
+    /// Images that a lane runs at a time; none: its whole share, with the statistics of the batch.
+    chunk: Option<usize>,
 }
 
 #[derive(Debug, Default)]
@@ -74,10 +75,33 @@ struct Lane {
     outcome: Outcome,
 }
 
+/// What the lanes of a batch have in common.
+#[derive(Clone, Copy)]
+struct Shared<'a> {
+    network: &'a Native,
+    parameters: &'a [f32],
+    batch: &'a Batch,
+    losses: &'a Losses,
+    first_stage: usize,
+    seed: u64,
+    chunk: Option<usize>,
+}
+
 impl NativeLearner {
-    /// A learner with a number of lanes; the result depends on it (in the last bits), so it is part
-    /// of the configuration and not the number of processors.
+    /// A learner whose normalisations, if the network has any, keep their running statistics:
+    /// fine-tuning. The result depends on the number of lanes (in the last bits), so that number is
+    /// part of the configuration and not that of processors.
     pub fn new(network: Native, lanes: usize, chunk: usize) -> Self {
+        Self::with(network, lanes, Some(chunk.max(1)))
+    }
+
+    /// A learner whose normalisations use, and learn, the statistics of the batch: training from
+    /// fresh weights. Every value of the batch is in memory at once.
+    pub fn from_scratch(network: Native, lanes: usize) -> Self {
+        Self::with(network, lanes, None)
+    }
+
+    fn with(network: Native, lanes: usize, chunk: Option<usize>) -> Self {
         let stages = network
             .segments()
             .iter()
@@ -90,7 +114,7 @@ impl NativeLearner {
             network,
             stages,
             lanes,
-            chunk: chunk.max(1),
+            chunk,
         }
     }
 
@@ -118,29 +142,29 @@ impl Learner for NativeLearner {
         seed: u64,
         gradients: &mut [f32],
     ) -> Result<Outcome, Error> {
-        let share = batch.len().div_ceil(self.lanes.len()).max(1);
-        let (network, chunk) = (&self.network, self.chunk);
-        let parameters: &[f32] = parameters;
+        if batch.is_empty() {
+            return Err(Error::Training("an empty batch".into()));
+        }
+        let share = batch.len().div_ceil(self.lanes.len());
+        let lanes = &mut self.lanes[..batch.len().div_ceil(share)];
+        let group = Group::new(lanes.len());
+        let shared = Shared {
+            network: &self.network,
+            parameters,
+            batch,
+            losses,
+            first_stage,
+            seed,
+            chunk: self.chunk,
+        };
         let results: Vec<Result<(), Error>> = std::thread::scope(|scope| {
-            let running: Vec<_> = self
-                .lanes
+            let running: Vec<_> = lanes
                 .iter_mut()
                 .enumerate()
                 .map(|(i, lane)| {
-                    scope.spawn(move || {
-                        let range =
-                            (i * share).min(batch.len())..((i + 1) * share).min(batch.len());
-                        lane.work(
-                            network,
-                            parameters,
-                            batch,
-                            range,
-                            losses,
-                            first_stage,
-                            seed,
-                            chunk,
-                        )
-                    })
+                    let range = i * share..((i + 1) * share).min(batch.len());
+                    let rank = group.rank(i);
+                    scope.spawn(move || rank.work(|| lane.work(shared, range, rank)))
                 })
                 .collect();
             running
@@ -153,12 +177,14 @@ impl Learner for NativeLearner {
         });
         results.into_iter().collect::<Result<Vec<()>, Error>>()?;
         let mut outcome = Outcome::default();
-        for lane in &self.lanes {
+        for lane in lanes.iter() {
             crate::model::kernels::add_to(gradients, &lane.gradients);
             outcome.class += lane.outcome.class;
             outcome.evidence += lane.outcome.evidence;
             outcome.right += lane.outcome.right;
         }
+        self.network
+            .learn_statistics(parameters, &self.lanes[0].workspace);
         Ok(outcome)
     }
 
@@ -210,37 +236,48 @@ impl Learner for NativeLearner {
 }
 
 impl Lane {
-    #[allow(clippy::too_many_arguments)] // one thread's share of a batch
+    /// Works on the images of `range`.
     fn work(
         &mut self,
-        network: &Native,
-        parameters: &[f32],
-        batch: &Batch,
+        shared: Shared<'_>,
         range: std::ops::Range<usize>,
-        losses: &Losses,
-        first_stage: usize,
-        seed: u64,
-        chunk: usize,
+        rank: Rank<'_>,
     ) -> Result<(), Error> {
+        let Shared {
+            network,
+            parameters,
+            batch,
+            ..
+        } = shared;
         self.gradients.clear();
         self.gradients.resize(parameters.len(), 0.0);
         self.outcome = Outcome::default();
         let area = batch.size * batch.size;
+        let chunk = shared.chunk.unwrap_or(range.len());
         let mut start = range.start;
         while start < range.end {
             let n = chunk.min(range.end - start);
             let mode = Mode {
                 keep: true,
-                dropout: Some(seed ^ start as u64),
+                dropout: Some(shared.seed ^ start as u64),
                 parallel: false,
-                until: Until::Stage(first_stage),
+                until: Until::Stage(shared.first_stage),
+                statistics: match shared.chunk {
+                    None => Statistics::Batch(rank),
+                    Some(_) => Statistics::Running,
+                },
             };
             let pixels = &batch.pixels[start * area..][..n * area];
             let answer =
                 network.forward(parameters, pixels, n, batch.size, mode, &mut self.workspace)?;
             let targets = &batch.targets[start..start + n];
-            let (d_logits, d_evidence) =
-                output_gradients(&answer, targets, losses, batch.len(), &mut self.outcome);
+            let (d_logits, d_evidence) = output_gradients(
+                &answer,
+                targets,
+                shared.losses,
+                batch.len(),
+                &mut self.outcome,
+            );
             network.backward(
                 parameters,
                 &d_logits,
@@ -248,7 +285,7 @@ impl Lane {
                 mode,
                 &mut self.gradients,
                 &mut self.workspace,
-            );
+            )?;
             start += n;
         }
         Ok(())

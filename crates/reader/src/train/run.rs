@@ -49,6 +49,8 @@ pub struct RunConfig {
     pub find_duplicates: bool,
     /// Lanes of the native engine; part of what makes a run repeatable.
     pub lanes: usize,
+    /// What trains: burn where it is named, else the native engine.
+    pub engine: EngineChoice,
     /// Training.
     pub train: TrainConfig,
 }
@@ -69,7 +71,19 @@ impl Default for RunConfig {
             mirrored: false,
             find_duplicates: true,
             lanes: 2,
+            engine: EngineChoice::Native,
             train: TrainConfig::default(),
+        }
+    }
+}
+
+impl RunConfig {
+    /// Side of the input squares.
+    fn side(&self) -> usize {
+        if self.size == 0 {
+            self.arch.native_size()
+        } else {
+            self.size
         }
     }
 }
@@ -120,40 +134,14 @@ pub fn run(
     }
     let evidence =
         data.has_boxes && config.arch.graph_with_evidence(2).is_ok() && config.train.evidence > 0.0;
-    let classes = data.classes.len();
-    let graph = if evidence {
-        config.arch.graph_with_evidence(classes)?
-    } else {
-        config.arch.graph(classes)
-    };
-    let size = if config.size == 0 {
-        config.arch.native_size()
-    } else {
-        config.size
-    };
-    let found = config.init.as_deref().map(Weights::open).transpose()?;
-    // A model of ours is folded already: it is gone on with as it is.
-    let plain = graph.folded()?.0.grey();
-    let ours = found.as_ref().is_some_and(|w| is_folded(w, &plain));
-    let graph = if ours { plain } else { graph };
-    let mut weights = arch::initialise(&graph, config.train.seed);
-    if evidence {
-        arch::settle_evidence(&mut weights)?;
-    }
-    if let Some(found) = &found {
-        let count = weights.adopt(found);
-        observer.note(&format!(
-            "{count} of {} arrays start from the given weights",
-            weights.len()
-        ));
-    }
+    let (graph, weights) = start(config, data.classes.len(), evidence, observer)?;
     std::fs::create_dir_all(folder).map_err(|e| Error::file(folder, e))?;
     let path = folder.join("config.json");
     write_whole(
         &path,
         &serde_json::to_vec_pretty(config).map_err(|e| Error::json(&path, e))?,
     )?;
-    let norm = Norm::default();
+    let (size, norm) = (config.side(), Norm::default());
     let loader = |split: &str| Loader {
         samples: data.side(split, config),
         classes: data.classes.clone(),
@@ -175,13 +163,7 @@ pub fn run(
         resume,
         observer,
     };
-    // Weights that were trained before have good statistics to keep, fresh ones learn their own (on
-    // burn); VGG-16 has none.
-    let (folded, history, finished) = if config.init.is_some() || config.arch == Arch::Vgg16 {
-        work.tune(&graph, &weights)?
-    } else {
-        work.learn_fresh(&graph, &weights)?
-    };
+    let (folded, history, finished) = work.train(&graph, &weights)?;
     let trained = serde_json::json!({ "config": config.train, "epochs": history });
     let mut json = describe(config, &data, evidence, size, norm, trained);
     finish(
@@ -203,6 +185,37 @@ pub fn run(
     })
 }
 
+/// The network and its first weights: fresh, with those of the given file in their place.
+fn start(
+    config: &RunConfig,
+    classes: usize,
+    evidence: bool,
+    observer: &mut dyn Observer,
+) -> Result<(Graph, Weights), Error> {
+    let graph = if evidence {
+        config.arch.graph_with_evidence(classes)?
+    } else {
+        config.arch.graph(classes)
+    };
+    let found = config.init.as_deref().map(Weights::open).transpose()?;
+    // A model of ours is folded already: it is gone on with as it is.
+    let plain = graph.folded()?.0.grey();
+    let ours = found.as_ref().is_some_and(|w| is_folded(w, &plain));
+    let graph = if ours { plain } else { graph };
+    let mut weights = arch::initialise(&graph, config.train.seed);
+    if evidence {
+        arch::settle_evidence(&mut weights)?;
+    }
+    if let Some(found) = &found {
+        let count = weights.adopt(found);
+        observer.note(&format!(
+            "{count} of {} arrays start from the given weights",
+            weights.len()
+        ));
+    }
+    Ok((graph, weights))
+}
+
 /// Makes a model folder of folded one-channel weights (a run's `weights.safetensors`): calibrates
 /// them on the validation images, measures the training images, and writes them in `precision`.
 /// `trained` is kept for the record.
@@ -219,12 +232,8 @@ pub fn package(
 ) -> Result<ModelJson, Error> {
     let data = Data::open(config, observer)?;
     let evidence = weights.has("evidence.map.weight");
-    let size = if config.size == 0 {
-        config.arch.native_size()
-    } else {
-        config.size
-    };
-    let mut json = describe(config, &data, evidence, size, Norm::default(), trained);
+    let norm = Norm::default();
+    let mut json = describe(config, &data, evidence, config.side(), norm, trained);
     finish(
         config, &data, folder, &mut json, weights, precision, observer,
     )?;
@@ -241,40 +250,54 @@ struct Work<'a, 'b> {
     observer: &'b mut dyn Observer,
 }
 
-/// Folded one-channel weights, the validations, and whether the training came to its end.
+/// The best one-channel weights, the validations, and whether the training came to its end.
 type Trained = (Weights, Vec<Validation>, bool);
 
 impl Work<'_, '_> {
-    /// Trains a folded network on the native engine.
-    fn tune(self, graph: &Graph, weights: &Weights) -> Result<Trained, Error> {
-        let (graph, weights) = folded_grey(graph, weights)?;
-        let network = Native::new(&graph, &weights)?;
+    /// Trains. Weights that were trained before have good statistics to keep: their normalisations
+    /// are folded first. Fresh ones learn their own.
+    fn train(self, graph: &Graph, weights: &Weights) -> Result<Trained, Error> {
+        let (graph, weights) = if self.config.init.is_none() {
+            graph.greyscale(weights)?
+        } else {
+            folded_grey(graph, weights)?
+        };
+        let (weights, history, finished) = if self.config.engine == EngineChoice::Burn {
+            self.on_burn(&graph, &weights)?
+        } else {
+            self.on_native(&graph, &weights)?
+        };
+        let (_, folded) = graph.fold(&weights)?;
+        Ok((folded, history, finished))
+    }
+
+    fn on_native(self, graph: &Graph, weights: &Weights) -> Result<Trained, Error> {
+        let network = Native::new(graph, weights)?;
         let first = network.parameters.clone();
-        let learner = NativeLearner::new(network, self.config.lanes, 2);
+        let lanes = self.config.lanes;
+        let learner = if graph.normalises() {
+            NativeLearner::from_scratch(network, lanes)
+        } else {
+            NativeLearner::new(network, lanes, 2)
+        };
         let (best, history, finished, learner) = self.fit(learner, first)?;
         Ok((learner.network().weights(&best), history, finished))
     }
 
-    /// Trains a network that learns its own normalisation, on burn.
     #[cfg(feature = "burn")]
-    fn learn_fresh(self, graph: &Graph, weights: &Weights) -> Result<Trained, Error> {
+    fn on_burn(self, graph: &Graph, weights: &Weights) -> Result<Trained, Error> {
         use super::burn_learner::BurnLearner;
         use crate::model::burn_net::{BurnNet, device};
-        let (grey, weights) = graph.greyscale(weights)?;
-        let network = BurnNet::new(grey.clone(), device());
-        let first = network.layout(&weights)?;
+        let network = BurnNet::new(graph.clone(), device());
+        let first = network.layout(weights)?;
         let (best, history, finished, learner) =
-            self.fit(BurnLearner::new(network, true), first)?;
-        let (_, folded) = grey.fold(&learner.network().weights(&best))?;
-        Ok((folded, history, finished))
+            self.fit(BurnLearner::new(network, graph.normalises()), first)?;
+        Ok((learner.network().weights(&best), history, finished))
     }
 
     #[cfg(not(feature = "burn"))]
-    fn learn_fresh(self, _: &Graph, _: &Weights) -> Result<Trained, Error> {
-        Err(Error::Training(
-            "training from fresh weights needs the feature burn; start from trained ones (--init)"
-                .into(),
-        ))
+    fn on_burn(self, _: &Graph, _: &Weights) -> Result<Trained, Error> {
+        Err(crate::model::engine::left_out("burn", "burn"))
     }
 
     /// Runs the loop: the best parameters, the validations, whether it came to its end.

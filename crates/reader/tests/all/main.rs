@@ -2,9 +2,13 @@
 // They print what they measured, for the documents that quote it.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
+#[cfg(feature = "burn")]
+mod burn;
 mod engines;
 mod figures;
+mod gradients;
 mod input;
+mod pytorch;
 mod reference;
 mod shipped;
 mod training;

@@ -64,6 +64,13 @@ fn data_set(root: &Path, seed: u64) {
     }
 }
 
+fn node(op: Op, inputs: &[usize]) -> Node {
+    Node {
+        op,
+        inputs: inputs.to_vec(),
+    }
+}
+
 fn small() -> Graph {
     let conv = |name: &str, cin, cout, kernel, stride, groups| {
         Op::Conv(Conv {
@@ -78,46 +85,22 @@ fn small() -> Graph {
         })
     };
     let nodes = vec![
-        Node {
-            op: Op::Input { channels: 1 },
-            inputs: vec![],
-        },
-        Node {
-            op: conv("stem", 1, 12, 5, 2, 1),
-            inputs: vec![0],
-        },
-        Node {
-            op: Op::Relu6,
-            inputs: vec![1],
-        },
-        Node {
-            op: conv("depth", 12, 12, 3, 2, 12),
-            inputs: vec![2],
-        },
-        Node {
-            op: conv("point", 12, 24, 1, 1, 1),
-            inputs: vec![3],
-        },
-        Node {
-            op: Op::Relu6,
-            inputs: vec![4],
-        },
-        Node {
-            op: Op::SoftPool { sharpness: 2.0 },
-            inputs: vec![5],
-        },
-        Node {
-            op: Op::Dropout { rate: 0.1 },
-            inputs: vec![6],
-        },
-        Node {
-            op: Op::Linear {
+        node(Op::Input { channels: 1 }, &[]),
+        node(conv("stem", 1, 12, 5, 2, 1), &[0]),
+        node(Op::Relu6, &[1]),
+        node(conv("depth", 12, 12, 3, 2, 12), &[2]),
+        node(conv("point", 12, 24, 1, 1, 1), &[3]),
+        node(Op::Relu6, &[4]),
+        node(Op::SoftPool { sharpness: 2.0 }, &[5]),
+        node(Op::Dropout { rate: 0.1 }, &[6]),
+        node(
+            Op::Linear {
                 name: "head".into(),
                 input: 24,
                 output: 2,
             },
-            inputs: vec![7],
-        },
+            &[7],
+        ),
     ];
     Graph {
         nodes,
@@ -126,6 +109,37 @@ fn small() -> Graph {
         pooled: 6,
         evidence: None,
         stages: vec![0],
+    }
+}
+
+/// The graph with a normalisation behind every convolution.
+fn normalised(graph: &Graph) -> Graph {
+    let mut nodes: Vec<Node> = Vec::new();
+    let mut map = Vec::new();
+    for node in &graph.nodes {
+        let inputs = node.inputs.iter().map(|&i| map[i]).collect();
+        nodes.push(Node {
+            op: node.op.clone(),
+            inputs,
+        });
+        if let Op::Conv(c) = &node.op {
+            nodes.push(Node {
+                op: Op::BatchNorm {
+                    name: format!("{}.norm", c.name),
+                    channels: c.cout,
+                    eps: 1e-3,
+                },
+                inputs: vec![nodes.len() - 1],
+            });
+        }
+        map.push(nodes.len() - 1);
+    }
+    Graph {
+        nodes,
+        logits: map[graph.logits],
+        features: map[graph.features],
+        pooled: map[graph.pooled],
+        ..graph.clone()
     }
 }
 
@@ -159,17 +173,22 @@ fn loader<'a>(samples: Vec<&'a Sample>) -> Loader<'a> {
     }
 }
 
-/// Trains the small network; `stop_at` ends the run after that step.
+/// Trains a small network, from scratch if it has normalisations; `stop_at` ends the run after that
+/// step.
 fn fit(
+    graph: &Graph,
     manifest: &Manifest,
     folder: &Path,
     resume: bool,
     stop_at: usize,
 ) -> (Vec<f32>, Vec<Validation>, Vec<f32>) {
-    let graph = small();
-    let network = Native::new(&graph, &arch::initialise(&graph, 7)).unwrap();
+    let network = Native::new(graph, &arch::initialise(graph, 7)).unwrap();
     let first = network.parameters.clone();
-    let learner = NativeLearner::new(network, 2, 3);
+    let learner = if graph.normalises() {
+        NativeLearner::from_scratch(network, 2)
+    } else {
+        NativeLearner::new(network, 2, 3)
+    };
     let (train, val) = (
         loader(manifest.split("train")),
         loader(manifest.split("val")),
@@ -204,32 +223,38 @@ fn has_learnt(losses: &[f32], history: &[Validation]) -> bool {
 
 #[test]
 fn it_learns_resumes_exactly_and_repeats_to_the_bit() {
+    learns_resumes_and_repeats(&small());
+}
+
+#[test]
+fn from_scratch_it_learns_resumes_exactly_and_repeats_to_the_bit() {
+    learns_resumes_and_repeats(&normalised(&small()));
+}
+
+fn learns_resumes_and_repeats(graph: &Graph) {
     let dir = tempfile::tempdir().unwrap();
     data_set(&dir.path().join("data"), 1);
     let manifest = Manifest::open(&dir.path().join("data")).unwrap();
-    let (weights, history, losses) = fit(&manifest, &dir.path().join("a"), false, usize::MAX);
+    let run = |name: &str, resume: bool, stop_at: usize| {
+        fit(graph, &manifest, &dir.path().join(name), resume, stop_at)
+    };
+    let (weights, history, losses) = run("a", false, usize::MAX);
     assert!(has_learnt(&losses, &history));
 
+    let same = |other: &[f32]| {
+        let mut pairs = weights.iter().zip(other);
+        pairs.all(|(a, b)| a.to_bits() == b.to_bits())
+    };
     // The same seed gives the same weights, bit for bit.
-    let (again, ..) = fit(&manifest, &dir.path().join("b"), false, usize::MAX);
-    assert!(
-        weights
-            .iter()
-            .zip(&again)
-            .all(|(a, b)| a.to_bits() == b.to_bits())
-    );
+    let (again, ..) = run("b", false, usize::MAX);
+    assert!(same(&again));
 
     // Stopped in the middle of the first or of a later epoch and gone on with: the same weights too.
     for stop_at in [4, 37] {
-        let folder = dir.path().join(format!("stopped at {stop_at}"));
-        fit(&manifest, &folder, false, stop_at);
-        let (resumed, history_resumed, _) = fit(&manifest, &folder, true, usize::MAX);
-        assert!(
-            weights
-                .iter()
-                .zip(&resumed)
-                .all(|(a, b)| a.to_bits() == b.to_bits())
-        );
+        let name = format!("stopped at {stop_at}");
+        run(&name, false, stop_at);
+        let (resumed, history_resumed, _) = run(&name, true, usize::MAX);
+        assert!(same(&resumed));
         assert_eq!(history.len(), history_resumed.len());
     }
 }
@@ -246,7 +271,13 @@ fn shuffled_labels_teach_nothing() {
             s.label = label;
         }
     }
-    let (_, history, losses) = fit(&manifest, &dir.path().join("run"), false, usize::MAX);
+    let (_, history, losses) = fit(
+        &small(),
+        &manifest,
+        &dir.path().join("run"),
+        false,
+        usize::MAX,
+    );
     assert!(!has_learnt(&losses, &history));
     // Images of both kinds bear both labels now: nobody can be surer than a coin.
     assert!(history.last().unwrap().val_loss > 0.6);
@@ -258,7 +289,7 @@ fn a_checkpoint_of_another_run_is_refused() {
     data_set(&dir.path().join("data"), 4);
     let manifest = Manifest::open(&dir.path().join("data")).unwrap();
     let run = dir.path().join("run");
-    fit(&manifest, &run, false, 3);
+    fit(&small(), &manifest, &run, false, 3);
     let graph = small();
     let network = Native::new(&graph, &arch::initialise(&graph, 7)).unwrap();
     let first = network.parameters.clone();
@@ -381,6 +412,21 @@ fn a_run_folder_opens_as_a_model_and_a_changed_one_does_not() {
         LoadedModel::open(&run, EngineChoice::Native),
         Err(Error::Json { .. })
     ));
+}
+
+#[test]
+#[cfg(not(feature = "burn"))]
+fn a_run_on_an_engine_that_is_not_compiled_in_names_the_feature() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = RunConfig {
+        data: vec![manifest_file(dir.path(), false)],
+        size: 64,
+        engine: EngineChoice::Burn,
+        ..RunConfig::default()
+    };
+    let error =
+        train::run(&config, &dir.path().join("run"), false, &mut Quiet(vec![])).unwrap_err();
+    assert!(error.to_string().contains("--features burn"), "{error}");
 }
 
 #[test]

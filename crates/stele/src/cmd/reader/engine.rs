@@ -7,7 +7,9 @@ use crate::output::Failure;
 /// The engine to use, common to most commands.
 #[derive(Debug, clap::Args)]
 pub(super) struct EngineArg {
-    /// What runs the network: auto, native, burn or onnxruntime
+    /// What runs the network: auto, native, onnxruntime, and burn or vulkan where they were built
+    /// in. The native engine trains, from given and from fresh weights alike, unless burn or vulkan
+    /// is named
     #[arg(long, default_value = "auto", value_name = "NAME")]
     engine: String,
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use indicatif::ProgressBar;
-use reader::model::Arch;
+use reader::model::{Arch, EngineChoice};
 use reader::train::{Observer, Progress, RunConfig, Validation};
 
 use super::super::Failure;
@@ -46,7 +46,8 @@ pub(super) struct Args {
     /// Stop after this many validations without a better one
     #[arg(long)]
     patience: Option<usize>,
-    /// First weights: a safetensors file or a PyTorch state dict
+    /// First weights to fine-tune: a safetensors file or a PyTorch state dict; without them the
+    /// network is trained from fresh weights
     #[arg(long)]
     init: Option<PathBuf>,
     /// Seed of everything random
@@ -85,6 +86,9 @@ impl Args {
         config.arch = Arch::parse(&self.model).map_err(Failure::usage)?;
         config.redistributable_only |= self.redistributable_only;
         config.init = self.init.clone().or(config.init);
+        if self.engine.choice()? == EngineChoice::Burn {
+            config.engine = EngineChoice::Burn;
+        }
         config.size = self.size.unwrap_or(config.size);
         if config.size % 32 != 0 {
             return Err(Failure::usage("--size must be a multiple of 32"));
