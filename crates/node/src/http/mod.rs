@@ -26,8 +26,9 @@ use utoipa::openapi::PathItem;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
+use vault::budget::ByteBudget;
 use vault::gateway::Gateway;
-use vault::sign::Guard;
+use vault::sign::RequestVerifier;
 
 use crate::Config;
 use crate::api::NodeCard;
@@ -57,7 +58,8 @@ pub(crate) struct Inner {
     pub(crate) config: Config,
     pub(crate) place: Place,
     pub(crate) card: NodeCard,
-    pub(crate) guard: Arc<Guard>,
+    pub(crate) requests: Arc<RequestVerifier>,
+    pub(crate) budget: ByteBudget,
     pub(crate) metrics: Metrics,
     pub(crate) postman: Option<Smtp>,
     pub(crate) templates: Templates,
@@ -99,8 +101,12 @@ impl App {
         &self.0.card
     }
 
-    pub(crate) fn guard(&self) -> &Guard {
-        &self.0.guard
+    pub(crate) fn requests(&self) -> &RequestVerifier {
+        &self.0.requests
+    }
+
+    pub(crate) fn budget(&self) -> &ByteBudget {
+        &self.0.budget
     }
 
     pub(crate) fn readings(&self) -> &Readings {
