@@ -142,23 +142,12 @@ async fn ask(base: &str, path: &str, accept: &str) -> Answer {
     (status, kind, blocks)
 }
 
-/// Our gateway and Kubo's, which passes the official conformance suite, must answer alike.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn our_gateway_answers_as_kubo_does() {
-    let Some(kubo) = Kubo::start(None).await else {
-        return;
+/// Paths through the trees of [`kubo_trees`], and into nothing.
+fn paths(roots: &[Cid]) -> Vec<String> {
+    let [tree, sharded, copies, document] = roots else {
+        panic!("{roots:?}")
     };
-    let vault = MemoryVault::new();
-    let ours = our_gateway(Arc::new(vault.clone())).await;
-    let theirs = GatewayClient::new(&kubo.gateway).unwrap();
-    let roots = kubo_trees(&kubo).await;
-    for root in &roots {
-        theirs.fetch(root, &vault).await.unwrap();
-    }
-    let [tree, sharded, copies, document] = &roots[..] else {
-        panic!()
-    };
-    let paths = [
+    vec![
         tree.to_string(),
         format!("{tree}/sub"),
         format!("{tree}/sub/many.bin"),
@@ -178,24 +167,41 @@ async fn our_gateway_answers_as_kubo_does() {
         "bafkqaaa".to_owned(),
         "bafkqaf3imvwgy3zaneqgc3janfxgy2lomvscay3jmqfa".to_owned(),
         absent(),
+    ]
+}
+
+/// Formats, scopes and ranges.
+fn queries() -> Vec<String> {
+    let plain = [
+        "format=raw",
+        "format=car",
+        "format=car&dag-scope=all",
+        "format=car&dag-scope=block",
+        "format=car&dag-scope=entity",
+        "format=car&dag-scope=x",
     ];
     let ranges = [
         "0:*", "0:0", "512:*", "512:1023", "512:-256", "-5:*", "-9999:*", "-9999:-3", "255:256",
     ];
-    let mut queries: Vec<String> = ["format=raw", "format=car", "format=car&dag-scope=all"]
-        .iter()
-        .chain(&[
-            "format=car&dag-scope=block",
-            "format=car&dag-scope=entity",
-            "format=car&dag-scope=x",
-        ])
-        .map(|query| (*query).to_owned())
-        .collect();
-    queries.extend(
-        ranges
-            .iter()
-            .map(|range| format!("format=car&dag-scope=entity&entity-bytes={range}")),
-    );
+    let ranged = |range: &str| format!("format=car&dag-scope=entity&entity-bytes={range}");
+    let plain = plain.iter().map(|query| (*query).to_owned());
+    plain.chain(ranges.map(ranged)).collect()
+}
+
+/// Our gateway and Kubo's, which passes the official conformance suite, must answer alike.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn our_gateway_answers_as_kubo_does() {
+    let Some(kubo) = Kubo::start(None).await else {
+        return;
+    };
+    let vault = MemoryVault::new();
+    let ours = our_gateway(Arc::new(vault.clone())).await;
+    let theirs = GatewayClient::new(&kubo.gateway).unwrap();
+    let roots = kubo_trees(&kubo).await;
+    for root in &roots {
+        theirs.fetch(root, &vault).await.unwrap();
+    }
+    let (paths, queries) = (paths(&roots), queries());
     let accepts = [
         "",
         "application/vnd.ipld.car; version=1; order=dfs; dups=y",

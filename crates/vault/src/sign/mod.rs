@@ -10,6 +10,7 @@
 //! [`RequestVerifier`] knows a caller from the headers alone, before a byte of the body is read;
 //! [`Caller::body`] checks the body while it is read, under a [`crate::budget::ByteBudget`].
 
+mod caller;
 mod replay;
 mod verify;
 pub mod wallet;
@@ -25,8 +26,9 @@ use http::{HeaderMap, HeaderValue, Method, Uri};
 use sfv::{BareItem, InnerList, Item, Key, KeyRef, ListSerializer, Parameters, StringRef};
 use sha2::{Digest, Sha256};
 
+pub use caller::Caller;
 pub use replay::{FileReplays, MemoryReplays, ReplayStore};
-pub use verify::{Caller, RequestVerifier, SignatureError};
+pub use verify::{RequestVerifier, SignatureError};
 
 /// Longest time between `created` and `expires`, and the clock difference allowed, in seconds.
 pub const MAX_LIFETIME: u64 = 300;

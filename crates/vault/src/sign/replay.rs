@@ -156,12 +156,16 @@ struct Kept {
 }
 
 impl FileReplays {
-    /// Opens the file at `path`, creating it if there is none, and reads what has not expired.
+    /// Opens the file at `path`, creating it and its directory if need be, and reads what has not
+    /// expired.
     ///
     /// # Errors
     /// [`Error::Io`].
     pub fn open(path: impl Into<PathBuf>, now: u64) -> Result<Self> {
         let path = path.into();
+        if let Some(dir) = path.parent() {
+            std::fs::create_dir_all(dir).map_err(|e| Error::io("create", dir, e))?;
+        }
         let mut memory = Memory::default();
         for used in read(&path)?.into_iter().filter(|used| used.expires >= now) {
             // What is there twice, or too much, changes nothing.
@@ -280,7 +284,7 @@ mod tests {
     #[tokio::test]
     async fn a_restart_forgets_nothing() {
         let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("replays");
+        let path = dir.path().join("new").join("replays");
         let replays = FileReplays::open(&path, 50).unwrap();
         replays.note("a", "short", 60, 50).await.unwrap();
         replays.note("a", "long", 100, 50).await.unwrap();
