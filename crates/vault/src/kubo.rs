@@ -6,7 +6,7 @@
 //!
 //! [HTTP RPC]: https://docs.ipfs.tech/reference/kubo/rpc/
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -167,14 +167,15 @@ impl KuboVault {
         Ok(())
     }
 
-    /// The roots that Kubo pins, whoever they are kept for.
-    async fn recursive_pins(&self) -> Result<HashSet<Cid>> {
+    /// The roots that Kubo pins, whoever they are kept for, each with the name that Kubo has for it:
+    /// others may have pinned it by its CIDv0.
+    async fn recursive_pins(&self) -> Result<HashMap<Cid, Cid>> {
         let answer = self.text("pin/ls", &[("type", "recursive")]).await?;
         let pins: Pins = self.parse("pin/ls", &answer)?;
         let named = pins.keys.keys().filter_map(|key| key.parse::<Cid>().ok());
         // A daemon that others use too may pin what this crate does not read.
         Ok(named
-            .filter_map(|cid| block::normalise(&cid).ok())
+            .filter_map(|cid| Some((block::normalise(&cid).ok()?, cid)))
             .collect())
     }
 
@@ -218,7 +219,7 @@ impl KuboVault {
         let shares = self.shares().await?;
         let noted = shares.into_iter().filter(|held| held.root == *root);
         let noted: Vec<Owner> = noted.map(|held| held.owner).collect();
-        let pinned = self.recursive_pins().await?.contains(root);
+        let pinned = self.recursive_pins().await?.contains_key(root);
         let owners = match (pinned, noted.is_empty()) {
             (false, _) => Vec::new(),
             (true, true) => vec![Owner::THIS_NODE],
@@ -326,7 +327,8 @@ impl Vault for KuboVault {
                 .await?;
             return Ok(true);
         }
-        self.text("pin/rm", &[("arg", &root.to_string())]).await?;
+        let name = self.recursive_pins().await?.remove(&root).unwrap_or(root);
+        self.text("pin/rm", &[("arg", &name.to_string())]).await?;
         for owner in noted {
             self.forget_share(&Reference::new(root, owner)).await?;
         }
@@ -339,7 +341,7 @@ impl Vault for KuboVault {
             shares.entry(share.root).or_default().push(share);
         }
         let mut references = Vec::new();
-        for root in self.recursive_pins().await? {
+        for root in self.recursive_pins().await?.into_keys() {
             match shares.remove(&root) {
                 Some(owners) => references.extend(owners),
                 None => references.push(Reference::new(root, Owner::THIS_NODE)),
