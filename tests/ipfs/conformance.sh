@@ -9,7 +9,7 @@ cd "$(dirname "$0")/../.."
 
 SUITE=${STELE_CONFORMANCE:-build/bin/gateway-conformance}
 CARGO=${CARGO:-cargo}
-SPECS=+trustless-block-gateway,+trustless-car-gateway
+SPECS=trustless-block-gateway,trustless-car-gateway
 if [ ! -x "$SUITE" ]; then
     echo "SKIPPED the official conformance suite: no $SUITE (scripts/install-go-tools.sh says why);" \
         "its cases for blocks and CARs run in crates/vault/tests/gateway.rs, and side by side with Kubo," \

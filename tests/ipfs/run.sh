@@ -18,5 +18,6 @@ if [ ! -f "$VENV/.stamp" ] || [ tests/ipfs/requirements.txt -nt "$VENV/.stamp" ]
     fi
 fi
 
+"$CARGO" test -p vault --test engines -- kubo s3_server
 "$CARGO" test -p vault --test interop -- --nocapture --test-threads=1
 tests/ipfs/conformance.sh

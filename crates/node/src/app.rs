@@ -16,7 +16,8 @@ use custody::ports::chain::Chain;
 use custody::ports::postman::Postman;
 use custody::uses::hospital::Hospital;
 use tokio_util::sync::CancellationToken;
-use vault::sign::Guard;
+use vault::budget::ByteBudget;
+use vault::sign::RequestVerifier;
 
 /// What every handler works with.
 #[derive(Clone)]
@@ -29,7 +30,8 @@ pub(crate) struct Inner {
     pub(crate) config: Config,
     pub(crate) place: Place,
     pub(crate) card: NodeCard,
-    pub(crate) guard: Arc<Guard>,
+    pub(crate) requests: Arc<RequestVerifier>,
+    pub(crate) budget: ByteBudget,
     pub(crate) metrics: Metrics,
     pub(crate) postman: Option<Smtp>,
     pub(crate) templates: Templates,
@@ -71,8 +73,14 @@ impl App {
         &self.0.card
     }
 
-    pub(crate) fn guard(&self) -> &Guard {
-        &self.0.guard
+    /// What checks the signatures of other institutions' requests.
+    pub(crate) fn requests(&self) -> &RequestVerifier {
+        &self.0.requests
+    }
+
+    /// The bytes of other institutions' requests that are held in memory at once.
+    pub(crate) fn budget(&self) -> &ByteBudget {
+        &self.0.budget
     }
 
     pub(crate) fn readings(&self) -> &Readings {

@@ -83,6 +83,11 @@ pub struct Limits {
     /// Seconds without a new block after which the Ethereum endpoint counts as stalled; 0 turns the
     /// check off, for chains that make blocks only on demand.
     pub stale_block_s: u64,
+    /// How much each institution of `peers` may store here, bytes. A block counts 4,096 at least.
+    pub peer_store_bytes: u64,
+    /// What bodies of other institutions' requests may take in memory at once, bytes. One
+    /// institution may use half of it, and never less than a journal page of 64 MiB.
+    pub peer_body_bytes: u64,
 }
 
 /// What is known and told of the chain's fees.
@@ -204,6 +209,8 @@ impl Default for Limits {
             request_s: 30,
             rpc_s: 10,
             stale_block_s: 0,
+            peer_store_bytes: 256 << 30,
+            peer_body_bytes: 256 << 20,
         }
     }
 }

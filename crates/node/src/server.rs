@@ -16,9 +16,10 @@ use ledger::{Finality, SystemClock};
 use tokio::net::TcpListener;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
+use vault::budget::ByteBudget;
 use vault::gateway::Gateway;
-use vault::replicate::{Holder, Peer, Policy, Replicator};
-use vault::sign::{Guard, Signer, Verifier};
+use vault::replicate::{Holder, Peer, Policy, Quotas, Replicator};
+use vault::sign::{FileReplays, RequestVerifier, Signer, Verifier};
 use vault::{EmbeddedVault, GatewayClient, HttpPeer, KuboVault, S3Config, S3Vault, Vault};
 
 use crate::app::{App, Inner};
@@ -137,7 +138,7 @@ struct Parts {
     chain: Arc<LedgerChain>,
     relayer: Relayer,
     holder: Arc<Holder>,
-    guard: Arc<Guard>,
+    requests: Arc<RequestVerifier>,
 }
 
 /// Log to standard error as JSON lines. Does nothing if logging is set up already.
@@ -228,9 +229,18 @@ impl Node {
         if let Err(error) = parts.hospital.state_own_key().await {
             tracing::warn!(%error, "the institution's key is not on chain yet");
         }
+        let budget = body_budget(&config);
+        let holder = parts.holder.clone();
+        tokio::spawn(async move {
+            // An earlier process may have died between a replica and its account.
+            if let Err(error) = holder.recount().await {
+                tracing::warn!(%error, "what others store here could not be counted");
+            }
+        });
         let gateway = Gateway {
             holder: parts.holder,
-            guard: parts.guard.clone(),
+            requests: parts.requests.clone(),
+            budget: budget.clone(),
             public: config.serve_public,
         };
         let card = NodeCard {
@@ -256,7 +266,8 @@ impl Node {
             chain: parts.chain,
             place: Place::of(&url),
             card,
-            guard: parts.guard,
+            requests: parts.requests,
+            budget,
             metrics: Metrics::new(),
             postman,
             templates,
@@ -438,12 +449,11 @@ async fn assemble(config: &Config, keys: Arc<KeyRing>) -> Result<Parts, NodeErro
     let signer: Arc<dyn Signer> = Arc::new(InstitutionSigner::new(&keys)?);
     let verifier: Arc<dyn Verifier> = Arc::new(ActiveInstitutions::new(chain.clone()));
     let book = Arc::new(StoreBook::new(store.clone()));
-    let holder = Arc::new(Holder::new(
-        vault.clone(),
-        signer.clone(),
-        book,
-        clock.clone(),
-    ));
+    let quota =
+        |peer: &crate::config::Peer| (key_id(&peer.address), config.limits.peer_store_bytes);
+    let holder = Holder::new(vault.clone(), signer.clone(), book, clock.clone());
+    let holder = holder.with_quotas(Quotas::new(config.peers.iter().map(quota)));
+    let holder = Arc::new(holder);
     let mut others: Vec<Arc<dyn Peer>> = Vec::new();
     for peer in &config.peers {
         let client = GatewayClient::new(&peer.url)?.signed_by(signer.clone(), clock.clone());
@@ -460,7 +470,9 @@ async fn assemble(config: &Config, keys: Arc<KeyRing>) -> Result<Parts, NodeErro
     } else {
         vec![authority]
     };
-    let guard = Arc::new(Guard::new(verifier, clock.clone(), authorities));
+    let replays = FileReplays::open(config.data_dir.join("replays"), clock())?;
+    let requests = RequestVerifier::new(verifier, clock.clone(), authorities);
+    let requests = Arc::new(requests.remembering(Arc::new(replays)));
     let peers = HttpPeers::new(&config.peers, signer, clock.clone()).map_err(NodeError::Setting)?;
     let settings = Settings {
         name: config.name.clone(),
@@ -486,8 +498,20 @@ async fn assemble(config: &Config, keys: Arc<KeyRing>) -> Result<Parts, NodeErro
         chain,
         relayer,
         holder,
-        guard,
+        requests,
     })
+}
+
+/// What other institutions' bodies may take in memory. One institution's share has room for a page.
+fn body_budget(config: &Config) -> ByteBudget {
+    let total = config
+        .limits
+        .peer_body_bytes
+        .max(custody::uses::journal::copies::PAGE_BYTES);
+    ByteBudget::new(
+        total,
+        (total / 2).max(custody::uses::journal::copies::PAGE_BYTES),
+    )
 }
 
 async fn open_chain(

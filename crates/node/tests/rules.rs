@@ -112,6 +112,31 @@ async fn refused(
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_is_no_peer_is_refused_before_its_body_is_read() {
+    use std::io::{Read, Write};
+    let Some(world) = World::new("heads", 1).await else {
+        return;
+    };
+    let address = world.places[0].config.listen;
+    let page = address_of("/peer/v1/pages/{cid}");
+    for (method, path) in [("PUT", page.as_str()), ("POST", "/peer/v1/requests")] {
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/json\r\n\
+             content-length: 1000000\r\n\r\n"
+        );
+        let answer = tokio::task::block_in_place(|| {
+            let mut socket = std::net::TcpStream::connect(address).unwrap();
+            socket.set_read_timeout(Some(common::WAIT)).unwrap();
+            socket.write_all(head.as_bytes()).unwrap();
+            let mut answer = vec![0; 2048];
+            let read = socket.read(&mut answer).expect("it waits for the body");
+            String::from_utf8_lossy(&answer[..read]).into_owned()
+        });
+        assert!(answer.starts_with("HTTP/1.1 401"), "{path}: {answer}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn every_route_admits_whom_its_rule_names_and_nobody_else() {
     let Some(world) = World::new("rules", 2).await else {
         return;

@@ -11,10 +11,11 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use futures_util::TryStreamExt;
+use vault::budget::ByteBudget;
 use vault::gateway::{Gateway, router};
 use vault::replicate::{Holder, MemoryBook};
 use vault::sign::wallet::{KnownWallets, WalletSigner};
-use vault::sign::{Guard, system_clock};
+use vault::sign::{RequestVerifier, system_clock};
 use vault::{ByteStream, Cid, EmbeddedVault, GatewayClient, Vault, bytes_stream};
 
 type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
@@ -77,7 +78,11 @@ async fn our_gateway(vault: &EmbeddedVault) -> Outcome<GatewayClient> {
         &[1; 32],
     )?));
     let known = KnownWallets::new([signer.address()]);
-    let guard = Arc::new(Guard::new(Arc::new(known), system_clock(), Vec::new()));
+    let requests = Arc::new(RequestVerifier::new(
+        Arc::new(known),
+        system_clock(),
+        Vec::new(),
+    ));
     let book = Arc::new(MemoryBook::default());
     let holder = Arc::new(Holder::new(
         vault.shared(),
@@ -87,7 +92,8 @@ async fn our_gateway(vault: &EmbeddedVault) -> Outcome<GatewayClient> {
     ));
     let app = router(Gateway {
         holder,
-        guard,
+        requests,
+        budget: ByteBudget::default(),
         public: false,
     });
     tokio::spawn(async move { axum::serve(listener, app).await });

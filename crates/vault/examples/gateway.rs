@@ -14,11 +14,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use futures_util::StreamExt;
+use vault::budget::ByteBudget;
 use vault::car::CarReader;
 use vault::gateway::{Gateway, Reachable, router, routing};
 use vault::replicate::{FileBook, Holder};
 use vault::sign::wallet::{KnownWallets, WalletSigner, peer_id};
-use vault::sign::{Guard, system_clock};
+use vault::sign::{RequestVerifier, system_clock};
 use vault::{ByteStream, Cid, EmbeddedVault, GatewayClient, Vault};
 
 type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
@@ -80,14 +81,15 @@ async fn main() -> Outcome<()> {
         book,
         system_clock(),
     ));
-    let guard = Arc::new(Guard::new(
+    let requests = Arc::new(RequestVerifier::new(
         Arc::new(KnownWallets::default()),
         system_clock(),
         Vec::new(),
     ));
     let mut app = router(Gateway {
         holder,
-        guard,
+        requests,
+        budget: ByteBudget::default(),
         public: true,
     });
     if options.routing {

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use cid::{Cid, Version};
 use multihash::Multihash;
-use sha2::{Digest, Sha256};
+use sha2::{Digest, Sha256, Sha512};
 
 use crate::{Error, Result};
 
@@ -15,6 +15,8 @@ pub const DAG_PB: u64 = 0x70;
 pub const DAG_CBOR: u64 = 0x71;
 /// Multihash code of sha2-256.
 pub const SHA2_256: u64 = 0x12;
+/// Multihash code of sha2-512. Names of this crate's own are sha2-256; others' blocks may have this.
+pub const SHA2_512: u64 = 0x13;
 /// Multihash code of the identity "hash": the CID holds the bytes themselves.
 pub const IDENTITY: u64 = 0x00;
 /// Largest block that is stored, served or accepted, in bytes. Kubo and Bitswap use the same.
@@ -101,6 +103,7 @@ pub(crate) fn check_bytes(cid: &Cid, data: &[u8]) -> Result<()> {
     let hash = cid.hash();
     let matches = match hash.code() {
         SHA2_256 => hash.digest() == Sha256::digest(data).as_slice(),
+        SHA2_512 => hash.digest() == Sha512::digest(data).as_slice(),
         IDENTITY if hash.digest().len() <= MAX_IDENTITY => hash.digest() == data,
         other => {
             return Err(Error::UnsupportedCid(format!(
@@ -130,6 +133,7 @@ pub fn normalise(cid: &Cid) -> Result<Cid> {
     let hash = *cid.hash();
     let known_hash = match hash.code() {
         SHA2_256 => hash.size() == 32,
+        SHA2_512 => hash.size() == 64,
         IDENTITY => usize::from(hash.size()) <= MAX_IDENTITY,
         _ => false,
     };
@@ -182,6 +186,21 @@ mod tests {
             Block::verified(&blake, &b""[..]),
             Err(Error::UnsupportedCid(_))
         ));
+    }
+
+    #[test]
+    fn sha2_512_is_checked_like_sha2_256() {
+        // As printed by `echo hello | ipfs add --cid-version 1 --hash sha2-512 -Q`.
+        let hello = "bafkrgqhhyivzstcz3hhswshfjgy6ertgmnqeleynhwt4dlfsthi4hn7zgh4uvlsb5xncykzapi3ocd4lzogukir6ksdy6wzrnz6ohnv4aglcs";
+        let cid: Cid = hello.parse().unwrap();
+        assert_eq!(normalise(&cid).unwrap(), cid);
+        assert!(Block::verified(&cid, &b"hello\n"[..]).is_ok());
+        assert!(matches!(
+            Block::verified(&cid, &b"hallo\n"[..]),
+            Err(Error::Damaged(_))
+        ));
+        let short = Cid::new_v1(RAW, Multihash::wrap(SHA2_512, &[0; 32]).unwrap());
+        assert!(matches!(normalise(&short), Err(Error::UnsupportedCid(_))));
     }
 
     #[test]

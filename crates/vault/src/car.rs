@@ -229,12 +229,42 @@ pub async fn import(
     limits: DagLimits,
 ) -> Result<Imported> {
     let root = block::normalise(root)?;
-    let mut batch = vault.begin().await?;
-    let imported = import_blocks(batch.as_mut(), root, reader, limits).await?;
-    batch.commit().await?;
+    let received = receive(vault, &root, reader, limits, &mut |_| Ok(())).await?;
     vault.pin(&root).await?;
-    drop(batch);
-    Ok(imported)
+    drop(received.batch);
+    Ok(received.imported)
+}
+
+/// Blocks that came by a stream: stored, not pinned yet.
+pub(crate) struct Received {
+    /// Holds the blocks against collection until it is dropped.
+    pub(crate) batch: Box<dyn Batch>,
+    pub(crate) imported: Imported,
+    /// A block under the root that was not sent, if there is one: its sender has shown the bytes of
+    /// the others only.
+    pub(crate) unsent: Option<Cid>,
+}
+
+/// Asked for permission to take in a block of so many bytes.
+pub(crate) type Charge<'a> = &'a mut (dyn FnMut(u64) -> Result<()> + Send);
+
+/// Stores the blocks under `root` from a stream, as [`import`] does, and pins nothing. Every block's
+/// size goes to `charge` before the block is stored; what that refuses ends the stream.
+pub(crate) async fn receive(
+    vault: &dyn Vault,
+    root: &Cid,
+    reader: CarReader,
+    limits: DagLimits,
+    charge: Charge<'_>,
+) -> Result<Received> {
+    let mut batch = vault.begin().await?;
+    let (imported, unsent) = import_blocks(batch.as_mut(), *root, reader, limits, charge).await?;
+    batch.commit().await?;
+    Ok(Received {
+        batch,
+        imported,
+        unsent,
+    })
 }
 
 async fn import_blocks(
@@ -242,7 +272,8 @@ async fn import_blocks(
     root: Cid,
     mut reader: CarReader,
     limits: DagLimits,
-) -> Result<Imported> {
+    charge: Charge<'_>,
+) -> Result<(Imported, Option<Cid>)> {
     let mut invited = Invited::new(root);
     let mut imported = Imported::default();
     // Leaves, the bulk of a file, are hashed beside the network's work.
@@ -259,6 +290,7 @@ async fn import_blocks(
                 limit: limits.bytes,
             });
         }
+        charge(section.data.len() as u64)?;
         if section.cid.codec() == RAW {
             hashing.push_back(tokio::task::spawn_blocking(|| section.verify()));
         } else {
@@ -273,7 +305,7 @@ async fn import_blocks(
     while !hashing.is_empty() {
         put_next(batch, &mut hashing).await?;
     }
-    Ok(imported)
+    Ok((imported, invited.wanted.into_iter().next()))
 }
 
 async fn put_next(
@@ -295,10 +327,19 @@ struct Invited {
 
 impl Invited {
     fn new(root: Cid) -> Self {
-        Self {
+        let mut invited = Self {
             root,
-            known: HashSet::from([root]),
-            wanted: HashSet::from([root]),
+            known: HashSet::new(),
+            wanted: HashSet::new(),
+        };
+        invited.invite(root);
+        invited
+    }
+
+    fn invite(&mut self, cid: Cid) {
+        // Identity CIDs carry their bytes and are never sent as blocks.
+        if self.known.insert(cid) && block::inline_data(&cid).is_none() {
+            self.wanted.insert(cid);
         }
     }
 
@@ -318,9 +359,7 @@ impl Invited {
 
     fn add(&mut self, links: &[Cid], limits: DagLimits) -> Result<()> {
         for link in links {
-            if self.known.insert(*link) {
-                self.wanted.insert(*link);
-            }
+            self.invite(*link);
         }
         if self.known.len() > limits.blocks {
             return Err(Error::Limit {

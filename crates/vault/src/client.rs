@@ -195,7 +195,7 @@ impl HttpPeer {
     pub fn new(client: GatewayClient, key_id: impl Into<String>) -> Self {
         Self {
             client,
-            key_id: key_id.into(),
+            key_id: sign::wallet::canonical(&key_id.into()),
         }
     }
 }

@@ -40,13 +40,18 @@ impl Default for DagLimits {
 /// [`Error::Malformed`], [`Error::Limit`], or [`Error::UnsupportedCid`] for a codec or a link that
 /// this crate does not know.
 pub fn links(cid: &Cid, data: &Bytes) -> Result<Vec<Cid>> {
+    let written = written_links(cid, data)?;
+    written.iter().map(block::normalise).collect()
+}
+
+/// As [`links`], but as the block writes them: CIDv0 stays CIDv0.
+pub(crate) fn written_links(cid: &Cid, data: &Bytes) -> Result<Vec<Cid>> {
     match cid.codec() {
         RAW => Ok(Vec::new()),
-        DAG_PB => Node::decode(data)?
-            .links
-            .iter()
-            .map(|link| block::normalise(&link.cid))
-            .collect(),
+        DAG_PB => {
+            let links = Node::decode(data)?.links;
+            Ok(links.into_iter().map(|link| link.cid).collect())
+        }
         DAG_CBOR => cbor_links(data),
         codec => Err(Error::UnsupportedCid(format!("{cid} (codec 0x{codec:x})"))),
     }
@@ -63,7 +68,7 @@ fn cbor_links(data: &Bytes) -> Result<Vec<Cid>> {
                 limit: MAX_LINKS as u64,
             });
         }
-        out.push(block::normalise(&cid)?);
+        out.push(cid);
     }
     Ok(out)
 }

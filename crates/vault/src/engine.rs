@@ -10,11 +10,13 @@ use cid::Cid;
 use crate::Result;
 use crate::block::Block;
 use crate::file::{self, ByteStream, Stored};
+use crate::owner::{self, Owner, Reference};
 
 /// A store of content-addressed blocks. All engines name the same bytes by the same CID.
 ///
 /// Blocks are verified whenever they are read. A block stays while a pinned root leads to it, or
-/// while a [`Batch`] that put it lives; [`Vault::gc`] may remove the others at any time.
+/// while a [`Batch`] that put it lives; [`Vault::gc`] may remove the others at any time. A root is
+/// pinned for an [`Owner`], and stays while any owner has it pinned.
 #[async_trait]
 pub trait Vault: Send + Sync {
     /// Name of the engine for logs: `memory`, `embedded`, `kubo` or `s3`.
@@ -56,23 +58,58 @@ pub trait Vault: Send + Sync {
         Ok(lacking)
     }
 
-    /// Keeps `root` and everything under it. Durable when it returns. Idempotent.
+    /// Keeps `root` and everything under it for `owner`. Durable when it returns. Idempotent.
     ///
     /// # Errors
     /// [`crate::Error::NotFound`] when a block of the DAG is missing; nothing is pinned then.
-    async fn pin(&self, root: &Cid) -> Result<()>;
+    async fn pin_for(&self, root: &Cid, owner: &Owner) -> Result<()>;
 
-    /// Stops keeping `root`; tells whether it was pinned. Durable when it returns.
+    /// Stops keeping `root` for `owner`, and for nobody else; tells whether it was kept for it.
+    /// Durable when it returns.
     ///
     /// # Errors
     /// The engine's.
-    async fn unpin(&self, root: &Cid) -> Result<bool>;
+    async fn unpin_for(&self, root: &Cid, owner: &Owner) -> Result<bool>;
 
-    /// The pinned roots, in the order of their text.
+    /// Every pinned root with its owner, once for each of its owners, in no particular order.
     ///
     /// # Errors
     /// The engine's.
-    async fn pins(&self) -> Result<Vec<Cid>>;
+    async fn references(&self) -> Result<Vec<Reference>>;
+
+    /// [`Vault::pin_for`] this node.
+    ///
+    /// # Errors
+    /// As [`Vault::pin_for`].
+    async fn pin(&self, root: &Cid) -> Result<()> {
+        self.pin_for(root, &Owner::THIS_NODE).await
+    }
+
+    /// [`Vault::unpin_for`] this node.
+    ///
+    /// # Errors
+    /// As [`Vault::unpin_for`].
+    async fn unpin(&self, root: &Cid) -> Result<bool> {
+        self.unpin_for(root, &Owner::THIS_NODE).await
+    }
+
+    /// The pinned roots, whoever they are kept for, in the order of their text.
+    ///
+    /// # Errors
+    /// The engine's.
+    async fn pins(&self) -> Result<Vec<Cid>> {
+        Ok(owner::roots(self.references().await?))
+    }
+
+    /// The roots that are kept for this node itself, in the order of their text.
+    ///
+    /// # Errors
+    /// The engine's.
+    async fn own_pins(&self) -> Result<Vec<Cid>> {
+        let mut own = self.references().await?;
+        own.retain(|held| held.owner == Owner::THIS_NODE);
+        Ok(owner::roots(own))
+    }
 
     /// Removes the blocks that nothing keeps.
     ///
@@ -163,7 +200,7 @@ pub struct Stat {
     pub blocks: u64,
     /// Their size in bytes.
     pub bytes: u64,
-    /// Number of pinned roots.
+    /// Number of pinned roots, each counted once.
     pub pins: u64,
 }
 

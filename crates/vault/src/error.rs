@@ -94,14 +94,41 @@ pub enum Error {
         /// The start of the answer's body.
         why: String,
     },
-    /// Somebody else's replica.
-    #[error("the replica of {root} was not stored for {caller}")]
-    NotYours {
-        /// The replica's root.
-        root: Cid,
+    /// An institution for which nothing is stored here.
+    #[error("this node stores nothing for {caller}")]
+    NotAPeer {
         /// Who asked.
         caller: Box<str>,
     },
+    /// An institution's quota is used up.
+    #[error("{caller} may store {quota} bytes here, and this would be more")]
+    Quota {
+        /// Whose quota.
+        caller: Box<str>,
+        /// The quota in bytes.
+        quota: u64,
+    },
+    /// A claim to bytes that were not shown.
+    #[error("{caller} has not shown block {block} of {root}")]
+    Unproven {
+        /// Who claims it.
+        caller: Box<str>,
+        /// The claimed root.
+        root: Box<Cid>,
+        /// A block under it that was not sent.
+        block: Box<Cid>,
+    },
+    /// Too much at once.
+    #[error("too much at once: {what} are limited to {limit}")]
+    Busy {
+        /// What is counted.
+        what: &'static str,
+        /// The most that is allowed.
+        limit: u64,
+    },
+    /// A request that is not signed as it should be.
+    #[error(transparent)]
+    Signature(#[from] crate::sign::SignatureError),
     /// The root is part of something that must stay.
     #[error("{0} is still part of another pinned DAG")]
     StillNeeded(Cid),
@@ -137,6 +164,37 @@ pub enum Error {
 }
 
 impl Error {
+    /// A stable name for programs.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NotFound(_) => "not_found",
+            Self::Damaged(_) => "damaged",
+            Self::UnsupportedCid(_) => "unsupported_cid",
+            Self::Malformed { .. } => "malformed",
+            Self::Limit { .. } => "too_large",
+            Self::NoSuchPath { .. } => "no_such_path",
+            Self::OutOfRange { .. } => "out_of_range",
+            Self::Full { .. } => "disk_full",
+            Self::Locked { .. } => "locked",
+            Self::Io { .. } => "io",
+            Self::Input(_) => "input_failed",
+            Self::Remote { .. } => "remote_failed",
+            Self::Refused { .. } => "remote_refused",
+            Self::NotAPeer { .. } => "not_a_peer",
+            Self::Quota { .. } => "over_quota",
+            Self::Unproven { .. } => "not_shown",
+            Self::Busy { .. } => "busy",
+            Self::Signature(error) => error.code(),
+            Self::StillNeeded(_) => "still_needed",
+            Self::Quorum { .. } => "no_quorum",
+            Self::FalseStatement { .. } => "false_statement",
+            Self::Signing(_) => "signing_failed",
+            Self::Book(_) => "book_failed",
+            Self::Task(_) => "task_failed",
+        }
+    }
+
     /// What to do next, in one sentence.
     #[must_use]
     pub fn hint(&self) -> &'static str {
@@ -144,7 +202,7 @@ impl Error {
             Self::NotFound(_) => "fetch it from a replica, or check the CID",
             Self::Damaged(_) => "run the repair job; the damaged copy is kept in quarantine",
             Self::UnsupportedCid(_) => {
-                "use a CIDv1 with sha2-256 and codec raw, dag-pb or dag-cbor"
+                "use a CID with sha2-256 or sha2-512 and codec raw, dag-pb or dag-cbor"
             }
             Self::Malformed { .. } => {
                 "the sender's data is broken; ask for it again or from another peer"
@@ -166,7 +224,17 @@ impl Error {
             Self::Refused { .. } => {
                 "check the request's signature, the clocks of both sides and the permission"
             }
-            Self::NotYours { .. } => "only the institution that stored a replica may delete it",
+            Self::NotAPeer { .. } => {
+                "ask its operator to add your institution to the peers of its configuration"
+            }
+            Self::Quota { .. } => {
+                "delete replicas that are not needed, or ask the operator for a larger quota"
+            }
+            Self::Unproven { .. } => {
+                "send all blocks of the DAG, whether they are stored here or not"
+            }
+            Self::Busy { .. } => "wait for other requests to finish and try again",
+            Self::Signature(error) => error.hint(),
             Self::StillNeeded(_) => "unpin the DAG that contains it first",
             Self::Quorum { .. } => "bring more replicas up and upload again; the home copy is kept",
             Self::FalseStatement { .. } => "keep the statement as evidence and ask its operator",

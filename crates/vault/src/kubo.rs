@@ -1,7 +1,12 @@
 //! The Kubo engine: a Kubo daemon behind its [HTTP RPC].
 //!
+//! Kubo knows one pin for each root and not for whom it is. Where another institution has a share in
+//! a pin, empty files in Kubo's own file tree (MFS) say so: `/stele/pins/CID.KEYID`, and
+//! `/stele/pins/CID` when the pin is this node's as well. A pin without such files is this node's.
+//!
 //! [HTTP RPC]: https://docs.ipfs.tech/reference/kubo/rpc/
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -13,11 +18,14 @@ use serde::Deserialize;
 use crate::block::{self, Block, MAX_BLOCK};
 use crate::dag;
 use crate::engine::{Batch, Collected, Stat, Vault, Verified};
+use crate::owner::{Owner, Reference};
 use crate::{Error, Result, http as wire};
 
 const SERVICE: &str = "Kubo";
 /// Longest JSON answer accepted, in bytes.
 const MAX_JSON: usize = 64 << 20;
+/// Where shares in pins are noted.
+const SHARES: &str = "/stele/pins";
 
 /// A vault in a Kubo daemon. Clones share it.
 ///
@@ -29,6 +37,8 @@ pub struct KuboVault {
     http: reqwest::Client,
     rpc: String,
     collecting: Arc<tokio::sync::RwLock<()>>,
+    /// Pins and unpins one after the other, since a pin and its shares are several calls.
+    pinning: Arc<tokio::sync::Mutex<()>>,
 }
 
 #[derive(Deserialize)]
@@ -41,6 +51,18 @@ struct Put {
 struct Pins {
     #[serde(rename = "Keys", default)]
     keys: std::collections::BTreeMap<String, serde::de::IgnoredAny>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Listing {
+    entries: Option<Vec<Entry>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Entry {
+    name: String,
 }
 
 #[derive(Deserialize)]
@@ -75,6 +97,7 @@ impl KuboVault {
             http: wire::client(SERVICE)?,
             rpc,
             collecting: Arc::default(),
+            pinning: Arc::default(),
         })
     }
 
@@ -116,9 +139,13 @@ impl KuboVault {
             block::DAG_CBOR => "dag-cbor",
             _ => return Err(Error::UnsupportedCid(block.cid().to_string())),
         };
+        let hash = match block.cid().hash().code() {
+            block::SHA2_512 => "sha2-512",
+            _ => "sha2-256",
+        };
         let query = [
             ("cid-codec", codec),
-            ("mhtype", "sha2-256"),
+            ("mhtype", hash),
             ("pin", "false"),
             ("allow-big-block", "true"),
         ];
@@ -138,6 +165,67 @@ impl KuboVault {
             });
         }
         Ok(())
+    }
+
+    /// The roots that Kubo pins, whoever they are kept for, each with the name that Kubo has for it:
+    /// others may have pinned it by its CIDv0.
+    async fn recursive_pins(&self) -> Result<HashMap<Cid, Cid>> {
+        let answer = self.text("pin/ls", &[("type", "recursive")]).await?;
+        let pins: Pins = self.parse("pin/ls", &answer)?;
+        let named = pins.keys.keys().filter_map(|key| key.parse::<Cid>().ok());
+        // A daemon that others use too may pin what this crate does not read.
+        Ok(named
+            .filter_map(|cid| Some((block::normalise(&cid).ok()?, cid)))
+            .collect())
+    }
+
+    /// Who shares in which pin, as far as that is noted. What is not pinned any longer may be noted.
+    async fn shares(&self) -> Result<Vec<Reference>> {
+        let answer = match self.text("files/ls", &[("arg", SHARES)]).await {
+            Err(Error::Refused {
+                status: 500, why, ..
+            }) if why.contains("does not exist") => return Ok(Vec::new()),
+            other => other?,
+        };
+        let listing: Listing = self.parse("files/ls", &answer)?;
+        let entries = listing.entries.unwrap_or_default();
+        Ok(entries
+            .iter()
+            .filter_map(|entry| Reference::parse(&entry.name))
+            .collect())
+    }
+
+    async fn note_share(&self, reference: &Reference) -> Result<()> {
+        let path = format!("{SHARES}/{}", reference.name());
+        let query = [
+            ("arg", path.as_str()),
+            ("create", "true"),
+            ("parents", "true"),
+        ];
+        let form = Form::new().part("data", Part::bytes(Vec::new()).file_name("share"));
+        self.call("files/write", &query, Some(form)).await?;
+        Ok(())
+    }
+
+    async fn forget_share(&self, reference: &Reference) -> Result<()> {
+        let path = format!("{SHARES}/{}", reference.name());
+        self.text("files/rm", &[("arg", &path), ("force", "true")])
+            .await?;
+        Ok(())
+    }
+
+    /// The owners of `root`, and those of them whose share is noted.
+    async fn owners(&self, root: &Cid) -> Result<(Vec<Owner>, Vec<Owner>)> {
+        let shares = self.shares().await?;
+        let noted = shares.into_iter().filter(|held| held.root == *root);
+        let noted: Vec<Owner> = noted.map(|held| held.owner).collect();
+        let pinned = self.recursive_pins().await?.contains_key(root);
+        let owners = match (pinned, noted.is_empty()) {
+            (false, _) => Vec::new(),
+            (true, true) => vec![Owner::THIS_NODE],
+            (true, false) => noted.clone(),
+        };
+        Ok((owners, noted))
     }
 }
 
@@ -203,40 +291,63 @@ impl Vault for KuboVault {
         }
     }
 
-    async fn pin(&self, root: &Cid) -> Result<()> {
+    async fn pin_for(&self, root: &Cid, owner: &Owner) -> Result<()> {
         let root = block::normalise(root)?;
         // Asked first here, because Kubo would look for missing blocks on its network.
         dag::complete(self, &root, dag::DagLimits::default()).await?;
+        let _order = self.pinning.lock().await;
+        let (owners, noted) = self.owners(&root).await?;
+        // This node's pin needs no note while it is alone; from the first share on it has one.
+        let lone = owners == [Owner::THIS_NODE] && noted.is_empty();
+        if *owner != Owner::THIS_NODE && lone {
+            let own = Reference::new(root, Owner::THIS_NODE);
+            self.note_share(&own).await?;
+        }
+        let needs_note = *owner != Owner::THIS_NODE || !noted.is_empty();
+        if needs_note && !noted.contains(owner) {
+            self.note_share(&Reference::new(root, owner.clone()))
+                .await?;
+        }
+        let name = root.to_string();
         let pinned = self
-            .text(
-                "pin/add",
-                &[("arg", &root.to_string()), ("offline", "true")],
-            )
+            .text("pin/add", &[("arg", &name), ("offline", "true")])
             .await;
         pinned.map(|_| ()).map_err(|e| not_found(e, &root))
     }
 
-    async fn unpin(&self, root: &Cid) -> Result<bool> {
+    async fn unpin_for(&self, root: &Cid, owner: &Owner) -> Result<bool> {
         let root = block::normalise(root)?;
-        match self.text("pin/rm", &[("arg", &root.to_string())]).await {
-            Ok(_) => Ok(true),
-            Err(Error::Refused {
-                status: 500, why, ..
-            }) if why.contains("not pinned") => Ok(false),
-            Err(other) => Err(other),
+        let _order = self.pinning.lock().await;
+        let (owners, noted) = self.owners(&root).await?;
+        if !owners.contains(owner) {
+            return Ok(false);
         }
+        if owners.len() > 1 {
+            self.forget_share(&Reference::new(root, owner.clone()))
+                .await?;
+            return Ok(true);
+        }
+        let name = self.recursive_pins().await?.remove(&root).unwrap_or(root);
+        self.text("pin/rm", &[("arg", &name.to_string())]).await?;
+        for owner in noted {
+            self.forget_share(&Reference::new(root, owner)).await?;
+        }
+        Ok(true)
     }
 
-    async fn pins(&self) -> Result<Vec<Cid>> {
-        let answer = self.text("pin/ls", &[("type", "recursive")]).await?;
-        let pins: Pins = self.parse("pin/ls", &answer)?;
-        let mut roots = Vec::new();
-        for cid in pins.keys.keys().filter_map(|key| key.parse::<Cid>().ok()) {
-            // A daemon that others use too may pin what this crate does not read.
-            roots.extend(block::normalise(&cid));
+    async fn references(&self) -> Result<Vec<Reference>> {
+        let mut shares = HashMap::<Cid, Vec<Reference>>::new();
+        for share in self.shares().await? {
+            shares.entry(share.root).or_default().push(share);
         }
-        roots.sort_by_cached_key(Cid::to_string);
-        Ok(roots)
+        let mut references = Vec::new();
+        for root in self.recursive_pins().await?.into_keys() {
+            match shares.remove(&root) {
+                Some(owners) => references.extend(owners),
+                None => references.push(Reference::new(root, Owner::THIS_NODE)),
+            }
+        }
+        Ok(references)
     }
 
     async fn gc(&self) -> Result<Collected> {

@@ -1,6 +1,6 @@
 //! The engine for tests: everything in memory.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
@@ -11,12 +11,13 @@ use crate::block::{self, Block};
 use crate::dag::{self, DagLimits};
 use crate::engine::{Batch, Collected, Stat, Vault, Verified};
 use crate::holds::{Hold, Holds};
+use crate::owner::{Owner, Reference};
 use crate::{Error, Result};
 
 #[derive(Default)]
 struct Store {
     blocks: HashMap<Cid, Bytes>,
-    pins: BTreeMap<String, Cid>,
+    pins: HashSet<Reference>,
 }
 
 /// A vault in memory. Clones share it.
@@ -48,9 +49,8 @@ impl MemoryVault {
     }
 
     async fn kept(&self) -> Result<HashSet<Cid>> {
-        let roots: Vec<Cid> = self.lock().pins.values().copied().collect();
         let mut kept = HashSet::new();
-        for root in roots {
+        for root in self.pins().await? {
             kept.extend(dag::walk(self, &root, DagLimits::default()).await?);
         }
         Ok(kept)
@@ -98,24 +98,25 @@ impl Vault for MemoryVault {
         Ok(block::inline_data(&cid).is_some() || self.lock().blocks.contains_key(&cid))
     }
 
-    async fn pin(&self, root: &Cid) -> Result<()> {
+    async fn pin_for(&self, root: &Cid, owner: &Owner) -> Result<()> {
         let root = block::normalise(root)?;
         let mut hold = self.holds.hold();
         for cid in dag::walk(self, &root, DagLimits::default()).await? {
             hold.add(cid);
         }
         dag::complete(self, &root, DagLimits::default()).await?;
-        self.lock().pins.insert(root.to_string(), root);
+        let reference = Reference::new(root, owner.clone());
+        self.lock().pins.insert(reference);
         Ok(())
     }
 
-    async fn unpin(&self, root: &Cid) -> Result<bool> {
-        let root = block::normalise(root)?;
-        Ok(self.lock().pins.remove(&root.to_string()).is_some())
+    async fn unpin_for(&self, root: &Cid, owner: &Owner) -> Result<bool> {
+        let reference = Reference::new(block::normalise(root)?, owner.clone());
+        Ok(self.lock().pins.remove(&reference))
     }
 
-    async fn pins(&self) -> Result<Vec<Cid>> {
-        Ok(self.lock().pins.values().copied().collect())
+    async fn references(&self) -> Result<Vec<Reference>> {
+        Ok(self.lock().pins.iter().cloned().collect())
     }
 
     async fn gc(&self) -> Result<Collected> {
@@ -137,11 +138,12 @@ impl Vault for MemoryVault {
     }
 
     async fn stat(&self) -> Result<Stat> {
+        let pins = self.pins().await?.len() as u64;
         let store = self.lock();
         Ok(Stat {
             blocks: store.blocks.len() as u64,
             bytes: store.blocks.values().map(|b| b.len() as u64).sum(),
-            pins: store.pins.len() as u64,
+            pins,
         })
     }
 

@@ -15,7 +15,7 @@ const MAX_SEGMENTS: usize = 256;
 /// Multihash code of the hash that sharded directories use: murmur3-x64-64.
 const MURMUR3: u64 = 0x22;
 
-/// Where a path leads.
+/// Where a path leads. CIDs are those that the path and the links name, CIDv0 or CIDv1.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Resolved {
     /// Blocks that were passed on the way, shards included, in order, without the last.
@@ -41,10 +41,10 @@ pub async fn resolve<V: Vault + ?Sized>(
             limit: MAX_SEGMENTS as u64,
         });
     }
-    let last = block::normalise(root)?;
+    block::normalise(root)?;
     let mut at = Resolved {
         passed: Vec::new(),
-        last,
+        last: *root,
         roots: vec![*root],
     };
     let mut rest = segments;
@@ -73,8 +73,9 @@ fn no_such_path(parent: &Cid, segment: &str) -> Error {
 }
 
 fn step(at: &mut Resolved, next: &Cid) -> Result<()> {
+    block::normalise(next)?;
     at.passed.push(at.last);
-    at.last = block::normalise(next)?;
+    at.last = *next;
     Ok(())
 }
 

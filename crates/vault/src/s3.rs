@@ -1,6 +1,7 @@
 //! The S3 engine: S3-compatible object storage, one object for each block and each pin.
 //!
-//! Objects are named `PREFIX/blocks/CID` and `PREFIX/pins/CID`. A write is durable once the store
+//! Objects are named `PREFIX/blocks/CID`, `PREFIX/pins/CID` for roots that are kept for this node and
+//! `PREFIX/pins/CID.KEYID` for those of other institutions. A write is durable once the store
 //! acknowledges it. Several processes may use one bucket: a collection spares objects younger
 //! than [`S3Config::grace`], and every put writes its object anew and so makes it young, which
 //! leaves an upload that long to pin what it put.
@@ -25,6 +26,7 @@ use crate::block::{self, Block, MAX_BLOCK};
 use crate::dag::{self, DagLimits};
 use crate::engine::{Batch, Collected, Stat, Vault, Verified};
 use crate::holds::{Hold, Holds};
+use crate::owner::{Owner, Reference};
 use crate::{Error, Result};
 
 const SERVICE: &str = "S3";
@@ -127,8 +129,12 @@ impl S3Vault {
         Path::from(format!("{}/{kind}", self.inner.prefix))
     }
 
-    fn path(&self, kind: &str, cid: &Cid) -> Path {
-        Path::from(format!("{}/{kind}/{cid}", self.inner.prefix))
+    fn block_path(&self, cid: &Cid) -> Path {
+        Path::from(format!("{}/blocks/{cid}", self.inner.prefix))
+    }
+
+    fn pin_path(&self, reference: &Reference) -> Path {
+        Path::from(format!("{}/pins/{}", self.inner.prefix, reference.name()))
     }
 
     async fn hold(&self, hold: &mut Hold, cid: Cid) {
@@ -137,7 +143,7 @@ impl S3Vault {
     }
 
     async fn put(&self, block: &Block) -> Result<()> {
-        let path = self.path("blocks", block.cid());
+        let path = self.block_path(block.cid());
         let put = self
             .inner
             .store
@@ -146,7 +152,13 @@ impl S3Vault {
         put.map(|_| ()).map_err(|e| failed(path.as_ref(), e))
     }
 
-    async fn each(&self, kind: &str, mut visit: impl FnMut(Cid, ObjectMeta) + Send) -> Result<()> {
+    /// Calls `visit` with each object whose name `parse` reads.
+    async fn each<T>(
+        &self,
+        kind: &str,
+        parse: impl Fn(&str) -> Option<T> + Send,
+        mut visit: impl FnMut(T, ObjectMeta) + Send,
+    ) -> Result<()> {
         let dir = self.dir(kind);
         let mut objects = self.inner.store.list(Some(&dir));
         while let Some(meta) = objects
@@ -154,17 +166,28 @@ impl S3Vault {
             .await
             .map_err(|e| failed(dir.as_ref(), e))?
         {
-            if let Some(cid) = meta.location.filename().and_then(|name| name.parse().ok()) {
-                visit(cid, meta);
+            if let Some(named) = meta.location.filename().and_then(&parse) {
+                visit(named, meta);
             }
         }
         Ok(())
     }
 
-    async fn remove(&self, kind: &str, cid: &Cid) -> Result<()> {
-        let path = self.path(kind, cid);
-        match self.inner.store.delete(&path).await {
+    async fn each_block(&self, visit: impl FnMut(Cid, ObjectMeta) + Send) -> Result<()> {
+        self.each("blocks", |name| name.parse().ok(), visit).await
+    }
+
+    async fn remove(&self, path: &Path) -> Result<()> {
+        match self.inner.store.delete(path).await {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(failed(path.as_ref(), error)),
+        }
+    }
+
+    async fn exists(&self, path: &Path) -> Result<bool> {
+        match self.inner.store.head(path).await {
+            Ok(_) => Ok(true),
+            Err(object_store::Error::NotFound { .. }) => Ok(false),
             Err(error) => Err(failed(path.as_ref(), error)),
         }
     }
@@ -202,7 +225,7 @@ impl Vault for S3Vault {
         if let Some(data) = block::inline_data(&cid) {
             return Ok(data);
         }
-        let path = self.path("blocks", &cid);
+        let path = self.block_path(&cid);
         let object = match self.inner.store.get(&path).await {
             Err(object_store::Error::NotFound { .. }) => return Err(Error::NotFound(cid)),
             other => other.map_err(|e| failed(path.as_ref(), e))?,
@@ -219,38 +242,34 @@ impl Vault for S3Vault {
         if block::inline_data(&cid).is_some() {
             return Ok(true);
         }
-        let path = self.path("blocks", &cid);
-        match self.inner.store.head(&path).await {
-            Ok(_) => Ok(true),
-            Err(object_store::Error::NotFound { .. }) => Ok(false),
-            Err(error) => Err(failed(path.as_ref(), error)),
-        }
+        self.exists(&self.block_path(&cid)).await
     }
 
-    async fn pin(&self, root: &Cid) -> Result<()> {
-        let root = block::normalise(root)?;
+    async fn pin_for(&self, root: &Cid, owner: &Owner) -> Result<()> {
+        let reference = Reference::new(block::normalise(root)?, owner.clone());
         let mut hold = self.inner.holds.hold();
-        for cid in dag::walk(self, &root, DagLimits::default()).await? {
+        for cid in dag::walk(self, &reference.root, DagLimits::default()).await? {
             self.hold(&mut hold, cid).await;
         }
-        dag::complete(self, &root, DagLimits::default()).await?;
-        let path = self.path("pins", &root);
+        dag::complete(self, &reference.root, DagLimits::default()).await?;
+        let path = self.pin_path(&reference);
         let put = self.inner.store.put(&path, Bytes::new().into()).await;
         put.map(|_| ()).map_err(|e| failed(path.as_ref(), e))
     }
 
-    async fn unpin(&self, root: &Cid) -> Result<bool> {
-        let root = block::normalise(root)?;
-        let pinned = self.pins().await?.contains(&root);
-        self.remove("pins", &root).await?;
+    async fn unpin_for(&self, root: &Cid, owner: &Owner) -> Result<bool> {
+        let reference = Reference::new(block::normalise(root)?, owner.clone());
+        let path = self.pin_path(&reference);
+        let pinned = self.exists(&path).await?;
+        self.remove(&path).await?;
         Ok(pinned)
     }
 
-    async fn pins(&self) -> Result<Vec<Cid>> {
-        let mut roots = Vec::new();
-        self.each("pins", |cid, _| roots.push(cid)).await?;
-        roots.sort_by_cached_key(Cid::to_string);
-        Ok(roots)
+    async fn references(&self) -> Result<Vec<Reference>> {
+        let mut references = Vec::new();
+        self.each("pins", Reference::parse, |held, _| references.push(held))
+            .await?;
+        Ok(references)
     }
 
     async fn gc(&self) -> Result<Collected> {
@@ -258,7 +277,7 @@ impl Vault for S3Vault {
         let _collection = self.inner.holds.collect();
         let now = SystemTime::now();
         let mut objects = Vec::new();
-        self.each("blocks", |cid, meta| objects.push((cid, meta)))
+        self.each_block(|cid, meta| objects.push((cid, meta)))
             .await?;
         let mut kept = HashSet::new();
         for root in self.pins().await? {
@@ -275,7 +294,7 @@ impl Vault for S3Vault {
             }
             let _gate = self.inner.gate.write().await;
             if !self.inner.holds.is_held(&cid) {
-                self.remove("blocks", &cid).await?;
+                self.remove(&self.block_path(&cid)).await?;
                 collected.blocks += 1;
                 collected.bytes += meta.size;
             }
@@ -288,7 +307,7 @@ impl Vault for S3Vault {
             pins: self.pins().await?.len() as u64,
             ..Stat::default()
         };
-        self.each("blocks", |_, meta| {
+        self.each_block(|_, meta| {
             stat.blocks += 1;
             stat.bytes += meta.size;
         })
@@ -300,14 +319,14 @@ impl Vault for S3Vault {
     /// again; where evidence is wanted, turn on the bucket's versioning.
     async fn verify(&self) -> Result<Verified> {
         let mut all = Vec::new();
-        self.each("blocks", |cid, _| all.push(cid)).await?;
+        self.each_block(|cid, _| all.push(cid)).await?;
         let mut found = Verified::default();
         for cid in all {
             match self.get_block(&cid).await {
                 Ok(_) => {}
                 Err(Error::Damaged(_)) => {
                     tracing::error!(%cid, "a stored block is damaged");
-                    self.remove("blocks", &cid).await?;
+                    self.remove(&self.block_path(&cid)).await?;
                     found.damaged.push(cid);
                 }
                 Err(Error::NotFound(_)) => continue,

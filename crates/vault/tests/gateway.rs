@@ -621,3 +621,202 @@ async fn lying_gateways_get_nowhere() {
         Err(Error::Remote { .. })
     ));
 }
+
+/// A file as old writers made it: named by CIDv0, its leaves dag-pb nodes of 100 bytes, two of them
+/// under each inner node.
+struct OldFile {
+    root: Cid,
+    inner: Vec<Cid>,
+    leaves: Vec<Cid>,
+    blocks: Vec<Block>,
+}
+
+fn old_file() -> OldFile {
+    let v0 = |block: &Block| Cid::new_v0(*block.cid().hash()).unwrap();
+    let over = |children: &[Cid], size: u64| {
+        let links = children.iter().map(|cid| Link {
+            cid: *cid,
+            name: String::new(),
+            tsize: size,
+        });
+        let node = Node {
+            links: links.collect(),
+            data: Some(Data::file(vec![size; children.len()]).encode().into()),
+        };
+        Block::new(DAG_PB, node.encode()).unwrap()
+    };
+    let leaf = |chunk: &[u8]| {
+        let data = Data {
+            data: chunk.to_vec().into(),
+            filesize: Some(chunk.len() as u64),
+            ..Data::file(Vec::new())
+        };
+        let node = Node {
+            links: Vec::new(),
+            data: Some(data.encode().into()),
+        };
+        Block::new(DAG_PB, node.encode()).unwrap()
+    };
+    let leaf_blocks: Vec<Block> = bytes(3, 600).chunks(100).map(leaf).collect();
+    let leaves: Vec<Cid> = leaf_blocks.iter().map(v0).collect();
+    let inner_blocks: Vec<Block> = leaves.chunks(2).map(|pair| over(pair, 100)).collect();
+    let inner: Vec<Cid> = inner_blocks.iter().map(v0).collect();
+    let root = over(&inner, 200);
+    OldFile {
+        root: v0(&root),
+        inner,
+        leaves,
+        blocks: [leaf_blocks, inner_blocks, vec![root]].concat(),
+    }
+}
+
+/// The root and the CIDs of a CAR answer, as they are written.
+async fn written(address: SocketAddr, path: &str) -> (Cid, Vec<Cid>) {
+    let response = get(address, path, "").await;
+    assert_eq!(response.status(), 200, "{path}");
+    let body = response.bytes().await.unwrap();
+    let (len, mut rest) = unsigned_varint::decode::usize(&body).unwrap();
+    let header: ipld_core::ipld::Ipld = serde_ipld_dagcbor::from_slice(&rest[..len]).unwrap();
+    let ipld_core::ipld::Ipld::Map(header) = header else {
+        panic!("{header:?}")
+    };
+    let ipld_core::ipld::Ipld::List(roots) = &header["roots"] else {
+        panic!("{header:?}")
+    };
+    let [ipld_core::ipld::Ipld::Link(root)] = roots[..] else {
+        panic!("{roots:?}")
+    };
+    rest = &rest[len..];
+    let mut cids = Vec::new();
+    while !rest.is_empty() {
+        let (len, section) = unsigned_varint::decode::usize(rest).unwrap();
+        let mut data = &section[..len];
+        let cid = Cid::read_bytes(&mut data).unwrap();
+        assert!(Block::verified(&cid, data.to_vec()).is_ok(), "{cid}");
+        cids.push(cid);
+        rest = &section[len..];
+    }
+    (root, cids)
+}
+
+/// What the official suite calls "even if the gateway is missing a block before (or after) the
+/// requested range": a range needs its own blocks and no others, from either end of the file.
+#[tokio::test]
+async fn byte_ranges_need_no_block_outside_them() {
+    let file = old_file();
+    let cases = [
+        ("0:0", 0..1),
+        ("0:150", 0..2),
+        ("-600:-500", 0..2),
+        ("99:100", 0..2),
+        ("200:299", 2..3),
+        ("250:450", 2..5),
+        ("-350:-201", 2..4),
+        ("500:*", 5..6),
+        ("550:99999", 5..6),
+        ("-1:*", 5..6),
+        ("-101:*", 4..6),
+        ("600:*", 0..0),
+    ];
+    for (range, wanted) in cases {
+        let mut expected = vec![file.root];
+        for (at, inner) in file.inner.iter().enumerate() {
+            let pair: Vec<usize> = (2 * at..2 * at + 2)
+                .filter(|n| wanted.contains(n))
+                .collect();
+            if !pair.is_empty() {
+                expected.push(*inner);
+                expected.extend(pair.iter().map(|n| file.leaves[*n]));
+            }
+        }
+        // Nothing else is there.
+        let vault = MemoryVault::new();
+        let needed = |block: &&Block| expected.iter().any(|cid| cid.hash() == block.cid().hash());
+        for block in file.blocks.iter().filter(needed) {
+            vault.put_block(block.clone()).await.unwrap();
+        }
+        let folder = directory(&vault, &[("file", file.root)]).await;
+        let address = serve(holder(1, Arc::new(vault)), true, []).await;
+        let query = format!("format=car&dag-scope=entity&entity-bytes={range}");
+        let (root, cids) = written(address, &format!("{}?{query}", file.root)).await;
+        assert_eq!((root, &cids), (file.root, &expected), "{range}");
+        let (root, cids) = written(address, &format!("{folder}/file?{query}")).await;
+        assert_eq!(root, file.root, "{range}");
+        assert_eq!(cids, [&[folder][..], &expected].concat(), "{range}");
+    }
+}
+
+#[tokio::test]
+async fn an_absent_block_inside_the_range_breaks_the_answer_off() {
+    let file = old_file();
+    let vault = MemoryVault::new();
+    for block in &file.blocks {
+        if block.cid().hash() != file.leaves[3].hash() {
+            vault.put_block(block.clone()).await.unwrap();
+        }
+    }
+    let address = serve(holder(1, Arc::new(vault)), true, []).await;
+    let url = format!(
+        "http://{address}/ipfs/{}?format=car&entity-bytes=100:350",
+        file.root
+    );
+    if let Ok(response) = reqwest::get(url).await {
+        assert!(response.bytes().await.is_err());
+    }
+}
+
+/// A client looks for blocks under the names that paths and links give them, CIDv0 or CIDv1.
+#[tokio::test]
+async fn blocks_are_sent_under_the_names_they_are_linked_by() {
+    let file = old_file();
+    let vault = MemoryVault::new();
+    for block in &file.blocks {
+        vault.put_block(block.clone()).await.unwrap();
+    }
+    let address = serve(holder(1, Arc::new(vault)), true, []).await;
+    let below: Vec<Cid> = (0..3)
+        .flat_map(|at| {
+            let leaves = &file.leaves[2 * at..2 * at + 2];
+            [&[file.inner[at]][..], leaves].concat()
+        })
+        .collect();
+    for root in [file.root, Cid::new_v1(DAG_PB, *file.root.hash())] {
+        for scope in ["all", "entity"] {
+            let path = format!("{root}?format=car&dag-scope={scope}");
+            let expected = [&[root][..], &below].concat();
+            assert_eq!(written(address, &path).await, (root, expected), "{path}");
+        }
+    }
+    // Our own client stores them as it stores all others.
+    let copy = MemoryVault::new();
+    let client = GatewayClient::new(&format!("http://{address}")).unwrap();
+    let imported = client.fetch(&file.root, &copy).await.unwrap();
+    assert_eq!(imported.blocks, 10);
+    let whole = collect(copy.get_file(&file.root), 600).await.unwrap();
+    assert_eq!(whole, bytes(3, 600));
+}
+
+/// `echo hello | ipfs add --cid-version 1 --hash sha2-512 -Q`.
+const HELLO_512: &str = "bafkrgqhhyivzstcz3hhswshfjgy6ertgmnqeleynhwt4dlfsthi4hn7zgh4uvlsb5xncykzapi3ocd4lzogukir6ksdy6wzrnz6ohnv4aglcs";
+
+#[tokio::test]
+async fn names_by_sha2_512_are_served_and_fetched() {
+    let vault = MemoryVault::new();
+    let hello: Cid = HELLO_512.parse().unwrap();
+    let block = Block::verified(&hello, &b"hello\n"[..]).unwrap();
+    vault.put_block(block).await.unwrap();
+    let folder = directory(&vault, &[("hello", hello)]).await;
+    let address = serve(holder(1, Arc::new(vault.clone())), true, []).await;
+    let raw = get(address, &format!("{folder}/hello?format=raw"), "").await;
+    assert_eq!(raw.bytes().await.unwrap(), "hello\n");
+    let (_, cids) = written(address, &format!("{folder}?format=car")).await;
+    assert_eq!(cids, [folder, hello]);
+
+    let client = GatewayClient::new(&format!("http://{address}")).unwrap();
+    assert_eq!(client.block(&hello).await.unwrap().data(), "hello\n");
+    let copy = MemoryVault::new();
+    assert_eq!(client.fetch(&folder, &copy).await.unwrap().blocks, 2);
+    assert_eq!(copy.get_block(&hello).await.unwrap(), "hello\n");
+    let liar = impostor(b"hallo\n".to_vec()).await;
+    assert!(matches!(liar.block(&hello).await, Err(Error::Damaged(_))));
+}

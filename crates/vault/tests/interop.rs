@@ -7,20 +7,19 @@
 
 mod support;
 
-use std::net::TcpListener;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use support::{bytes, holder, known, pieces, signer};
+use support::programs::{Kubo, Moto};
+use support::{bytes, holder, known, signer};
 use vault::block::{RAW, cid_of};
+use vault::budget::ByteBudget;
 use vault::car::Decoder;
 use vault::dag::{DagLimits, walk};
 use vault::file::{CHUNK, cid_of_file};
 use vault::gateway::{Gateway, Reachable, router, routing};
 use vault::sign::wallet::peer_id;
-use vault::sign::{Guard, system_clock};
+use vault::sign::{RequestVerifier, system_clock};
 use vault::{
     Block, Cid, EmbeddedVault, Error, GatewayClient, KuboVault, MemoryVault, S3Config, S3Vault,
     Vault, bytes_stream, collect,
@@ -29,243 +28,24 @@ use vault::{
 /// 1 byte, 1 MiB, 100 MiB.
 const SIZES: [usize; 3] = [1, CHUNK, 100 * CHUNK];
 
-fn program(variable: &str, path: &str) -> Option<PathBuf> {
-    let built = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../..")
-        .join(path);
-    let program = std::env::var_os(variable).map_or(built, PathBuf::from);
-    if !program.exists() {
-        println!(
-            "SKIPPED: no {}, and {variable} is not set",
-            program.display()
-        );
-        return None;
-    }
-    Some(program)
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port()
-}
-
-/// A process that ends with the test.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-async fn answers(url: &str, post: bool) -> bool {
-    let http = reqwest::Client::new();
-    let request = if post { http.post(url) } else { http.get(url) };
-    request.send().await.is_ok()
-}
-
-async fn ready(url: &str, post: bool) {
-    for _ in 0..600 {
-        if answers(url, post).await {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    panic!("{url} does not answer");
-}
-
-/// A Kubo daemon that knows nobody but, perhaps, one delegated router.
-struct Kubo {
-    rpc: String,
-    gateway: String,
-    _process: Running,
-    _repo: tempfile::TempDir,
-}
-
-impl Kubo {
-    async fn start(router: Option<&str>) -> Option<Self> {
-        let ipfs = program("STELE_IPFS", "build/bin/ipfs")?;
-        let repo = tempfile::tempdir().unwrap();
-        let run = |args: &[&str]| {
-            let output = Command::new(&ipfs)
-                .args(args)
-                .env("IPFS_PATH", repo.path())
-                .output()
-                .unwrap();
-            assert!(
-                output.status.success(),
-                "{args:?}: {}",
-                String::from_utf8_lossy(&output.stderr)
-            );
-        };
-        let (api, gateway) = (free_port(), free_port());
-        let multiaddr = |port: u16| format!("/ip4/127.0.0.1/tcp/{port}");
-        run(&["init", "--empty-repo"]);
-        run(&["bootstrap", "rm", "--all"]);
-        run(&["config", "Addresses.API", &multiaddr(api)]);
-        run(&["config", "Addresses.Gateway", &multiaddr(gateway)]);
-        run(&[
-            "config",
-            "--json",
-            "Addresses.Swarm",
-            &format!("[\"{}\"]", multiaddr(free_port())),
-        ]);
-        for (key, value) in [
-            ("AutoConf.Enabled", "false"),
-            ("AutoTLS.Enabled", "false"),
-            ("Discovery.MDNS.Enabled", "false"),
-            ("DNS.Resolvers", "{}"),
-            ("Ipns.DelegatedPublishers", "[]"),
-            ("Gateway.NoFetch", "true"),
-            ("Provide.Enabled", "false"),
-            ("Swarm.DisableNatPortMap", "true"),
-        ] {
-            run(&["config", "--json", key, value]);
-        }
-        let routers = router.map_or_else(|| "[]".to_owned(), |url| format!("[\"{url}\"]"));
-        run(&["config", "--json", "Routing.DelegatedRouters", &routers]);
-        run(&[
-            "config",
-            "Routing.Type",
-            if router.is_some() {
-                "autoclient"
-            } else {
-                "none"
-            },
-        ]);
-        let mut daemon = Command::new(&ipfs);
-        daemon
-            .arg("daemon")
-            .env("IPFS_PATH", repo.path())
-            .stdout(Stdio::null());
-        let log = std::fs::File::create(repo.path().join("daemon.log")).unwrap();
-        let process = Running(daemon.stderr(log).spawn().unwrap());
-        let (rpc, gateway) = (
-            format!("http://127.0.0.1:{api}"),
-            format!("http://127.0.0.1:{gateway}"),
-        );
-        ready(&format!("{rpc}/api/v0/version"), true).await;
-        ready(&format!("{gateway}/ipfs/bafkqaaa?format=raw"), false).await;
-        Some(Self {
-            rpc,
-            gateway,
-            _process: process,
-            _repo: repo,
-        })
-    }
-
-    async fn call(&self, command: &str, form: Option<Vec<u8>>) -> bytes::Bytes {
-        let mut request = reqwest::Client::new().post(format!("{}/api/v0/{command}", self.rpc));
-        if let Some(data) = form {
-            let part = reqwest::multipart::Part::bytes(data).file_name("file");
-            request = request.multipart(reqwest::multipart::Form::new().part("file", part));
-        }
-        let answer = request.send().await.unwrap();
-        let status = answer.status();
-        let body = answer.bytes().await.unwrap();
-        assert!(
-            status.is_success(),
-            "{command}: {}",
-            String::from_utf8_lossy(&body)
-        );
-        body
-    }
-
-    /// `ipfs add` with the settings that this crate pins.
-    async fn add(&self, data: Vec<u8>) -> Cid {
-        let options =
-            "cid-version=1&raw-leaves=true&chunker=size-1048576&quieter=true&progress=false";
-        let answer = self.call(&format!("add?{options}"), Some(data)).await;
-        let answer: serde_json::Value = serde_json::from_slice(&answer).unwrap();
-        answer["Hash"].as_str().unwrap().parse().unwrap()
-    }
-}
-
 /// Our gateway, public, with delegated routing.
 async fn our_gateway(vault: Arc<dyn Vault>) -> String {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
-    let guard = Arc::new(Guard::new(known([]), system_clock(), Vec::new()));
+    let requests = RequestVerifier::new(known([]), system_clock(), Vec::new());
     let reachable = Reachable {
         peer_id: peer_id(signer(1).public_key()),
         addresses: vec![format!("/ip4/127.0.0.1/tcp/{port}/http")],
     };
     let gateway = Gateway {
         holder: holder(1, vault.clone()),
-        guard,
+        requests: Arc::new(requests),
+        budget: ByteBudget::default(),
         public: true,
     };
     let app = router(gateway).merge(routing(vault, reachable));
     tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
     format!("http://127.0.0.1:{port}")
-}
-
-/// What an engine over another program must do.
-async fn exercise(vault: &dyn Vault) {
-    let name = vault.engine();
-    for len in [0, 1, CHUNK, 3 * CHUNK + 17] {
-        let data = bytes(len as u64 + 1, len);
-        let stored = vault.put_file(pieces(data.clone(), 77_777)).await.unwrap();
-        assert_eq!(stored.cid, cid_of_file(&data).unwrap(), "{name} {len}");
-        assert!(
-            collect(vault.get_file(&stored.cid), len).await.unwrap() == data,
-            "{name} {len}"
-        );
-    }
-    let data = bytes(9, 2 * CHUNK + 9);
-    let root = vault
-        .put_file(bytes_stream(data.clone()))
-        .await
-        .unwrap()
-        .cid;
-    let part = collect(
-        vault.get_range(&root, CHUNK as u64 - 1..CHUNK as u64 + 1),
-        2,
-    )
-    .await
-    .unwrap();
-    assert_eq!(part, data[CHUNK - 1..=CHUNK], "{name}");
-    assert!(vault.pins().await.unwrap().contains(&root), "{name}");
-    assert!(vault.verify().await.unwrap().is_clean(), "{name}");
-
-    let absent = cid_of(RAW, b"absent");
-    assert!(
-        matches!(vault.get_block(&absent).await, Err(Error::NotFound(_))),
-        "{name}"
-    );
-    assert!(!vault.has(&absent).await.unwrap(), "{name}");
-    assert!(
-        matches!(vault.pin(&absent).await, Err(Error::NotFound(_))),
-        "{name}"
-    );
-    let loose = Block::new(RAW, &b"loose"[..]).unwrap();
-    vault.put_block(loose.clone()).await.unwrap();
-    assert_eq!(
-        vault.get_block(loose.cid()).await.unwrap(),
-        loose.data(),
-        "{name}"
-    );
-    assert!(vault.unpin(&root).await.unwrap(), "{name}");
-    assert!(!vault.unpin(&root).await.unwrap(), "{name}");
-    assert!(vault.gc().await.unwrap().blocks >= 4, "{name}");
-    assert!(!vault.has(loose.cid()).await.unwrap(), "{name}");
-    assert!(!vault.has(&root).await.unwrap(), "{name}");
-    assert!(vault.stat().await.unwrap().pins >= 4, "{name}");
-    println!("{name}: files, ranges, pins, collection and verification as in the other engines");
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn kubo_as_an_engine() {
-    let Some(kubo) = Kubo::start(None).await else {
-        return;
-    };
-    exercise(&KuboVault::new(&kubo.rpc).unwrap()).await;
-    let nobody = KuboVault::new("http://127.0.0.1:1").unwrap();
-    assert!(matches!(nobody.pins().await, Err(Error::Remote { .. })));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -362,23 +142,12 @@ async fn ask(base: &str, path: &str, accept: &str) -> Answer {
     (status, kind, blocks)
 }
 
-/// Our gateway and Kubo's, which passes the official conformance suite, must answer alike.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn our_gateway_answers_as_kubo_does() {
-    let Some(kubo) = Kubo::start(None).await else {
-        return;
+/// Paths through the trees of [`kubo_trees`], and into nothing.
+fn paths(roots: &[Cid]) -> Vec<String> {
+    let [tree, sharded, copies, document] = roots else {
+        panic!("{roots:?}")
     };
-    let vault = MemoryVault::new();
-    let ours = our_gateway(Arc::new(vault.clone())).await;
-    let theirs = GatewayClient::new(&kubo.gateway).unwrap();
-    let roots = kubo_trees(&kubo).await;
-    for root in &roots {
-        theirs.fetch(root, &vault).await.unwrap();
-    }
-    let [tree, sharded, copies, document] = &roots[..] else {
-        panic!()
-    };
-    let paths = [
+    vec![
         tree.to_string(),
         format!("{tree}/sub"),
         format!("{tree}/sub/many.bin"),
@@ -398,24 +167,41 @@ async fn our_gateway_answers_as_kubo_does() {
         "bafkqaaa".to_owned(),
         "bafkqaf3imvwgy3zaneqgc3janfxgy2lomvscay3jmqfa".to_owned(),
         absent(),
+    ]
+}
+
+/// Formats, scopes and ranges.
+fn queries() -> Vec<String> {
+    let plain = [
+        "format=raw",
+        "format=car",
+        "format=car&dag-scope=all",
+        "format=car&dag-scope=block",
+        "format=car&dag-scope=entity",
+        "format=car&dag-scope=x",
     ];
     let ranges = [
         "0:*", "0:0", "512:*", "512:1023", "512:-256", "-5:*", "-9999:*", "-9999:-3", "255:256",
     ];
-    let mut queries: Vec<String> = ["format=raw", "format=car", "format=car&dag-scope=all"]
-        .iter()
-        .chain(&[
-            "format=car&dag-scope=block",
-            "format=car&dag-scope=entity",
-            "format=car&dag-scope=x",
-        ])
-        .map(|query| (*query).to_owned())
-        .collect();
-    queries.extend(
-        ranges
-            .iter()
-            .map(|range| format!("format=car&dag-scope=entity&entity-bytes={range}")),
-    );
+    let ranged = |range: &str| format!("format=car&dag-scope=entity&entity-bytes={range}");
+    let plain = plain.iter().map(|query| (*query).to_owned());
+    plain.chain(ranges.map(ranged)).collect()
+}
+
+/// Our gateway and Kubo's, which passes the official conformance suite, must answer alike.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn our_gateway_answers_as_kubo_does() {
+    let Some(kubo) = Kubo::start(None).await else {
+        return;
+    };
+    let vault = MemoryVault::new();
+    let ours = our_gateway(Arc::new(vault.clone())).await;
+    let theirs = GatewayClient::new(&kubo.gateway).unwrap();
+    let roots = kubo_trees(&kubo).await;
+    for root in &roots {
+        theirs.fetch(root, &vault).await.unwrap();
+    }
+    let (paths, queries) = (paths(&roots), queries());
     let accepts = [
         "",
         "application/vnd.ipld.car; version=1; order=dfs; dups=y",
@@ -535,39 +321,14 @@ async fn sharded(kubo: &Kubo) -> Cid {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn s3_as_an_engine() {
-    let Some(moto) = program("STELE_MOTO", "build/interop-venv/bin/moto_server") else {
+async fn an_s3_collection_spares_what_is_young() {
+    let Some(moto) = Moto::start().await else {
         return;
     };
-    let port = free_port();
-    let mut server = Command::new(moto);
-    server
-        .args(["-H", "127.0.0.1", "-p", &port.to_string()])
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
-    let _server = Running(server.spawn().unwrap());
-    let endpoint = format!("http://127.0.0.1:{port}");
-    ready(&endpoint, false).await;
-    let made = reqwest::Client::new()
-        .put(format!("{endpoint}/stele-test"))
-        .send()
-        .await
-        .unwrap();
-    assert!(made.status().is_success(), "{made:?}");
-    let config = S3Config {
-        endpoint: Some(endpoint),
-        region: "us-east-1".into(),
-        bucket: "stele-test".into(),
-        prefix: "vault".into(),
-        access_key: "test".into(),
-        secret_key: "test".to_owned().into(),
-        grace: Duration::ZERO,
-    };
-    exercise(&S3Vault::new(&config).unwrap()).await;
-    // What is young is spared, as another process may be about to pin it.
+    // Another process may be about to pin it.
     let careful = S3Vault::new(&S3Config {
         grace: Duration::from_secs(3600),
-        ..config.clone()
+        ..moto.config("young")
     })
     .unwrap();
     let block = Block::new(RAW, &b"young"[..]).unwrap();
@@ -576,11 +337,17 @@ async fn s3_as_an_engine() {
     assert!(careful.has(block.cid()).await.unwrap());
     let wrong = S3Vault::new(&S3Config {
         bucket: "nowhere".into(),
-        ..config
+        ..moto.config("young")
     })
     .unwrap();
     assert!(matches!(
         wrong.put_block(block).await,
         Err(Error::Remote { .. })
     ));
+}
+
+#[tokio::test]
+async fn a_kubo_that_does_not_answer_is_an_error() {
+    let nobody = KuboVault::new("http://127.0.0.1:1").unwrap();
+    assert!(matches!(nobody.pins().await, Err(Error::Remote { .. })));
 }

@@ -8,18 +8,21 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures_util::StreamExt;
 use getrandom::SysRng;
 use rand_core::UnwrapErr;
-use support::{bytes, holder, key_id, known, serve, signer};
+use support::{bytes, holder, key_id, known, listen, serve, signer};
 use vault::block::{RAW, cid_of};
+use vault::dag::{DagLimits, walk};
 use vault::file::CHUNK;
 use vault::replicate::{
-    Act, Answer, Challenge, Fault, LocalPeer, Peer, Policy, Proof, Receipt, Replicator,
+    Act, Answer, Challenge, Fault, Holder, LEAST_CHARGE, LocalPeer, MemoryBook, Peer, Policy,
+    Proof, Quotas, Receipt, Replicator,
 };
-use vault::sign::system_clock;
+use vault::sign::{RequestVerifier, system_clock};
 use vault::{
-    ByteStream, Cid, Error, GatewayClient, HttpPeer, MemoryVault, Result, Vault, bytes_stream,
-    collect,
+    Block, ByteStream, Cid, Error, GatewayClient, HttpPeer, MemoryVault, Result, Vault,
+    bytes_stream, collect,
 };
 
 const HOME: u8 = 1;
@@ -465,51 +468,244 @@ async fn erasure_leaves_signed_statements_and_no_blocks() {
     assert_eq!(world.replicator.roots().await.unwrap(), [keep]);
 }
 
+/// A CAR of these blocks, whose root is the first one.
+fn car_of(blocks: &[Block]) -> ByteStream {
+    let mut stream = vault::car::header(blocks[0].cid()).unwrap().to_vec();
+    for block in blocks {
+        stream.extend(vault::car::section(block.cid(), block.data().len()));
+        stream.extend_from_slice(block.data());
+    }
+    bytes_stream(stream)
+}
+
+/// A CAR with a header alone: it names a root and shows none of its bytes.
+fn header_only(root: &Cid) -> ByteStream {
+    bytes_stream(vault::car::header(root).unwrap())
+}
+
+fn block(seed: u64) -> Block {
+    Block::new(RAW, bytes(seed, 100)).unwrap()
+}
+
 #[tokio::test]
-async fn only_the_owner_deletes() {
+async fn a_deletion_takes_the_owners_own_claim_alone() {
     let vault = MemoryVault::new();
     let held = holder(2, Arc::new(vault.clone()));
-    let source = MemoryVault::new();
-    let root = source
-        .put_file(bytes_stream(bytes(11, 100)))
-        .await
-        .unwrap()
-        .cid;
-    let car = |source: &MemoryVault| {
-        let mut stream = vault::car::header(&root).unwrap().to_vec();
-        stream.extend(vault::car::section(&root, 100));
-        stream.extend(bytes(11, 100));
-        let _ = source;
-        bytes_stream(stream)
-    };
-    held.store(&root, "0xa", car(&source)).await.unwrap();
-    held.store(&root, "0xb", car(&source)).await.unwrap();
-    assert!(matches!(
-        held.erase(&root, "0xc").await,
-        Err(Error::NotYours { .. })
-    ));
-    held.erase(&root, "0xa").await.unwrap();
+    let block = block(11);
+    let root = *block.cid();
+    let (a, b, c) = (key_id(3), key_id(4), key_id(5));
+    for owner in [&a, &b] {
+        let blocks = [block.clone()];
+        held.store(&root, owner, car_of(&blocks)).await.unwrap();
+    }
+    // Who owns nothing of it is told so, and takes nothing.
+    let told = held.erase(&root, &c).await.unwrap();
+    assert_eq!((told.act, told.owner), (Act::Deleted, c));
+    held.erase(&root, &a).await.unwrap();
     assert!(vault.has(&root).await.unwrap(), "b still owns it");
-    assert!(matches!(
-        held.erase(&root, "0xa").await,
-        Err(Error::NotYours { .. })
-    ));
-    held.erase(&root, "0xb").await.unwrap();
+    held.erase(&root, &a).await.unwrap();
+    assert!(vault.has(&root).await.unwrap(), "b still owns it");
+    held.erase(&root, &b).await.unwrap();
     assert!(!vault.has(&root).await.unwrap());
-    assert!(
-        held.erase(&root, "0xb").await.is_ok(),
-        "deleting what is gone is stated again"
-    );
-    // What the node keeps for itself is nobody else's to delete.
-    let own = vault
-        .put_file(bytes_stream(bytes(12, 100)))
+    held.erase(&root, &b).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_the_node_keeps_for_itself_no_other_deletes() {
+    let vault = MemoryVault::new();
+    let held = holder(2, Arc::new(vault.clone()));
+    let block = block(12);
+    let root = *block.cid();
+    let own = || vault.put_file(bytes_stream(block.data().clone()));
+    let foreign = key_id(3);
+    // Whoever came first: the node, or the institution that really has the bytes.
+    for node_first in [true, false] {
+        if node_first {
+            assert_eq!(own().await.unwrap().cid, root);
+        }
+        let blocks = [block.clone()];
+        held.store(&root, &foreign, car_of(&blocks)).await.unwrap();
+        if !node_first {
+            own().await.unwrap();
+        }
+        held.erase(&root, &foreign).await.unwrap();
+        assert_eq!(vault.own_pins().await.unwrap(), [root]);
+        assert!(vault.has(&root).await.unwrap(), "node first: {node_first}");
+        held.erase_own(&root).await.unwrap();
+        assert!(!vault.has(&root).await.unwrap());
+    }
+}
+
+#[tokio::test]
+async fn an_institution_that_names_our_root_without_its_bytes_owns_nothing() {
+    let vault = MemoryVault::new();
+    let held = holder(2, Arc::new(vault.clone()));
+    let data = bytes(13, 2 * CHUNK + 5);
+    let root = vault
+        .put_file(bytes_stream(data.clone()))
         .await
         .unwrap()
         .cid;
+    let foreign = key_id(3);
+    let claimed = held.store(&root, &foreign, header_only(&root)).await;
+    assert!(
+        matches!(&claimed, Err(Error::Unproven { block, .. }) if **block == root),
+        "{claimed:?}"
+    );
+    // The root block tells the names of the others; their bytes are still not shown.
+    let top = Block::verified(&root, vault.get_block(&root).await.unwrap()).unwrap();
+    let claimed = held.store(&root, &foreign, car_of(&[top])).await;
+    assert!(
+        matches!(&claimed, Err(error @ Error::Unproven { .. }) if error.code() == "not_shown"),
+        "{claimed:?}"
+    );
+    assert_eq!(held.stored(&foreign).await.unwrap(), 0);
+    held.erase(&root, &foreign).await.unwrap();
+    let back = collect(vault.get_file(&root), data.len()).await.unwrap();
+    assert!(back == data, "our only copy is gone");
+}
+
+#[tokio::test]
+async fn an_institution_that_stores_our_root_holds_up_no_erasure() {
+    let world = world(ALL);
+    let (root, _) = upload(&world, 14).await;
+    world.replicator.replicate(&root).await.unwrap();
+    // Two that really have the bytes: one stores the record, one a folder around it.
+    let home = world.replicator.home();
+    let source = Arc::new(world.home.clone());
+    let stored = home
+        .store(
+            &root,
+            &key_id(4),
+            vault::gateway::dag_car(source, &root).unwrap(),
+        )
+        .await;
+    stored.unwrap();
+    let link = vault::dagpb::Link {
+        cid: root,
+        name: "theirs".into(),
+        tsize: 0,
+    };
+    let folder = vault::dagpb::Node {
+        links: vec![link],
+        data: Some(vault::unixfs::Data::directory().encode().into()),
+    };
+    let folder = Block::new(vault::block::DAG_PB, folder.encode()).unwrap();
+    let mut blocks = vec![folder.clone()];
+    for cid in walk(&world.home, &root, DagLimits::default())
+        .await
+        .unwrap()
+    {
+        let data = world.home.get_block(&cid).await.unwrap();
+        blocks.push(Block::verified(&cid, data).unwrap());
+    }
+    home.store(folder.cid(), &key_id(5), car_of(&blocks))
+        .await
+        .unwrap();
+
+    let (statements, failures) = world.replicator.erase(&root).await.unwrap();
+    assert_eq!((statements.len(), failures.len()), (3, 0));
+    assert!(!world.home.own_pins().await.unwrap().contains(&root));
+    // What is theirs they delete themselves, and then nothing is left.
+    home.erase(&root, &key_id(4)).await.unwrap();
+    home.erase(folder.cid(), &key_id(5)).await.unwrap();
+    assert_eq!(world.home.stat().await.unwrap().blocks, 0);
+}
+
+#[tokio::test]
+async fn a_root_inside_another_dag_of_the_node_is_still_needed() {
+    let vault = MemoryVault::new();
+    let held = holder(2, Arc::new(vault.clone()));
+    let data = bytes(15, 2 * CHUNK);
+    vault.put_file(bytes_stream(data.clone())).await.unwrap();
+    let part = cid_of(RAW, &data[..CHUNK]);
+    vault.pin(&part).await.unwrap();
+    let refused = held.erase_own(&part).await;
+    assert!(matches!(refused, Err(Error::StillNeeded(cid)) if cid == part));
+}
+
+/// A holder for wallet 3 alone, with this quota.
+fn limited(vault: &MemoryVault, quota: u64) -> Holder {
+    let quotas = Quotas::new([(key_id(3), quota)]);
+    let book = Arc::new(MemoryBook::default());
+    Holder::new(Arc::new(vault.clone()), signer(2), book, system_clock()).with_quotas(quotas)
+}
+
+/// A stream that nobody may read.
+fn untouched() -> ByteStream {
+    futures_util::stream::poll_fn(|_| panic!("the stream was read")).boxed()
+}
+
+#[tokio::test]
+async fn only_configured_institutions_store() {
+    let vault = MemoryVault::new();
+    let held = limited(&vault, 1 << 20);
+    let refused = held.store(block(16).cid(), &key_id(4), untouched()).await;
+    let Err(refused) = refused else { panic!() };
+    assert!(matches!(&refused, Error::NotAPeer { caller } if **caller == key_id(4)));
+    assert_eq!(refused.code(), "not_a_peer");
+    assert!(refused.hint().contains("configuration"));
+    // However the address is spelled, it is the same institution with the same quota.
+    let spelled = signer(3).address().to_checksum(None);
+    let blocks = [block(16)];
+    held.store(blocks[0].cid(), &spelled, car_of(&blocks))
+        .await
+        .unwrap();
+    assert_eq!(held.stored(&key_id(3)).await.unwrap(), LEAST_CHARGE);
+}
+
+#[tokio::test]
+async fn a_quota_ends_a_stream_and_comes_back_with_deletions() {
+    let vault = MemoryVault::new();
+    let mib = CHUNK as u64;
+    let held = limited(&vault, 3 * mib);
+    let (owner, source) = (key_id(3), MemoryVault::new());
+    let file = async |seed, chunks: usize| {
+        let data = bytes(seed, chunks * CHUNK);
+        source.put_file(bytes_stream(data)).await.unwrap().cid
+    };
+    let car = |root: &Cid| vault::gateway::dag_car(Arc::new(source.clone()), root).unwrap();
+    let large = file(17, 4).await;
+    let refused = held.store(&large, &owner, car(&large)).await;
+    let Err(refused) = refused else { panic!() };
+    assert!(matches!(&refused, Error::Quota { quota, .. } if *quota == 3 * mib));
+    assert_eq!(refused.code(), "over_quota");
+    assert!(refused.hint().contains("quota"));
+    assert_eq!(vault.stat().await.unwrap().blocks, 0, "nothing of it stays");
+
+    let (first, second) = (file(18, 2).await, file(19, 1).await);
+    held.store(&first, &owner, car(&first)).await.unwrap();
+    let counted = 2 * mib + LEAST_CHARGE;
+    assert_eq!(held.stored(&owner).await.unwrap(), counted);
     assert!(matches!(
-        held.erase(&own, "0xa").await,
-        Err(Error::NotYours { .. })
+        held.store(&second, &owner, car(&second)).await,
+        Err(Error::Quota { .. })
     ));
+    // What is owned may be sent again, to mend it, and counts once.
+    held.store(&first, &owner, car(&first)).await.unwrap();
+    held.recount().await.unwrap();
+    assert_eq!(held.stored(&owner).await.unwrap(), counted);
+    held.erase(&first, &owner).await.unwrap();
+    assert_eq!(held.stored(&owner).await.unwrap(), 0);
+    held.store(&second, &owner, car(&second)).await.unwrap();
+    assert_eq!(held.stored(&owner).await.unwrap(), mib);
+}
+
+#[tokio::test]
+async fn streams_side_by_side_share_the_quota() {
+    let vault = MemoryVault::new();
+    let held = limited(&vault, 10 * LEAST_CHARGE);
+    let owner = key_id(3);
+    let stores = (0..20).map(|seed| {
+        let blocks = [block(seed)];
+        let (held, owner) = (&held, &owner);
+        async move { held.store(blocks[0].cid(), owner, car_of(&blocks)).await }
+    });
+    let done = futures_util::future::join_all(stores).await;
+    let stored = done.iter().filter(|stored| stored.is_ok()).count();
+    assert!((1..=10).contains(&stored), "{stored}");
+    let counted = held.stored(&owner).await.unwrap();
+    assert_eq!(counted, stored as u64 * LEAST_CHARGE);
 }
 
 #[tokio::test]
@@ -586,4 +782,106 @@ async fn replicas_are_taken_from_known_institutions_only() {
         "{stored:?}"
     );
     assert_eq!(vault.stat().await.unwrap().blocks, 0);
+}
+
+/// Sends a request's head over a socket of its own, and no byte of the body that it announces.
+async fn head_only(address: std::net::SocketAddr, head: &str) -> String {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let mut socket = tokio::net::TcpStream::connect(address).await.unwrap();
+    socket.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = vec![0; 4096];
+    let read = tokio::time::timeout(std::time::Duration::from_secs(20), socket.read(&mut answer));
+    let read = read.await.expect("it waits for the body").unwrap();
+    String::from_utf8_lossy(&answer[..read]).into_owned()
+}
+
+#[tokio::test]
+async fn a_refusal_comes_before_the_body() {
+    let address = serve(holder(2, Arc::new(MemoryVault::new())), true, [HOME]).await;
+    let head = |path: &str| {
+        format!(
+            "POST {path} HTTP/1.1\r\nhost: {address}\r\ncontent-length: 67108864\r\n\
+             expect: 100-continue\r\n\r\n"
+        )
+    };
+    let replica = format!("/vault/v1/replicas/{}", cid_of(RAW, b"x"));
+    for path in ["/vault/v1/challenges", &replica] {
+        let answer = head_only(address, &head(path)).await;
+        assert!(answer.starts_with("HTTP/1.1 401"), "{path}: {answer}");
+        assert!(answer.contains("not_signed"), "{path}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_peer_beyond_its_share_of_the_memory_is_told_to_wait() {
+    let budget = vault::budget::ByteBudget::new(8 << 20, 5 << 20);
+    let budget = budget.waiting(std::time::Duration::ZERO);
+    let requests = RequestVerifier::new(known([HOME, 3]), system_clock(), Vec::new());
+    let address = listen(vault::gateway::Gateway {
+        holder: holder(2, Arc::new(MemoryVault::new())),
+        requests: Arc::new(requests),
+        budget,
+        public: false,
+    })
+    .await;
+    let peer = |seed: u8| {
+        let client = GatewayClient::new(&format!("http://{address}")).unwrap();
+        HttpPeer::new(client.signed_by(signer(seed), system_clock()), key_id(2))
+    };
+    // One store goes on for as long as its sender likes.
+    let (send, mut wait) = tokio::sync::mpsc::unbounded_channel::<Result<Bytes>>();
+    let slowly = futures_util::stream::poll_fn(move |cx| wait.poll_recv(cx)).boxed();
+    let root = *block(20).cid();
+    let first = peer(HOME);
+    let slow = tokio::spawn(async move { first.store(&root, slowly).await });
+    send.send(Ok(vault::car::header(&root).unwrap())).unwrap();
+    let mut busy = None;
+    for _ in 0..1000 {
+        match peer(HOME).store(&root, car_of(&[block(20)])).await {
+            Err(Error::Refused {
+                status: 503, why, ..
+            }) => busy = Some(why),
+            _ => tokio::task::yield_now().await,
+        }
+        if busy.is_some() {
+            break;
+        }
+    }
+    assert!(busy.expect("never busy").contains("\"busy\""));
+    let nothing = Challenge {
+        nonce: serde_bytes::ByteArray::new([7; 32]),
+        probes: Vec::new(),
+    };
+    let other = peer(3);
+    let answered = other.challenge(&nothing).await;
+    answered.expect("another institution is served meanwhile");
+    let block = block(20);
+    let rest = [
+        vault::car::section(&root, block.data().len()),
+        block.data().clone(),
+    ];
+    for piece in rest {
+        send.send(Ok(piece)).unwrap();
+    }
+    drop(send);
+    slow.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn refusals_name_a_code_and_a_hint() {
+    let vault = MemoryVault::new();
+    let address = serve(holder(2, Arc::new(vault)), false, [9]).await;
+    // Known to the registry, but not a peer of this node's configuration.
+    let client = GatewayClient::new(&format!("http://{address}")).unwrap();
+    let peer = HttpPeer::new(client.signed_by(signer(9), system_clock()), key_id(2));
+    let blocks = [block(21)];
+    let refused = peer.store(blocks[0].cid(), car_of(&blocks)).await;
+    let Err(Error::Refused { status, why, .. }) = refused else {
+        panic!("{refused:?}")
+    };
+    assert_eq!(status, 403);
+    let body: serde_json::Value = serde_json::from_str(&why).unwrap();
+    assert_eq!(body["error"], "not_a_peer");
+    assert!(!body["message"].as_str().unwrap().is_empty());
+    assert!(!body["hint"].as_str().unwrap().is_empty());
 }

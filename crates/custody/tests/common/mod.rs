@@ -37,7 +37,7 @@ use custody::uses::journal::journaled::Journaled;
 use custody::uses::people::key_statement::state_key;
 use custody::uses::replication::{ActiveInstitutions, InstitutionSigner, StoreBook, key_id};
 use record::{Contracts, PatientDemographics, Role, Sex};
-use vault::replicate::{Holder, LocalPeer, Peer, Policy, Replicator};
+use vault::replicate::{Holder, LocalPeer, Peer, Policy, Quotas, Replicator};
 use vault::{MemoryVault, Vault};
 
 pub const REPORT: &str = "A hairline fracture of the left clavicle is suspected.";
@@ -412,7 +412,9 @@ impl World {
             let vault: Arc<dyn Vault> = Arc::new(MemoryVault::new());
             let signer = Arc::new(InstitutionSigner::new(other).unwrap());
             let book = Arc::new(vault::replicate::MemoryBook::default());
+            let quotas = Quotas::new([(key_id(&keys.address()), 1 << 30)]);
             let holder = Holder::new(vault.clone(), signer, book, clock.clone());
+            let holder = holder.with_quotas(quotas);
             peers.push(Arc::new(LocalPeer::new(
                 Arc::new(holder),
                 key_id(&keys.address()),

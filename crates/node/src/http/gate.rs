@@ -6,14 +6,16 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use alloy_primitives::Address;
-use axum::body::{Body, to_bytes};
+use axum::body::Body;
 use axum::extract::{ConnectInfo, MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use custody::model::caller::Caller;
+use futures_util::{StreamExt, TryStreamExt};
 use governor::clock::{Clock as _, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+use vault::budget::Reservation;
 use vault::sign;
 
 use super::rules::{Rule, rule_of};
@@ -169,7 +171,8 @@ pub(crate) async fn gate(
 ) -> Response {
     let route = matched.as_str().to_owned();
     let mut response = match admit(&app, &route, request, usual).await {
-        Ok(request) => next.run(request).await,
+        // A peer's body takes its room until it is answered.
+        Ok((request, _room)) => next.run(request).await,
         Err(refusal) => refusal.into_response(),
     };
     if route.starts_with("/fhir/") {
@@ -184,7 +187,7 @@ async fn admit(
     route: &str,
     mut request: Request,
     usual: usize,
-) -> Result<Request, ApiError> {
+) -> Result<(Request, Option<Reservation>), ApiError> {
     let Some(rule) = rule_of(request.method(), route) else {
         return Err(ApiError::forbidden("nobody"));
     };
@@ -198,29 +201,37 @@ async fn admit(
     let has_own_limit = OWN_LIMIT.contains(&route) && is_post;
     if !has_own_limit {
         check_length(request.headers(), usual)?;
+    }
+    // A peer's body is read here, and held to the limit then.
+    if !has_own_limit && rule != Rule::Peer {
         let body = std::mem::replace(request.body_mut(), Body::empty());
         *request.body_mut() = Body::new(http_body_util::Limited::new(body, usual));
     }
     match rule {
-        Rule::Public => Ok(request),
-        Rule::Peer => admit_peer(app, request, usual).await,
+        Rule::Public => Ok((request, None)),
+        Rule::Peer => {
+            let (request, room) = admit_peer(app, request, usual).await?;
+            Ok((request, Some(room)))
+        }
         _ => {
             let caller = caller(app, request.headers()).await?;
             if !rule.admits(&caller, app.hospital().address()) {
                 return Err(ApiError::forbidden(&rule.who()));
             }
             request.extensions_mut().insert(caller);
-            Ok(request)
+            Ok((request, None))
         }
     }
 }
 
+/// How long the body is, as far as the headers say.
+fn length_of(headers: &HeaderMap) -> Option<usize> {
+    let length = headers.get(header::CONTENT_LENGTH)?.to_str().ok()?;
+    length.parse().ok()
+}
+
 fn check_length(headers: &HeaderMap, limit: usize) -> Result<(), ApiError> {
-    let length = headers
-        .get(header::CONTENT_LENGTH)
-        .and_then(|v| v.to_str().ok());
-    let length = length.and_then(|v| v.parse::<usize>().ok());
-    if length.is_none_or(|length| length <= limit) {
+    if length_of(headers).is_none_or(|length| length <= limit) {
         return Ok(());
     }
     Err(too_large(limit))
@@ -274,8 +285,13 @@ fn own_page(headers: &HeaderMap) -> bool {
     origin.is_some_and(|(_, authority)| Some(authority) == host)
 }
 
-/// Check the signature of another institution's node, and that the body is the one it signed.
-async fn admit_peer(app: &App, request: Request, limit: usize) -> Result<Request, ApiError> {
+/// Know another institution's node by its signed headers, and only then read the body, which must be
+/// the one that was signed.
+async fn admit_peer(
+    app: &App,
+    request: Request,
+    limit: usize,
+) -> Result<(Request, Reservation), ApiError> {
     let refused = |why: String| {
         ApiError::new(
             StatusCode::UNAUTHORIZED,
@@ -285,7 +301,6 @@ async fn admit_peer(app: &App, request: Request, limit: usize) -> Result<Request
         )
     };
     let (parts, body) = request.into_parts();
-    let bytes = to_bytes(body, limit).await.map_err(|_| too_large(limit))?;
     let host = parts
         .headers
         .get(header::HOST)
@@ -298,8 +313,8 @@ async fn admit_peer(app: &App, request: Request, limit: usize) -> Result<Request
         .unwrap_or_default();
     let (method, uri, headers) = (&parts.method, &parts.uri, &parts.headers);
     let peer = app
-        .guard()
-        .check(&sign::Request {
+        .requests()
+        .verify(&sign::Request {
             method,
             authority,
             uri,
@@ -307,17 +322,33 @@ async fn admit_peer(app: &App, request: Request, limit: usize) -> Result<Request
         })
         .await;
     let peer = peer.map_err(|e| refused(e.to_string()))?;
-    if !bytes.is_empty() {
-        peer.check_body(&bytes)
-            .map_err(|e| refused(e.to_string()))?;
-    }
     let institution: Address = peer
         .key_id
         .parse()
         .map_err(|_| refused("its keyid is no address".to_owned()))?;
+    // Whoever announces no length may send as much as the limit.
+    let length = length_of(headers).unwrap_or(limit).min(limit);
+    let room = app.budget().reserve(&peer.key_id, length as u64).await;
+    let room = room.map_err(|e| busy(&e))?;
+    let body = body.into_data_stream();
+    let body = body.map_err(|e| vault::Error::Input(e.to_string())).boxed();
+    let bytes = vault::collect(peer.body(body), length).await;
+    let bytes = bytes.map_err(|e| match e {
+        vault::Error::Signature(e) => refused(e.to_string()),
+        vault::Error::Limit { .. } => too_large(limit),
+        other => ApiError::unreadable(other.to_string()),
+    })?;
     let mut request = Request::from_parts(parts, Body::from(bytes));
     request.extensions_mut().insert(Institution(institution));
-    Ok(request)
+    Ok((request, room))
+}
+
+fn busy(error: &vault::Error) -> ApiError {
+    let status = match error {
+        vault::Error::Busy { .. } => StatusCode::SERVICE_UNAVAILABLE,
+        _ => StatusCode::PAYLOAD_TOO_LARGE,
+    };
+    ApiError::new(status, error.code(), error.to_string(), error.hint()).retry_after(5)
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use cid::Cid;
 
 use crate::block::{Block, MAX_BLOCK, check_bytes};
+use crate::owner::Reference;
 use crate::{Error, Result};
 
 const FORMAT: &str = "stele block store 1\n";
@@ -218,17 +219,17 @@ impl Disk {
         Ok(())
     }
 
-    pub(super) fn add_pin(&self, root: &Cid) -> Result<()> {
+    pub(super) fn add_pin(&self, reference: &Reference) -> Result<()> {
         let dir = self.root.join("pins");
-        let path = dir.join(root.to_string());
+        let path = dir.join(reference.name());
         let file = File::create(&path).map_err(|e| Error::io("create", &path, e))?;
         file.sync_all().map_err(|e| Error::io("flush", &path, e))?;
         sync_dir(&dir)
     }
 
-    pub(super) fn remove_pin(&self, root: &Cid) -> Result<bool> {
+    pub(super) fn remove_pin(&self, reference: &Reference) -> Result<bool> {
         let dir = self.root.join("pins");
-        let path = dir.join(root.to_string());
+        let path = dir.join(reference.name());
         match fs::remove_file(&path) {
             Ok(()) => sync_dir(&dir).map(|()| true),
             Err(e) if e.kind() == ErrorKind::NotFound => Ok(false),
@@ -236,10 +237,10 @@ impl Disk {
         }
     }
 
-    pub(super) fn pins(&self) -> Result<Vec<Cid>> {
-        let mut paths = list(&self.root.join("pins"))?;
-        paths.sort();
-        Ok(paths.iter().filter_map(|path| cid_of_name(path)).collect())
+    pub(super) fn references(&self) -> Result<Vec<Reference>> {
+        let paths = list(&self.root.join("pins"))?;
+        let named = |path: &PathBuf| Reference::parse(path.file_name()?.to_str()?);
+        Ok(paths.iter().filter_map(named).collect())
     }
 }
 

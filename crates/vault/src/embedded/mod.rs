@@ -4,7 +4,8 @@
 //! ROOT/FORMAT                what this directory is
 //! ROOT/LOCK                  held by the one process that uses it
 //! ROOT/blocks/S/CID          a block; S is the CID's next-to-last character
-//! ROOT/pins/CID              an empty file for each pinned root
+//! ROOT/pins/CID              an empty file for each root that is kept for this node
+//! ROOT/pins/CID.KEYID        the same for each root that is kept for another institution
 //! ROOT/tmp/                  blocks being written; emptied at start
 //! ROOT/quarantine/CID.N      damaged blocks, set aside for whoever investigates
 //! ```
@@ -31,6 +32,7 @@ use crate::block;
 use crate::dag::{self, DagLimits};
 use crate::engine::{Batch, Collected, Stat, Vault, Verified};
 use crate::holds::Holds;
+use crate::owner::{Owner, Reference};
 
 /// Blocks being written at the same time; bounds memory and open files.
 const WRITERS: usize = 16;
@@ -153,25 +155,25 @@ impl Vault for EmbeddedVault {
         .await
     }
 
-    async fn pin(&self, root: &Cid) -> Result<()> {
-        let root = block::normalise(root)?;
+    async fn pin_for(&self, root: &Cid, owner: &Owner) -> Result<()> {
+        let reference = Reference::new(block::normalise(root)?, owner.clone());
         let mut hold = self.inner.holds.hold();
-        for cid in dag::walk(self, &root, DagLimits::default()).await? {
+        for cid in dag::walk(self, &reference.root, DagLimits::default()).await? {
             hold.add(cid);
         }
-        dag::complete(self, &root, DagLimits::default()).await?;
+        dag::complete(self, &reference.root, DagLimits::default()).await?;
         let _order = self.inner.pinning.lock().await;
-        self.on_disk(move |disk| disk.add_pin(&root)).await
+        self.on_disk(move |disk| disk.add_pin(&reference)).await
     }
 
-    async fn unpin(&self, root: &Cid) -> Result<bool> {
-        let root = block::normalise(root)?;
+    async fn unpin_for(&self, root: &Cid, owner: &Owner) -> Result<bool> {
+        let reference = Reference::new(block::normalise(root)?, owner.clone());
         let _order = self.inner.pinning.lock().await;
-        self.on_disk(move |disk| disk.remove_pin(&root)).await
+        self.on_disk(move |disk| disk.remove_pin(&reference)).await
     }
 
-    async fn pins(&self) -> Result<Vec<Cid>> {
-        self.on_disk(Disk::pins).await
+    async fn references(&self) -> Result<Vec<Reference>> {
+        self.on_disk(Disk::references).await
     }
 
     async fn gc(&self) -> Result<Collected> {
@@ -180,9 +182,10 @@ impl Vault for EmbeddedVault {
     }
 
     async fn stat(&self) -> Result<Stat> {
-        self.on_disk(|disk| {
+        let pins = self.pins().await?.len() as u64;
+        self.on_disk(move |disk| {
             let mut stat = Stat {
-                pins: disk.pins()?.len() as u64,
+                pins,
                 ..Stat::default()
             };
             disk.for_each_block(|_, bytes| {

@@ -18,26 +18,30 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
-use axum::http::header::{HOST, HeaderValue};
+use axum::http::header::{CONTENT_TYPE, HOST, HeaderValue, RETRY_AFTER};
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use serde_json::json;
 
 pub use params::{ByteRange, CAR_TYPE, RAW_TYPE, Scope};
 pub use routing::{Reachable, routing};
 
-pub(crate) use select::dag_car;
+pub use select::dag_car;
 
+use crate::budget::ByteBudget;
 use crate::replicate::Holder;
-use crate::sign::{self, Caller, Guard, SignatureError};
+use crate::sign::{self, Caller, RequestVerifier, SignatureError};
 
 /// What a gateway serves, and to whom.
 #[derive(Clone)]
 pub struct Gateway {
     /// The store, and what it holds for whom.
     pub holder: Arc<Holder>,
-    /// Checks signatures.
-    pub guard: Arc<Guard>,
+    /// Verifies signed requests.
+    pub requests: Arc<RequestVerifier>,
+    /// What bodies may take in memory.
+    pub budget: ByteBudget,
     /// Whether blocks are served to anybody. Replication always needs a signature.
     pub public: bool,
 }
@@ -75,8 +79,8 @@ async fn authenticate(gateway: &Gateway, head: &Parts) -> Result<Caller, Signatu
         .unwrap_or_default();
     let (method, uri, headers) = (&head.method, &head.uri, &head.headers);
     gateway
-        .guard
-        .check(&sign::Request {
+        .requests
+        .verify(&sign::Request {
             method,
             authority,
             uri,
@@ -88,12 +92,19 @@ async fn authenticate(gateway: &Gateway, head: &Parts) -> Result<Caller, Signatu
 /// What a signature must look like, as RFC 9421 section 5.1 lets a server say.
 const ACCEPT_SIGNATURE: &str = "stele=(\"@method\" \"@authority\" \"@path\" \"@query\");created;expires;nonce;keyid;tag=\"stele-vault\"";
 
+/// A refusal that programs and people can read: a code, what happened, and what to do next.
+fn refusal(status: StatusCode, code: &str, message: &str, hint: &str) -> Response {
+    let body = json!({ "error": code, "message": message, "hint": hint });
+    let kind = [(CONTENT_TYPE, "application/json")];
+    (status, kind, format!("{body}\n")).into_response()
+}
+
 fn refused(error: &SignatureError) -> Response {
     let status = match error {
         SignatureError::Busy => StatusCode::TOO_MANY_REQUESTS,
         _ => StatusCode::UNAUTHORIZED,
     };
-    let mut response = (status, format!("{error}\n")).into_response();
+    let mut response = refusal(status, error.code(), &error.to_string(), error.hint());
     response.headers_mut().insert(
         "accept-signature",
         HeaderValue::from_static(ACCEPT_SIGNATURE),
@@ -107,11 +118,12 @@ fn status_of(error: &crate::Error) -> StatusCode {
     match error {
         E::NotFound(_) | E::NoSuchPath { .. } => StatusCode::NOT_FOUND,
         E::UnsupportedCid(_) | E::Input(_) => StatusCode::BAD_REQUEST,
-        E::Malformed { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+        E::Malformed { .. } | E::Unproven { .. } => StatusCode::UNPROCESSABLE_ENTITY,
         E::Limit { .. } => StatusCode::PAYLOAD_TOO_LARGE,
         E::OutOfRange { .. } => StatusCode::RANGE_NOT_SATISFIABLE,
-        E::Full { .. } => StatusCode::INSUFFICIENT_STORAGE,
-        E::NotYours { .. } => StatusCode::FORBIDDEN,
+        E::Full { .. } | E::Quota { .. } => StatusCode::INSUFFICIENT_STORAGE,
+        E::NotAPeer { .. } => StatusCode::FORBIDDEN,
+        E::Busy { .. } => StatusCode::SERVICE_UNAVAILABLE,
         E::StillNeeded(_) => StatusCode::CONFLICT,
         E::Remote { .. } | E::Refused { .. } => StatusCode::BAD_GATEWAY,
         _ => StatusCode::INTERNAL_SERVER_ERROR,
@@ -119,9 +131,18 @@ fn status_of(error: &crate::Error) -> StatusCode {
 }
 
 fn failed(error: &crate::Error) -> Response {
+    if let crate::Error::Signature(error) = error {
+        return refused(error);
+    }
     let status = status_of(error);
-    if status.is_server_error() {
+    if status == StatusCode::INTERNAL_SERVER_ERROR {
         tracing::error!(%error, "a storage request failed");
     }
-    (status, format!("{error}; {}\n", error.hint())).into_response()
+    let mut response = refusal(status, error.code(), &error.to_string(), error.hint());
+    if matches!(error, crate::Error::Busy { .. }) {
+        response
+            .headers_mut()
+            .insert(RETRY_AFTER, HeaderValue::from_static("5"));
+    }
+    response
 }

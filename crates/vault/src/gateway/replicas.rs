@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use axum::body::{Body, to_bytes};
+use axum::body::Body;
 use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
@@ -11,8 +11,8 @@ use axum::response::{IntoResponse, Response};
 use cid::Cid;
 use futures_util::{StreamExt, TryStreamExt, stream};
 
-use super::{Gateway, authenticate, failed, refused};
-use crate::file::ByteStream;
+use super::{Gateway, authenticate, failed, refusal, refused};
+use crate::file::{ByteStream, collect};
 use crate::replicate::{CBOR_TYPE, Challenge, MAX_CHALLENGE};
 use crate::sign::Caller;
 use crate::{Error, Result};
@@ -31,7 +31,9 @@ fn reply(result: Result<Vec<u8>>) -> Response {
 }
 
 fn bad_cid(text: &str) -> Response {
-    (StatusCode::BAD_REQUEST, format!("{text:?} is not a CID\n")).into_response()
+    let message = format!("{text:?} is not a CID");
+    let hint = "write the CID as it was given at the upload";
+    refusal(StatusCode::BAD_REQUEST, "bad_cid", &message, hint)
 }
 
 async fn caller(gateway: &Gateway, head: &Parts) -> Result<Caller, Box<Response>> {
@@ -40,6 +42,8 @@ async fn caller(gateway: &Gateway, head: &Parts) -> Result<Caller, Box<Response>
         .map_err(|refusal| Box::new(refused(&refusal)))
 }
 
+/// What a stream of blocks takes in memory: a section, and the blocks that are being hashed.
+const STREAM_BYTES: u64 = 4 << 20;
 /// How long a sender may be silent.
 const SILENCE: Duration = Duration::from_secs(30);
 
@@ -68,12 +72,20 @@ pub(super) async fn store(
     let Ok(root) = cid.parse::<Cid>() else {
         return bad_cid(&cid);
     };
+    let stored = async {
+        let _room = gateway.budget.reserve(&caller.key_id, STREAM_BYTES).await?;
+        let receipt = gateway.holder.store(&root, &caller.key_id, pieces(body));
+        receipt.await?.to_bytes()
+    };
+    reply(stored.await)
+}
+
+/// A body as a stream that does not wait for ever.
+fn pieces(body: Body) -> ByteStream {
     let body = body
         .into_data_stream()
         .map_err(|e| Error::Input(e.to_string()));
-    let body = impatient(body.boxed());
-    let receipt = gateway.holder.store(&root, &caller.key_id, body).await;
-    reply(receipt.and_then(|receipt| receipt.to_bytes()))
+    impatient(body.boxed())
 }
 
 /// `DELETE /vault/v1/replicas/{cid}`. Answers with a signed statement of the deletion.
@@ -101,15 +113,12 @@ pub(super) async fn challenge(State(gateway): State<Gateway>, request: Request) 
         Ok(caller) => caller,
         Err(refusal) => return *refusal,
     };
-    let Ok(body) = to_bytes(body, MAX_CHALLENGE).await else {
-        return (StatusCode::PAYLOAD_TOO_LARGE, "the challenge is too long\n").into_response();
+    let answered = async {
+        let room = gateway.budget.reserve(&caller.key_id, MAX_CHALLENGE as u64);
+        let _room = room.await?;
+        let body = collect(caller.body(pieces(body)), MAX_CHALLENGE).await?;
+        let challenge = Challenge::from_bytes(&body)?;
+        gateway.holder.answer(&challenge).await?.to_bytes()
     };
-    if let Err(refusal) = caller.check_body(&body) {
-        return refused(&refusal);
-    }
-    let answer = match Challenge::from_bytes(&body) {
-        Ok(challenge) => gateway.holder.answer(&challenge).await,
-        Err(error) => Err(error),
-    };
-    reply(answer.and_then(|answer| answer.to_bytes()))
+    reply(answered.await)
 }

@@ -13,7 +13,7 @@ use super::params::{Format, Params};
 use super::select::Selection;
 use crate::engine::Vault;
 use crate::resolve::{Resolved, resolve};
-use crate::{Error, Result, block};
+use crate::{Error, Result};
 
 const X_IPFS_PATH: HeaderName = HeaderName::from_static("x-ipfs-path");
 const X_IPFS_ROOTS: HeaderName = HeaderName::from_static("x-ipfs-roots");
@@ -94,7 +94,7 @@ async fn body(vault: Arc<dyn Vault>, params: &Params, resolved: &Resolved) -> Re
             if !vault.has(&resolved.last).await? {
                 return Err(Error::NotFound(resolved.last));
             }
-            let root = block::normalise(&resolved.last)?;
+            let root = resolved.last;
             let selection = Selection::new(vault, resolved, scope, range, duplicates);
             Ok(Body::from_stream(selection.into_car(&root)?).into_response())
         }

@@ -35,7 +35,9 @@ enum Below {
     File { at: u64, range: Range<u64> },
 }
 
-/// A selection of blocks, on its way out.
+/// A selection of blocks, on its way out. CIDs are those of the path and of the links, so that a
+/// client finds each block under the name by which it knows it (CIDv0 or CIDv1); blocks are stored
+/// and told apart by [`block::normalise`].
 pub(super) struct Selection {
     vault: Arc<dyn Vault>,
     stack: Vec<(Cid, Below, usize)>,
@@ -86,7 +88,8 @@ impl Selection {
         while let Some((cid, below, depth)) = self.stack.pop() {
             dag::check(depth, self.visited, self.limits)?;
             self.visited += 1;
-            let repeated = self.seen.as_mut().is_some_and(|seen| !seen.insert(cid));
+            let stored = block::normalise(&cid)?;
+            let repeated = self.seen.as_mut().is_some_and(|seen| !seen.insert(stored));
             // A node of a file may stand in two places and be cut by the range in different ways.
             if repeated && !matches!(below, Below::File { .. }) {
                 continue;
@@ -145,7 +148,7 @@ async fn read(vault: Arc<dyn Vault>, step: Step) -> Result<(Cid, Bytes)> {
 fn children(cid: &Cid, data: &Bytes, below: &Below) -> Result<Vec<(Cid, Below)>> {
     match below {
         Below::Nothing => Ok(Vec::new()),
-        Below::All => Ok(dag::links(cid, data)?
+        Below::All => Ok(dag::written_links(cid, data)?
             .into_iter()
             .map(|link| (link, Below::All))
             .collect()),
@@ -179,9 +182,7 @@ fn entity(data: &Bytes, range: Option<ByteRange>) -> Result<Vec<(Cid, Below)>> {
         Kind::HamtShard => {
             let width = prefix_len(unixfs.fanout.unwrap_or_default())?;
             let shards = node.links.iter().filter(|link| link.name.len() == width);
-            shards
-                .map(|link| Ok((block::normalise(&link.cid)?, Below::Entity(None))))
-                .collect()
+            Ok(shards.map(|link| (link.cid, Below::Entity(None))).collect())
         }
         Kind::Directory | Kind::Symlink => Ok(Vec::new()),
     }
@@ -202,7 +203,7 @@ fn parts(node: &Node, unixfs: &Data, at: u64, range: &Range<u64>) -> Result<Vec<
         let end = offset.saturating_add(*size);
         if offset < range.end && end > range.start {
             out.push((
-                block::normalise(&link.cid)?,
+                link.cid,
                 Below::File {
                     at: offset,
                     range: range.clone(),
@@ -218,7 +219,7 @@ fn parts(node: &Node, unixfs: &Data, at: u64, range: &Range<u64>) -> Result<Vec<
 ///
 /// # Errors
 /// [`Error::UnsupportedCid`], [`Error::Malformed`]; on the stream the engine's.
-pub(crate) fn dag_car(vault: Arc<dyn Vault>, root: &Cid) -> Result<ByteStream> {
+pub fn dag_car(vault: Arc<dyn Vault>, root: &Cid) -> Result<ByteStream> {
     let last = block::normalise(root)?;
     let resolved = Resolved {
         passed: Vec::new(),

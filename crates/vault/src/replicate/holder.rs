@@ -3,33 +3,28 @@
 use std::sync::Arc;
 
 use cid::Cid;
-use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 
-use super::{Act, Answer, Book, Challenge, Proof, Receipt, decode, encode};
+use super::quota::Accounts;
+use super::{Act, Answer, Book, Challenge, Proof, Quotas, Receipt};
 use crate::car::{self, CarReader};
 use crate::dag::{self, DagLimits};
 use crate::engine::Vault;
 use crate::file::ByteStream;
+use crate::owner::Owner;
 use crate::sign::{Clock, Signer};
 use crate::{Error, Result, block};
 
-/// The shelf of the owners of each held root.
-const HELD: &str = "held";
-
-/// For whom a root is kept.
-#[derive(Default, Serialize, Deserialize)]
-struct Owners {
-    owners: Vec<String>,
-}
-
-/// A node's store, with its key and its record of whose replicas it keeps.
+/// A node's store, with its key and its record of whose replicas it keeps. Unless told otherwise by
+/// [`Holder::with_quotas`] it keeps nobody's.
 pub struct Holder {
     vault: Arc<dyn Vault>,
     signer: Arc<dyn Signer>,
     book: Arc<dyn Book>,
     clock: Clock,
     limits: DagLimits,
+    quotas: Quotas,
+    accounts: Accounts,
     /// Changes of ownership one after the other.
     changing: Mutex<()>,
 }
@@ -46,9 +41,11 @@ impl Holder {
         Self {
             vault,
             signer,
+            accounts: Accounts::new(book.clone()),
             book,
             clock,
             limits: DagLimits::default(),
+            quotas: Quotas::default(),
             changing: Mutex::default(),
         }
     }
@@ -57,6 +54,12 @@ impl Holder {
     #[must_use]
     pub fn with_limits(self, limits: DagLimits) -> Self {
         Self { limits, ..self }
+    }
+
+    /// Says who may store replicas here, and how much.
+    #[must_use]
+    pub fn with_quotas(self, quotas: Quotas) -> Self {
+        Self { quotas, ..self }
     }
 
     /// The store.
@@ -83,121 +86,119 @@ impl Holder {
         &self.book
     }
 
-    async fn owners(&self, root: &Cid) -> Result<Owners> {
-        let known = self.book.get(HELD, &root.to_string()).await?;
-        known.map_or_else(
-            || Ok(Owners::default()),
-            |bytes| decode("owners of a replica", &bytes),
-        )
-    }
-
-    /// Takes a replica in for `owner`. Durable and pinned when the receipt is made. Blocks that
-    /// are here already need not be sent; damaged ones are replaced.
+    /// Takes a replica in for `owner`. Durable and pinned when the receipt is made. All blocks must be
+    /// sent, those that are here already too: only who has the bytes owns them. Who owns the replica
+    /// may send it again in part, to replace what is damaged. Every block counts against the owner's
+    /// quota with its size, [`super::LEAST_CHARGE`] at least.
     ///
     /// # Errors
-    /// As [`car::import`].
+    /// [`Error::NotAPeer`], before anything of the stream is read; [`Error::Quota`];
+    /// [`Error::Unproven`]; and as [`car::import`].
     pub async fn store(&self, root: &Cid, owner: &str, car: ByteStream) -> Result<Receipt> {
         let root = block::normalise(root)?;
-        car::import(self.vault.as_ref(), &root, CarReader::new(car), self.limits).await?;
-        let _order = self.changing.lock().await;
-        let mut owners = self.owners(&root).await?;
-        if !owners.owners.iter().any(|known| known == owner) {
-            owners.owners.push(owner.to_owned());
-            self.book
-                .put(
-                    HELD,
-                    &root.to_string(),
-                    encode("owners of a replica", &owners)?,
-                )
-                .await?;
+        let quota = self.quotas.of(owner).ok_or_else(|| Error::NotAPeer {
+            caller: owner.into(),
+        })?;
+        let owner = Owner::institution(owner)?;
+        let owned = self.accounts.claim(&owner, &root).await?.is_some();
+        let mut deposit = self.accounts.open(&owner, quota).await?;
+        let mut charge = |bytes| {
+            if owned {
+                return Ok(());
+            }
+            deposit.charge(bytes)
+        };
+        let vault = self.vault.as_ref();
+        let reader = CarReader::new(car);
+        let received = car::receive(vault, &root, reader, self.limits, &mut charge).await?;
+        if let Some(block) = received.unsent.filter(|_| !owned) {
+            return Err(Error::Unproven {
+                caller: owner.to_string().into(),
+                root: Box::new(root),
+                block: Box::new(block),
+            });
         }
-        // An erasure may have come between the import and the lock.
-        self.vault.pin(&root).await?;
-        let blocks = dag::walk(self.vault.as_ref(), &root, self.limits)
-            .await?
-            .len() as u64;
-        Receipt::signed(
-            Act::Stored,
-            root,
-            blocks,
-            owner,
-            self.now(),
-            self.signer.as_ref(),
-        )
+        let blocks = dag::complete(vault, &root, self.limits).await?.len() as u64;
+        let _order = self.changing.lock().await;
+        // An erasure may have come since the start.
+        if self.accounts.claim(&owner, &root).await?.is_none() {
+            if owned {
+                return Err(Error::NotFound(root));
+            }
+            self.accounts.add(&owner, &root, deposit.claim()).await?;
+        }
+        self.vault.pin_for(&root, &owner).await?;
+        drop(received.batch);
+        let (owner, now) = (owner.to_string(), self.now());
+        Receipt::signed(Act::Stored, root, blocks, &owner, now, self.signer.as_ref())
     }
 
-    /// Deletes `owner`'s replica: unpinned and collected, unless it is kept for another owner
-    /// too, who then goes on owning it. Idempotent.
+    /// Deletes `owner`'s replica: unpinned and collected, unless it is kept for this node or another
+    /// owner too, who then goes on owning it. Idempotent: who owns nothing of it is told that nothing
+    /// is kept for it.
     ///
     /// # Errors
-    /// [`Error::NotYours`]; [`Error::StillNeeded`] when another pinned DAG contains the root.
+    /// The engine's, [`Error::Book`].
     pub async fn erase(&self, root: &Cid, owner: &str) -> Result<Receipt> {
         let root = block::normalise(root)?;
+        let owner = Owner::institution(owner)?;
         let _order = self.changing.lock().await;
-        let mut owners = self.owners(&root).await?;
-        let before = owners.owners.len();
-        owners.owners.retain(|known| known != owner);
-        if owners.owners.len() == before && before > 0 {
-            return Err(Error::NotYours {
-                root,
-                caller: owner.into(),
-            });
+        let unpinned = self.vault.unpin_for(&root, &owner).await?;
+        self.accounts.remove(&owner, &root).await?;
+        if unpinned {
+            self.vault.gc().await?;
         }
-        if before == 0 && self.vault.pins().await?.contains(&root) {
-            // Pinned by this node for itself.
-            return Err(Error::NotYours {
-                root,
-                caller: owner.into(),
-            });
-        }
-        if owners.owners.is_empty() {
-            self.delete(&root).await?;
-            self.book.remove(HELD, &root.to_string()).await?;
-        } else {
-            self.book
-                .put(
-                    HELD,
-                    &root.to_string(),
-                    encode("owners of a replica", &owners)?,
-                )
-                .await?;
-        }
-        Receipt::signed(
-            Act::Deleted,
-            root,
-            0,
-            owner,
-            self.now(),
-            self.signer.as_ref(),
-        )
+        self.deleted(root, &owner.to_string())
     }
 
-    /// Unpins a root of this node itself and collects it, with the signed statement of it.
+    /// Unpins a root of this node itself and collects it, with the signed statement of it. What
+    /// another institution stored here of its own is kept for that institution, and is no hindrance.
     ///
     /// # Errors
-    /// [`Error::StillNeeded`] when another pinned DAG contains the root; the engine's.
+    /// [`Error::StillNeeded`] when another DAG that this node keeps contains the root; the engine's.
     pub async fn erase_own(&self, root: &Cid) -> Result<Receipt> {
         let root = block::normalise(root)?;
         let _order = self.changing.lock().await;
-        if !self.owners(&root).await?.owners.is_empty() {
+        self.vault.unpin(&root).await?;
+        self.vault.gc().await?;
+        if self.vault.has(&root).await? && self.own_dag_contains(&root).await? {
             return Err(Error::StillNeeded(root));
         }
-        self.delete(&root).await?;
-        Receipt::signed(
-            Act::Deleted,
-            root,
-            0,
-            &self.key_id(),
-            self.now(),
-            self.signer.as_ref(),
-        )
+        self.deleted(root, &self.key_id())
     }
 
-    async fn delete(&self, root: &Cid) -> Result<()> {
-        self.vault.unpin(root).await?;
-        self.vault.gc().await?;
-        if self.vault.has(root).await? {
-            return Err(Error::StillNeeded(*root));
+    async fn own_dag_contains(&self, root: &Cid) -> Result<bool> {
+        for pin in self.vault.own_pins().await? {
+            let blocks = dag::walk(self.vault.as_ref(), &pin, DagLimits::default()).await?;
+            if blocks.contains(root) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn deleted(&self, root: Cid, owner: &str) -> Result<Receipt> {
+        let now = self.now();
+        Receipt::signed(Act::Deleted, root, 0, owner, now, self.signer.as_ref())
+    }
+
+    /// Bytes that an institution stores here, as they count against its quota.
+    ///
+    /// # Errors
+    /// [`Error::Book`].
+    pub async fn stored(&self, owner: &str) -> Result<u64> {
+        self.accounts.stored(&Owner::institution(owner)?).await
+    }
+
+    /// Counts anew what every institution with a quota stores here. A process that dies while it
+    /// stores or deletes may leave a sum too high; worth calling at the start and once a day.
+    ///
+    /// # Errors
+    /// [`Error::Book`].
+    pub async fn recount(&self) -> Result<()> {
+        for key_id in self.quotas.institutions() {
+            let _order = self.changing.lock().await;
+            self.accounts.recount(&Owner::institution(key_id)?).await?;
         }
         Ok(())
     }

@@ -3,7 +3,9 @@
 //! A *home* node uploads; *holders* keep copies. Every copy is acknowledged by a signed
 //! [`Receipt`]. A [`Replicator`] at the home node returns from an upload once a quorum holds it
 //! durably, later challenges the holders to prove that they still do, and repairs what they lost.
-//! What this proves: that a holder had the challenged bytes at hand when asked. It cannot tell a
+//! Who stores a replica owns it: it counts against the owner's quota, and only the owner's own claim
+//! ends with its deletion ([`Holder`]).
+//! What a challenge proves: that a holder had the challenged bytes at hand when asked. It cannot tell a
 //! holder's own disk from one that it asks in turn.
 
 mod audit;
@@ -11,6 +13,7 @@ mod book;
 mod challenge;
 mod holder;
 mod peer;
+mod quota;
 mod read;
 mod receipt;
 mod replicator;
@@ -20,6 +23,7 @@ pub use book::{Book, FileBook, MemoryBook};
 pub use challenge::{Answer, Challenge, MAX_CHALLENGE, MAX_PROBES, Probe, Proof};
 pub use holder::Holder;
 pub use peer::{LocalPeer, Peer};
+pub use quota::{LEAST_CHARGE, Quotas};
 pub use receipt::{Act, Receipt};
 pub use replicator::{Policy, Replication, Replicator};
 

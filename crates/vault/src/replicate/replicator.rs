@@ -74,6 +74,12 @@ impl Replicator {
         }
     }
 
+    /// The home node's own store and record.
+    #[must_use]
+    pub fn home(&self) -> &Arc<Holder> {
+        &self.home
+    }
+
     /// The peers in the order of preference for this root: rendezvous hashing spreads the roots
     /// evenly, and a peer that comes or goes moves only its own share.
     pub(super) fn preferred(&self, root: &Cid) -> Vec<Arc<dyn Peer>> {

@@ -6,8 +6,13 @@
 //! `created`, `expires` (at most [`MAX_LIFETIME`] later), `nonce` (accepted once) and `keyid`. The
 //! algorithm follows from the key, so `alg` is left out (RFC 9421, 3.3.7). A CAR body has no
 //! digest: its root is in the path, and every block of it is checked against the root.
+//!
+//! [`RequestVerifier`] knows a caller from the headers alone, before a byte of the body is read;
+//! [`Caller::body`] checks the body while it is read, under a [`crate::budget::ByteBudget`].
 
-mod guard;
+mod caller;
+mod replay;
+mod verify;
 pub mod wallet;
 
 use std::sync::Arc;
@@ -21,7 +26,9 @@ use http::{HeaderMap, HeaderValue, Method, Uri};
 use sfv::{BareItem, InnerList, Item, Key, KeyRef, ListSerializer, Parameters, StringRef};
 use sha2::{Digest, Sha256};
 
-pub use guard::{Caller, Guard, SignatureError};
+pub use caller::Caller;
+pub use replay::{FileReplays, MemoryReplays, ReplayStore};
+pub use verify::{RequestVerifier, SignatureError};
 
 /// Longest time between `created` and `expires`, and the clock difference allowed, in seconds.
 pub const MAX_LIFETIME: u64 = 300;

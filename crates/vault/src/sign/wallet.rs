@@ -77,6 +77,13 @@ pub fn key_id(address: &Address) -> String {
     format!("{address:#x}")
 }
 
+/// A key id in its one spelling: an address becomes `0x` and 40 lower-case hex digits, however its
+/// letters are written and with or without the `0x`; other key ids stay as they are.
+#[must_use]
+pub fn canonical(key_id: &str) -> String {
+    Address::from_str(key_id).map_or_else(|_| key_id.to_owned(), |address| self::key_id(&address))
+}
+
 /// The wallet that signed `message`.
 ///
 /// # Errors

@@ -1,6 +1,8 @@
 //! What the tests share.
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
 
+pub mod programs;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -8,10 +10,11 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures_util::StreamExt;
 use k256::ecdsa::SigningKey;
+use vault::budget::ByteBudget;
 use vault::gateway::{Gateway, router};
-use vault::replicate::{Book, Holder, MemoryBook};
+use vault::replicate::{Book, Holder, MemoryBook, Quotas};
 use vault::sign::wallet::{KnownWallets, WalletSigner};
-use vault::sign::{Clock, Guard, Signer, Verifier, system_clock};
+use vault::sign::{RequestVerifier, Signer, Verifier, system_clock};
 use vault::{ByteStream, Vault};
 
 /// Bytes that depend on `seed` alone and do not compress: xorshift64*.
@@ -51,9 +54,11 @@ pub fn known(seeds: impl IntoIterator<Item = u8>) -> Arc<dyn Verifier> {
     ))
 }
 
+/// A holder that takes 1 GiB from each wallet of [`signer`] with a seed up to 5.
 pub fn holder(seed: u8, vault: Arc<dyn Vault>) -> Arc<Holder> {
+    let quotas = Quotas::new((1..6).map(|seed| (key_id(seed), 1 << 30)));
     let book: Arc<dyn Book> = Arc::new(MemoryBook::default());
-    Arc::new(Holder::new(vault, signer(seed), book, system_clock()))
+    Arc::new(Holder::new(vault, signer(seed), book, system_clock()).with_quotas(quotas))
 }
 
 /// A gateway on a free port, until the runtime ends.
@@ -62,15 +67,21 @@ pub async fn serve(
     public: bool,
     seeds: impl IntoIterator<Item = u8>,
 ) -> SocketAddr {
-    let clock: Clock = system_clock();
-    let guard = Arc::new(Guard::new(known(seeds), clock, Vec::new()));
+    let requests = RequestVerifier::new(known(seeds), system_clock(), Vec::new());
+    let gateway = Gateway {
+        holder,
+        requests: Arc::new(requests),
+        budget: ByteBudget::default(),
+        public,
+    };
+    listen(gateway).await
+}
+
+/// Any gateway on a free port, until the runtime ends.
+pub async fn listen(gateway: Gateway) -> SocketAddr {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let app = router(Gateway {
-        holder,
-        guard,
-        public,
-    });
+    let app = router(gateway);
     tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
     address
 }

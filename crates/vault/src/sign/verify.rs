@@ -1,18 +1,15 @@
-//! Checking signed requests: signature, time, audience, and that none is used twice.
+//! Verifying signed requests from their headers: signature, time, audience, and that none is used
+//! twice. The body is checked afterwards, while it is read.
 
-use std::collections::{HashSet, VecDeque};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use sfv::{Dictionary, InnerList, ListEntry, Parser};
-use sha2::{Digest, Sha256};
 
 use super::{
-    CONTENT_DIGEST, COVERED, Clock, LABEL, MAX_LIFETIME, Request, SIGNATURE, SIGNATURE_INPUT, TAG,
-    Verifier, field_value, serialise_params,
+    CONTENT_DIGEST, COVERED, Caller, Clock, LABEL, MAX_LIFETIME, MemoryReplays, ReplayStore,
+    Request, SIGNATURE, SIGNATURE_INPUT, TAG, Verifier, field_value, serialise_params, wallet,
 };
 
-/// Most nonces that are remembered at a time.
-const MAX_NONCES: usize = 1 << 17;
 /// Longest nonce and key id accepted, in bytes.
 const MAX_TEXT: usize = 256;
 
@@ -46,62 +43,44 @@ pub enum SignatureError {
     Busy,
 }
 
-/// Who asks, after the check.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Caller {
-    /// The `keyid` whose signature was verified.
-    pub key_id: String,
-    /// The signed digest of the body, if the signature covers one.
-    pub digest: Option<[u8; 32]>,
-}
+impl SignatureError {
+    /// A stable name for programs.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Missing => "not_signed",
+            Self::Malformed(_) => "bad_signature_fields",
+            Self::Time(_) => "signature_time",
+            Self::Replayed => "replayed",
+            Self::Audience(_) => "other_audience",
+            Self::Digest => "other_body",
+            Self::Refused(_) => "signature_refused",
+            Self::Busy => "too_many_signatures",
+        }
+    }
 
-impl Caller {
-    /// Checks a body against the signed digest.
-    ///
-    /// # Errors
-    /// [`SignatureError::Digest`] when it differs or none was signed.
-    pub fn check_body(&self, body: &[u8]) -> Result<(), SignatureError> {
-        match self.digest {
-            Some(digest) if digest == <[u8; 32]>::from(Sha256::digest(body)) => Ok(()),
-            _ => Err(SignatureError::Digest),
+    /// What to do next, in one sentence.
+    #[must_use]
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Time(_) => "set the clocks of both machines and sign anew",
+            Self::Replayed => "sign every request anew, with a fresh nonce",
+            Self::Audience(_) => "ask the node under the address that it is configured with",
+            Self::Digest => "send the body that Content-Digest was made of",
+            Self::Busy => "wait for some minutes, and send fewer requests",
+            Self::Missing | Self::Malformed(_) | Self::Refused(_) => {
+                "sign the request by RFC 9421 with the wallet of an active institution"
+            }
         }
     }
 }
 
-/// Checks requests against a verifier and remembers their nonces.
-pub struct Guard {
+/// Verifies requests with a [`Verifier`] and accepts none twice.
+pub struct RequestVerifier {
     verifier: Arc<dyn Verifier>,
     clock: Clock,
     authorities: Vec<String>,
-    seen: Mutex<Seen>,
-}
-
-/// Nonces in the order of their arrival. They expire almost in that order: an entry is dropped
-/// when the oldest allowed expiry of its time has passed.
-#[derive(Default)]
-struct Seen {
-    known: HashSet<(String, String)>,
-    queue: VecDeque<(u64, (String, String))>,
-}
-
-impl Seen {
-    fn add(&mut self, now: u64, id: (String, String)) -> Result<(), SignatureError> {
-        while self.queue.front().is_some_and(|(until, _)| *until < now) {
-            if let Some((_, old)) = self.queue.pop_front() {
-                self.known.remove(&old);
-            }
-        }
-        if self.known.contains(&id) {
-            return Err(SignatureError::Replayed);
-        }
-        if self.known.len() >= MAX_NONCES {
-            return Err(SignatureError::Busy);
-        }
-        self.known.insert(id.clone());
-        // A signature may be created up to MAX_LIFETIME in the future and lives as long again.
-        self.queue.push_back((now + 2 * MAX_LIFETIME, id));
-        Ok(())
-    }
+    replays: Arc<dyn ReplayStore>,
 }
 
 /// A signature's fields, parsed.
@@ -115,9 +94,10 @@ struct Parsed {
     signature: Vec<u8>,
 }
 
-impl Guard {
-    /// A guard that accepts what `verifier` accepts, addressed to one of `authorities` (host and
-    /// port as peers write them; any, if the list is empty).
+impl RequestVerifier {
+    /// Accepts what `verifier` accepts, addressed to one of `authorities` (host and port as peers
+    /// write them; any, if the list is empty). What was used is remembered in memory:
+    /// [`Self::remembering`] changes that.
     #[must_use]
     pub fn new(verifier: Arc<dyn Verifier>, clock: Clock, authorities: Vec<String>) -> Self {
         let authorities = authorities.iter().map(|a| a.to_ascii_lowercase()).collect();
@@ -125,8 +105,14 @@ impl Guard {
             verifier,
             clock,
             authorities,
-            seen: Mutex::default(),
+            replays: Arc::new(MemoryReplays::default()),
         }
+    }
+
+    /// Remembers in `replays` which nonces were used.
+    #[must_use]
+    pub fn remembering(self, replays: Arc<dyn ReplayStore>) -> Self {
+        Self { replays, ..self }
     }
 
     /// The verifier, for the signatures of receipts.
@@ -135,11 +121,12 @@ impl Guard {
         &self.verifier
     }
 
-    /// Checks a request's signature and uses up its nonce.
+    /// Verifies a request's headers and uses up its nonce. Whoever calls this has read nothing of
+    /// the body, and reads it through [`Caller::body`] afterwards.
     ///
     /// # Errors
     /// [`SignatureError`]; nothing is remembered of a request that is refused.
-    pub async fn check(&self, request: &Request<'_>) -> Result<Caller, SignatureError> {
+    pub async fn verify(&self, request: &Request<'_>) -> Result<Caller, SignatureError> {
         let parsed = parse(request)?;
         let now = (self.clock)();
         check_time(&parsed, now)?;
@@ -151,17 +138,17 @@ impl Guard {
         let base = base.ok_or(SignatureError::Malformed(
             "a covered component is not in the request",
         ))?;
+        let digest = signed_digest(request, &parsed.covered)?;
         self.verifier
             .verify(&parsed.key_id, base.as_bytes(), &parsed.signature)
             .await
             .map_err(SignatureError::Refused)?;
-        let digest = signed_digest(request, &parsed.covered)?;
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.add(now, (parsed.key_id.clone(), parsed.nonce))?;
-        Ok(Caller {
-            key_id: parsed.key_id,
-            digest,
-        })
+        // One key is one caller, however it is spelled.
+        let key_id = wallet::canonical(&parsed.key_id);
+        self.replays
+            .note(&key_id, &parsed.nonce, parsed.expires, now)
+            .await?;
+        Ok(Caller { key_id, digest })
     }
 }
 
@@ -299,11 +286,11 @@ mod tests {
 
     use super::*;
     use crate::sign::wallet::{KnownWallets, WalletSigner};
-    use crate::sign::{content_digest, sign_request};
+    use crate::sign::{FileReplays, content_digest, sign_request};
 
     struct World {
         signer: WalletSigner,
-        guard: Guard,
+        requests: RequestVerifier,
         now: Arc<AtomicU64>,
     }
 
@@ -314,7 +301,7 @@ mod tests {
         let known = KnownWallets::new([signer.address()]);
         let clock: Clock = Arc::new(move || shared.load(Ordering::Relaxed));
         World {
-            guard: Guard::new(Arc::new(known), clock, vec!["b.example".into()]),
+            requests: RequestVerifier::new(Arc::new(known), clock, vec!["b.example".into()]),
             signer,
             now,
         }
@@ -338,7 +325,24 @@ mod tests {
         }
     }
 
+    /// Signs with a wallet under another spelling of its address.
+    struct Spelled<'a>(&'a WalletSigner, String);
+
+    impl crate::sign::Signer for Spelled<'_> {
+        fn key_id(&self) -> String {
+            self.1.clone()
+        }
+
+        fn sign(&self, message: &[u8]) -> Result<Vec<u8>, String> {
+            self.0.sign(message)
+        }
+    }
+
     fn signed(world: &World, nonce: u8) -> Signed {
+        signed_by(world, &world.signer, nonce)
+    }
+
+    fn signed_by(world: &World, signer: &dyn crate::sign::Signer, nonce: u8) -> Signed {
         let mut out = Signed {
             method: Method::GET,
             authority: "b.example".into(),
@@ -350,7 +354,7 @@ mod tests {
             HeaderValue::from_str(&content_digest(b"body")).unwrap(),
         );
         let now = world.now.load(Ordering::Relaxed);
-        let fields = sign_request(&out.view(), &world.signer, now, [nonce; 16]).unwrap();
+        let fields = sign_request(&out.view(), signer, now, [nonce; 16]).unwrap();
         out.headers.extend(fields);
         out
     }
@@ -359,15 +363,55 @@ mod tests {
     async fn a_signed_request_passes_once() {
         let world = world();
         let request = signed(&world, 1);
-        let caller = world.guard.check(&request.view()).await.unwrap();
+        let caller = world.requests.verify(&request.view()).await.unwrap();
         assert_eq!(caller.key_id, crate::sign::Signer::key_id(&world.signer));
-        assert!(caller.check_body(b"body").is_ok());
-        assert_eq!(caller.check_body(b"other"), Err(SignatureError::Digest));
         assert_eq!(
-            world.guard.check(&request.view()).await,
+            world.requests.verify(&request.view()).await,
             Err(SignatureError::Replayed)
         );
-        assert!(world.guard.check(&signed(&world, 2).view()).await.is_ok());
+        assert!(
+            world
+                .requests
+                .verify(&signed(&world, 2).view())
+                .await
+                .is_ok()
+        );
+    }
+
+    #[tokio::test]
+    async fn one_wallet_is_one_caller_however_its_address_is_spelled() {
+        let world = world();
+        let address = world.signer.address();
+        let mut seen = std::collections::BTreeSet::new();
+        for (nonce, key_id) in [
+            (1, format!("{address:#x}")),
+            (2, address.to_checksum(None)),
+            (3, format!("{address:#x}")[2..].to_uppercase()),
+        ] {
+            let spelled = Spelled(&world.signer, key_id);
+            let request = signed_by(&world, &spelled, nonce);
+            let caller = world.requests.verify(&request.view()).await.unwrap();
+            seen.insert(caller.key_id);
+        }
+        assert_eq!(seen, [format!("{address:#x}")].into());
+    }
+
+    #[tokio::test]
+    async fn a_restart_does_not_let_a_request_in_twice() {
+        let dir = tempfile::tempdir().unwrap();
+        let world = world();
+        let request = signed(&world, 1);
+        let restarted = || {
+            let replays = FileReplays::open(dir.path().join("replays"), 1_000_000).unwrap();
+            let known = Arc::new(KnownWallets::new([world.signer.address()]));
+            RequestVerifier::new(known, Arc::new(|| 1_000_000), Vec::new())
+                .remembering(Arc::new(replays))
+        };
+        assert!(restarted().verify(&request.view()).await.is_ok());
+        assert_eq!(
+            restarted().verify(&request.view()).await,
+            Err(SignatureError::Replayed)
+        );
     }
 
     #[tokio::test]
@@ -387,7 +431,7 @@ mod tests {
         for (at, change) in changes.iter().enumerate() {
             let mut request = signed(&world, at as u8);
             change(&mut request);
-            let answer = world.guard.check(&request.view()).await;
+            let answer = world.requests.verify(&request.view()).await;
             assert!(
                 matches!(answer, Err(SignatureError::Refused(_))),
                 "change {at}: {answer:?}"
@@ -396,7 +440,7 @@ mod tests {
         let mut elsewhere = signed(&world, 9);
         elsewhere.authority = "c.example".into();
         assert!(matches!(
-            world.guard.check(&elsewhere.view()).await,
+            world.requests.verify(&elsewhere.view()).await,
             Err(SignatureError::Audience(_))
         ));
     }
@@ -411,12 +455,12 @@ mod tests {
         ] {
             world.now.store(now, Ordering::Relaxed);
             assert_eq!(
-                world.guard.check(&request.view()).await,
+                world.requests.verify(&request.view()).await,
                 Err(SignatureError::Time(expected))
             );
         }
         world.now.store(1_000_300, Ordering::Relaxed);
-        assert!(world.guard.check(&request.view()).await.is_ok());
+        assert!(world.requests.verify(&request.view()).await.is_ok());
     }
 
     #[tokio::test]
@@ -425,13 +469,13 @@ mod tests {
         let mut request = signed(&world, 1);
         request.headers.remove("signature");
         assert_eq!(
-            world.guard.check(&request.view()).await,
+            world.requests.verify(&request.view()).await,
             Err(SignatureError::Missing)
         );
         world.signer = WalletSigner::new(SigningKey::from_slice(&[8; 32]).unwrap());
         let stranger = signed(&world, 2);
         assert!(matches!(
-            world.guard.check(&stranger.view()).await,
+            world.requests.verify(&stranger.view()).await,
             Err(SignatureError::Refused(_))
         ));
     }
@@ -449,7 +493,7 @@ mod tests {
             .headers
             .insert("content-digest", HeaderValue::from_static("sha-256=:AA==:"));
         assert!(matches!(
-            world.guard.check(&request.view()).await,
+            world.requests.verify(&request.view()).await,
             Err(SignatureError::Malformed(_))
         ));
     }
