@@ -6,17 +6,18 @@
 //! ([`OutboxStore`], [`IndexStore`], [`LogStore`]) that a database implements; each has a twin in
 //! memory for tests.
 
+mod agreement;
 pub mod anvil;
-mod chain;
 mod clock;
 pub mod contracts;
 mod deployment;
 mod error;
 mod finality;
-pub mod index;
+pub mod event_index;
+pub mod l1_fee;
 pub mod log;
+mod reads;
 pub mod relayer;
-pub mod rollup;
 pub mod rpc;
 mod tx;
 pub mod typed;
@@ -24,14 +25,15 @@ pub mod typed;
 #[cfg(feature = "testing")]
 pub mod testing;
 
-pub use chain::{
+pub use agreement::{DEVELOPMENT_CHAINS, MAX_HEAD_AGE};
+pub use reads::{
     AnchoredCheckpoint, Chain, ERASED, GrantState, Institution, KeyAnchor, Role, Staff, Status,
 };
 pub use clock::{Clock, SystemClock};
 pub use deployment::{Deployment, FILE_NAME, deploy};
 pub use error::{Error, Result};
-pub use finality::Finality;
-pub use index::{IndexStore, Indexer};
+pub use event_index::{IndexStore, Indexer};
+pub use finality::{Finality, FinalityTracker};
 pub use log::{Anchor, FraudProof, Log, LogStore, Origin, SignedCheckpoint};
 pub use relayer::{Call, OutboxStore, Relayer};
 pub use rpc::{Endpoint, Rpc};

@@ -7,7 +7,7 @@ use alloy_primitives::{Address, B256, U256, keccak256};
 use serde_json::json;
 
 use crate::anvil::{self, Anvil};
-use crate::chain::Chain;
+use crate::reads::Chain;
 use crate::clock::SystemClock;
 use crate::deployment::{self, Deployment};
 use crate::error::{Error, Result};

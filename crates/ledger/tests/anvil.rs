@@ -13,7 +13,7 @@ use alloy_primitives::{Address, B256, Bytes, U256, bytes};
 use common::life::{Net, WAIT, address, relayer, whole_life, word};
 use ledger::anvil::{Anvil, Options};
 use ledger::contracts::Registry;
-use ledger::index::{self, Kind, Standing};
+use ledger::event_index::{self as index, Kind, Standing};
 use ledger::log::{Entry, MemoryLog, Origin};
 use ledger::relayer::{self as outbox, MemoryOutbox, OutboxStore, State, Until};
 use ledger::testing::{fund, key, mine, revert, snapshot};

@@ -12,7 +12,7 @@ use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use alloy_sol_types::SolEvent;
 use async_trait::async_trait;
 use ledger::contracts::Registry;
-use ledger::index::{self, MemoryIndex};
+use ledger::event_index::{self as index, MemoryIndex};
 use ledger::relayer::{self, MemoryOutbox, Status};
 use ledger::rpc::{At, Block, Limits, Receipt, Request, Sent};
 use ledger::testing::key;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use alloy_primitives::Bytes;
 
 use super::{ConsistencyProof, Log, SignedCheckpoint};
-use crate::chain::Chain;
+use crate::reads::Chain;
 use crate::contracts::Log as LogContract;
 use crate::error::{Error, Result};
 use crate::relayer::{Call, Inclusion, Relayer, Until};

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use alloy_primitives::{Address, B256, Bytes, keccak256};
 use ledger::contracts::{Consents, Records, Registry};
-use ledger::index::{self, Event, Kind, MemoryIndex, Standing};
+use ledger::event_index::{self as index, Event, Kind, MemoryIndex, Standing};
 use ledger::log::{Entry, MemoryLog, Origin, entry_digest};
 use ledger::relayer::{self, Inclusion, MemoryOutbox, Until};
 use ledger::testing::key;

@@ -5,7 +5,7 @@ use alloy_primitives::{Address, B256, Log};
 use alloy_sol_types::SolEventInterface;
 use serde::{Deserialize, Serialize};
 
-use crate::chain::Status;
+use crate::reads::Status;
 use crate::contracts::{Refusal, consents, log, records, registry};
 use crate::deployment::Deployment;
 use crate::error::{Error, Result};
