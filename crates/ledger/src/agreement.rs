@@ -16,7 +16,7 @@ pub const MAX_HEAD_AGE: u64 = 120;
 /// Chains that make blocks on demand, by their usual ids: geth `--dev`, and Anvil and Hardhat.
 pub const DEVELOPMENT_CHAINS: [u64; 2] = [1337, 31337];
 
-/// Longest wait for an agreed answer.
+/// Longest wait for an agreed answer by default.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// Rests between two attempts, in milliseconds: a witness may be a block behind, so a difference
 /// counts only if it lasts.
@@ -28,6 +28,8 @@ pub(crate) struct Agreement {
     /// At least one.
     endpoints: Vec<Arc<dyn Endpoint>>,
     freshness: Option<Arc<Freshness>>,
+    /// Longest wait for an agreed answer.
+    patience: Duration,
 }
 
 /// How old a newest block may be, and what was seen of it.
@@ -48,6 +50,7 @@ impl Agreement {
         Self {
             endpoints,
             freshness: None,
+            patience: PATIENCE,
         }
     }
 
@@ -57,6 +60,10 @@ impl Agreement {
 
     pub(crate) fn add(&mut self, witnesses: Vec<Arc<dyn Endpoint>>) {
         self.endpoints.extend(witnesses);
+    }
+
+    pub(crate) fn limit_wait(&mut self, patience: Duration) {
+        self.patience = patience;
     }
 
     pub(crate) fn limit_head_age(&mut self, limit: Option<u64>, clock: Arc<dyn Clock>) {
@@ -97,12 +104,12 @@ impl Agreement {
     /// [`Error::Refused`] if all refuse; [`Error::Untrustworthy`] if they disagree;
     /// [`Error::StaleHead`]; or the failure of one of them.
     pub(crate) async fn call(&self, request: Request) -> Result<Bytes> {
-        let agreed = tokio::time::timeout(PATIENCE, self.agree(request));
+        let agreed = tokio::time::timeout(self.patience, self.agree(request));
         agreed.await.unwrap_or_else(|_| {
             Err(Error::Unreachable {
                 url: "(all endpoints)".into(),
                 method: "eth_call".into(),
-                reason: format!("no agreed answer within {} seconds", PATIENCE.as_secs()),
+                reason: format!("no agreed answer within {:?}", self.patience),
             })
         })
     }

@@ -1,6 +1,7 @@
 //! What stands on chain now: typed reads of the four contracts, each agreed on by all endpoints.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use alloy_primitives::{Address, B256, Bytes, FixedBytes};
 use alloy_sol_types::SolCall;
@@ -250,6 +251,13 @@ impl Chain {
     #[must_use]
     pub fn with_max_head_age(mut self, seconds: Option<u64>, clock: Arc<dyn Clock>) -> Self {
         self.agreement.limit_head_age(seconds, clock);
+        self
+    }
+
+    /// Waits so long for an agreed answer, instead of 20 seconds.
+    #[must_use]
+    pub fn with_patience(mut self, patience: Duration) -> Self {
+        self.agreement.limit_wait(patience);
         self
     }
 

@@ -8,41 +8,39 @@ use custody::act::{Act, Deployment, Progress, SignedAct};
 use custody::chain::{
     Carried, Chain, ChainError, GrantFacts, InstitutionFacts, KeyFacts, RecordFacts, StaffFacts,
 };
-use ledger::Finality;
 use ledger::contracts::{Consents, Log, Records, Registry};
-use ledger::relayer::{Call, Relayer, Status};
-use ledger::rollup::{Bulk, l1_data_fee};
+use ledger::l1_fee::{PostedAct, l1_data_fee};
+use ledger::relayer::{Allowance, Call, Relayer, Status};
 use ledger::rpc::{At, Endpoint, Receipt, Request};
 use ledger::typed;
+use ledger::{Finality, FinalityTracker};
 
 /// The chain of one deployment.
 pub struct LedgerChain {
     chain: ledger::Chain,
     relayer: Relayer,
     deployment: Deployment,
-    finality: Finality,
-    stale_after: u64,
+    finality: FinalityTracker,
 }
 
 impl LedgerChain {
     /// The chain behind `chain`, with `relayer` to carry acts and `finality` for those that others
-    /// carry. With `stale_after` above 0, an
-    /// endpoint whose newest block is older than that many seconds counts as silent.
+    /// carry.
     #[must_use]
-    pub fn new(
-        chain: ledger::Chain,
-        relayer: Relayer,
-        finality: Finality,
-        stale_after: u64,
-    ) -> Self {
+    pub fn new(chain: ledger::Chain, relayer: Relayer, finality: Finality) -> Self {
         let deployment = chain.deployment().into();
         Self {
             chain,
             relayer,
             deployment,
-            finality,
-            stale_after,
+            finality: FinalityTracker::new(finality),
         }
+    }
+
+    /// The relayer that carries acts.
+    #[must_use]
+    pub fn relayer(&self) -> &Relayer {
+        &self.relayer
     }
 
     fn request(&self, act: &SignedAct) -> Request {
@@ -52,6 +50,7 @@ impl LedgerChain {
             to: Some(call.to),
             data: call.data,
             value: U256::ZERO,
+            gas: None,
         }
     }
 
@@ -80,12 +79,12 @@ impl LedgerChain {
         self.chain.deployment().block
     }
 
-    /// Whether the endpoint answers and keeps up.
+    /// Whether the endpoints answer and keep up.
     ///
     /// # Errors
-    /// If it does not.
+    /// If one does not.
     pub async fn ready(&self) -> Result<(), ChainError> {
-        self.fresh().await
+        self.chain.check_head_age().await.map_err(silent)
     }
 
     /// What a unit of gas costs at this moment.
@@ -111,18 +110,18 @@ impl LedgerChain {
     /// If the endpoint does not answer.
     pub(crate) async fn l1_data_fees(&self) -> ledger::Result<Option<crate::fees::L1DataFees>> {
         let endpoint = self.chain.endpoint();
-        let fee = async |act: Bulk| {
+        let fee = async |act: PostedAct| {
             let wei = l1_data_fee(endpoint.as_ref(), act.bytes()).await?;
             Ok::<_, ledger::Error>(wei.map(|wei| u64::try_from(wei).unwrap_or(u64::MAX)))
         };
-        let Some(commit) = fee(Bulk::Commit).await? else {
+        let Some(commit) = fee(PostedAct::Commit).await? else {
             return Ok(None);
         };
         Ok(Some(crate::fees::L1DataFees {
             commit,
-            grant: fee(Bulk::Grant).await?.unwrap_or_default(),
-            revoke: fee(Bulk::Revoke).await?.unwrap_or_default(),
-            request: fee(Bulk::Request).await?.unwrap_or_default(),
+            grant: fee(PostedAct::Grant).await?.unwrap_or_default(),
+            revoke: fee(PostedAct::Revoke).await?.unwrap_or_default(),
+            request: fee(PostedAct::Request).await?.unwrap_or_default(),
         }))
     }
 
@@ -137,24 +136,12 @@ impl LedgerChain {
     ) -> ledger::Result<serde_json::Value> {
         self.chain.endpoint().other(method, params).await
     }
-
-    async fn fresh(&self) -> Result<(), ChainError> {
-        if self.stale_after == 0 {
-            return Ok(());
-        }
-        let head = self.chain.head().await.map_err(silent)?;
-        let age = crate::now().saturating_sub(head.timestamp);
-        if age > self.stale_after {
-            let reason = format!("its newest block is {age} seconds old");
-            return Err(ChainError::Silent(reason));
-        }
-        Ok(())
-    }
 }
 
 fn silent(error: ledger::Error) -> ChainError {
     match error {
         ledger::Error::Refused(refusal) => ChainError::Refused(refusal.to_string()),
+        error @ ledger::Error::CallTooLarge { .. } => ChainError::Refused(error.to_string()),
         other => ChainError::Silent(other.to_string()),
     }
 }
@@ -228,7 +215,6 @@ impl Chain for LedgerChain {
     }
 
     async fn grant(&self, controller: Address, id: B256) -> Result<GrantFacts, ChainError> {
-        self.fresh().await?;
         let state = self.chain.grant_of(controller, id).await.map_err(silent)?;
         // The contract's own answer is by the time of its newest block; on a chain that makes
         // blocks on demand that time stands still, so the clock here has to agree.
@@ -309,6 +295,8 @@ impl Chain for LedgerChain {
     }
 
     async fn check(&self, act: &SignedAct) -> Result<(), ChainError> {
+        let call = call_of(&self.deployment, act);
+        Allowance::of(&call).check_bytes(&call).map_err(silent)?;
         let (endpoint, request) = (self.chain.endpoint(), self.request(act));
         let answer = endpoint.call(&request, At::Latest).await;
         answer.map(|_| ()).map_err(silent)
@@ -318,7 +306,8 @@ impl Chain for LedgerChain {
         let call = call_of(&self.deployment, act);
         let key = hex::encode(id);
         let status = self.relayer.submit(&key, call).await.map_err(silent)?;
-        if matches!(status, Status::Refused(_)) {
+        // Handed in again, it is tried again. Only what is over for good is.
+        if status.refusal().is_some() {
             self.relayer.retry(&key).await.map_err(silent)?;
         }
         Ok(())
@@ -561,7 +550,7 @@ fn call_of(at: &Deployment, signed: &SignedAct) -> Call {
 pub async fn connect(
     config: &crate::Config,
     file: ledger::Deployment,
-) -> ledger::Result<(ledger::Chain, Arc<dyn Endpoint>)> {
+) -> ledger::Result<ledger::Chain> {
     let limits = || ledger::rpc::Limits {
         timeout: std::time::Duration::from_secs(config.limits.rpc_s),
         ..ledger::rpc::Limits::default()
@@ -571,7 +560,8 @@ pub async fn connect(
     for url in &config.rpc_witnesses {
         witnesses.push(Arc::new(ledger::Rpc::new(url, limits())?));
     }
-    let chain = ledger::Chain::connect(endpoint.clone(), file).await?;
+    let limit = config.limits.head_age(file.chain_id);
+    let chain = ledger::Chain::connect(endpoint, file).await?;
     let chain = chain.with_witnesses(witnesses).await?;
-    Ok((chain, endpoint))
+    Ok(chain.with_max_head_age(limit, Arc::new(ledger::SystemClock)))
 }

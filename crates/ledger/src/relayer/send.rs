@@ -71,17 +71,10 @@ impl Round<'_> {
         open: &mut [Item],
         standing: &Standing,
     ) -> Result<bool> {
-        let mut queue: Vec<(Lane, usize)> = open
-            .iter()
-            .enumerate()
-            .filter(|(_, item)| item.state == State::Queued)
-            .map(|(at, item)| (item.lane(), at))
-            .collect();
-        queue.sort_unstable();
         let mut taken = Taken::by(open);
         let mut sent = false;
         let mut silences = 0;
-        for (lane, at) in queue {
+        for (lane, at) in self.queue(open) {
             if taken.in_flight >= self.slots(lane) {
                 break;
             }
@@ -105,6 +98,23 @@ impl Round<'_> {
         Ok(sent)
     }
 
+    /// Places of the queued items in the order in which they are looked at: urgent acts first, and
+    /// in each lane those whose estimates failed last.
+    fn queue(&self, open: &[Item]) -> Vec<(Lane, usize)> {
+        let mut queue: Vec<(Lane, u32, usize)> = open
+            .iter()
+            .enumerate()
+            .filter(|(_, item)| item.state == State::Queued)
+            .map(|(at, item)| (item.lane(), self.failures(&item.key), at))
+            .collect();
+        queue.sort_unstable();
+        queue.into_iter().map(|(lane, _, at)| (lane, at)).collect()
+    }
+
+    fn failures(&self, key: &str) -> u32 {
+        self.memory.resting.get(key).map_or(0, |rest| rest.failures)
+    }
+
     /// Items that may be in flight when one of this lane is sent.
     fn slots(&self, lane: Lane) -> usize {
         let settings = &self.shared.settings;
@@ -120,7 +130,7 @@ impl Round<'_> {
     }
 
     fn rest(&mut self, key: &str) {
-        let failures = self.memory.resting.get(key).map_or(0, |rest| rest.failures);
+        let failures = self.failures(key);
         let pause = (FIRST_REST << failures.min(16)).min(LONGEST_REST);
         let rest = Rest {
             until: self.now + pause,
