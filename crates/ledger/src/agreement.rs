@@ -88,7 +88,9 @@ impl Agreement {
         let heads = self
             .ask_all(|endpoint| async move { endpoint.block(At::Latest).await })
             .await?;
-        let times = heads.into_iter().map(|head| head.map_or(0, |head| head.timestamp));
+        let times = heads
+            .into_iter()
+            .map(|head| head.map_or(0, |head| head.timestamp));
         let newest = times.min().unwrap_or(0);
         let age = now.saturating_sub(newest);
         if age > limit {

@@ -12,8 +12,8 @@ mod clock;
 pub mod contracts;
 mod deployment;
 mod error;
-mod finality;
 pub mod event_index;
+mod finality;
 pub mod l1_fee;
 pub mod log;
 mod reads;
@@ -26,15 +26,15 @@ pub mod typed;
 pub mod testing;
 
 pub use agreement::{DEVELOPMENT_CHAINS, MAX_HEAD_AGE};
-pub use reads::{
-    AnchoredCheckpoint, Chain, ERASED, GrantState, Institution, KeyAnchor, Role, Staff, Status,
-};
 pub use clock::{Clock, SystemClock};
 pub use deployment::{Deployment, FILE_NAME, deploy};
 pub use error::{Error, Result};
 pub use event_index::{IndexStore, Indexer};
 pub use finality::{Finality, FinalityTracker};
 pub use log::{Anchor, FraudProof, Log, LogStore, Origin, SignedCheckpoint};
+pub use reads::{
+    AnchoredCheckpoint, Chain, ERASED, GrantState, Institution, KeyAnchor, Role, Staff, Status,
+};
 pub use relayer::{Call, OutboxStore, Relayer};
 pub use rpc::{Endpoint, Rpc};
 pub use tx::{FeePolicy, Fees};

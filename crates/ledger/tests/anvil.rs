@@ -2,7 +2,7 @@
 // Helpers of tests fail like tests do.
 #![allow(clippy::unwrap_used)]
 
-mod anvil {
+mod hostile {
     mod wedge;
 }
 mod common {

@@ -77,12 +77,22 @@ impl Subject {
 /// nobody.
 async fn acts_are_done_once(subject: &Subject) {
     let (relayer, store) = subject.relayer();
-    let start = subject.endpoint.nonce(relayer.sender(), At::Latest).await.unwrap();
-    relayer.submit("refused", subject.refused.clone()).await.unwrap();
+    let start = subject
+        .endpoint
+        .nonce(relayer.sender(), At::Latest)
+        .await
+        .unwrap();
+    relayer
+        .submit("refused", subject.refused.clone())
+        .await
+        .unwrap();
     let acts = ["a", "b", "c"];
     for act in acts {
         for _ in 0..2 {
-            relayer.submit(act, call(act.as_bytes().to_vec())).await.unwrap();
+            relayer
+                .submit(act, call(act.as_bytes().to_vec()))
+                .await
+                .unwrap();
         }
     }
     let urgent = call([&REVOKE, b"urgent".as_slice()].concat());
@@ -90,7 +100,11 @@ async fn acts_are_done_once(subject: &Subject) {
     subject.settle(&relayer).await;
 
     let status = relayer.status("refused").await.unwrap().unwrap();
-    assert!(matches!(status, Status::Refused(_)), "{}: {status:?}", subject.name);
+    assert!(
+        matches!(status, Status::Refused(_)),
+        "{}: {status:?}",
+        subject.name
+    );
     let mut nonces = Vec::new();
     for act in ["urgent", "a", "b", "c"] {
         let item = store.get(act).await.unwrap().unwrap();
@@ -99,12 +113,30 @@ async fn acts_are_done_once(subject: &Subject) {
         };
         assert_eq!(inclusion.refusal, None, "{}: {act}", subject.name);
         nonces.push(item.nonce.unwrap() - start);
-        let block = subject.endpoint.block(At::Number(inclusion.block)).await.unwrap().unwrap();
+        let block = subject
+            .endpoint
+            .block(At::Number(inclusion.block))
+            .await
+            .unwrap()
+            .unwrap();
         assert_eq!(block.hash, inclusion.block_hash, "{}", subject.name);
-        assert!(block.transactions.contains(&inclusion.transaction), "{}", subject.name);
+        assert!(
+            block.transactions.contains(&inclusion.transaction),
+            "{}",
+            subject.name
+        );
     }
-    assert_eq!(nonces, [0, 1, 2, 3], "{}: urgent first, then in order", subject.name);
-    let used = subject.endpoint.nonce(relayer.sender(), At::Latest).await.unwrap();
+    assert_eq!(
+        nonces,
+        [0, 1, 2, 3],
+        "{}: urgent first, then in order",
+        subject.name
+    );
+    let used = subject
+        .endpoint
+        .nonce(relayer.sender(), At::Latest)
+        .await
+        .unwrap();
     assert_eq!(used - start, 4, "{}: nothing else was sent", subject.name);
 }
 
@@ -113,12 +145,30 @@ async fn absence_is_told(subject: &Subject) {
     let endpoint = subject.endpoint.as_ref();
     let nowhere = B256::repeat_byte(0xab);
     assert!(!endpoint.knows(nowhere).await.unwrap(), "{}", subject.name);
-    assert_eq!(endpoint.receipt(nowhere).await.unwrap(), None, "{}", subject.name);
-    assert_eq!(endpoint.block(At::Number(1 << 40)).await.unwrap(), None, "{}", subject.name);
-    assert_eq!(endpoint.chain_id().await.unwrap(), subject.chain_id, "{}", subject.name);
+    assert_eq!(
+        endpoint.receipt(nowhere).await.unwrap(),
+        None,
+        "{}",
+        subject.name
+    );
+    assert_eq!(
+        endpoint.block(At::Number(1 << 40)).await.unwrap(),
+        None,
+        "{}",
+        subject.name
+    );
+    assert_eq!(
+        endpoint.chain_id().await.unwrap(),
+        subject.chain_id,
+        "{}",
+        subject.name
+    );
 
     let (relayer, store) = subject.relayer();
-    relayer.submit("once", call(b"once".to_vec())).await.unwrap();
+    relayer
+        .submit("once", call(b"once".to_vec()))
+        .await
+        .unwrap();
     subject.settle(&relayer).await;
     let item = store.get("once").await.unwrap().unwrap();
     let again = endpoint.send_raw(&item.attempts[0].raw).await.unwrap();
@@ -134,7 +184,11 @@ async fn the_limits_of_the_protocol_are_enforced(subject: &Subject) {
     let (relayer, _) = subject.relayer();
     let huge = call(vec![7; 200_000]);
     let error = relayer.submit("huge", huge).await.unwrap_err();
-    assert!(matches!(error, Error::CallTooLarge { .. }), "{}: {error}", subject.name);
+    assert!(
+        matches!(error, Error::CallTooLarge { .. }),
+        "{}: {error}",
+        subject.name
+    );
 }
 
 async fn suite(subject: &Subject) {

@@ -227,7 +227,9 @@ impl Endpoint for Liar {
             (true, _) => B256::with_last_byte(1),
             (false, LogContract::latestCall::SELECTOR) => {
                 // The root's first 26 bytes, from the left.
-                return Ok([B256::with_last_byte(1), B256::repeat_byte(0)].concat().into());
+                return Ok([B256::with_last_byte(1), B256::repeat_byte(0)]
+                    .concat()
+                    .into());
             }
             (false, _) => B256::ZERO,
         };
@@ -394,11 +396,20 @@ async fn refused_reads(chain: &Chain) -> Vec<(&'static str, bool)> {
         ("registrar", chain.registrar().await.is_err()),
         ("institution", chain.institution(account).await.is_err()),
         ("staff", chain.staff(account).await.is_err()),
-        ("active institution", chain.is_active_institution(account).await.is_err()),
-        ("active staff", chain.is_active_staff(account).await.is_err()),
+        (
+            "active institution",
+            chain.is_active_institution(account).await.is_err(),
+        ),
+        (
+            "active staff",
+            chain.is_active_staff(account).await.is_err(),
+        ),
         ("key statement", chain.key_statement(account).await.is_err()),
         ("enrolment", chain.enrolled(account, id).await.is_err()),
-        ("commitment", chain.current_commitment(account).await.is_err()),
+        (
+            "commitment",
+            chain.current_commitment(account).await.is_err(),
+        ),
         ("version", chain.version(account).await.is_err()),
         ("grant", chain.grant_of(account, id).await.is_err()),
         ("live", chain.is_live(account, id).await.is_err()),
@@ -452,8 +463,20 @@ async fn a_head_that_is_too_old_decides_nothing() {
         assert!(refused, "{read}");
     }
     let error = old.check_head_age().await.unwrap_err();
-    assert!(matches!(error, Error::StaleHead { age: 121, limit: 120 }), "{error}");
-    old.with_max_head_age(None, at(u64::MAX)).registrar().await.unwrap();
+    assert!(
+        matches!(
+            error,
+            Error::StaleHead {
+                age: 121,
+                limit: 120
+            }
+        ),
+        "{error}"
+    );
+    old.with_max_head_age(None, at(u64::MAX))
+        .registrar()
+        .await
+        .unwrap();
 }
 
 #[tokio::test]

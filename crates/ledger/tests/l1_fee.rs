@@ -4,7 +4,7 @@
 use alloy_primitives::U256;
 use ledger::Endpoint as _;
 use ledger::anvil::Options;
-use ledger::l1_fee::{ GAS_PRICE_ORACLE, PostedAct, l1_data_fee};
+use ledger::l1_fee::{GAS_PRICE_ORACLE, PostedAct, l1_data_fee};
 use ledger::testing::TestChain;
 use serde_json::json;
 

@@ -367,7 +367,10 @@ async fn an_item_that_was_signed_over_the_limits_frees_its_nonce_at_once() {
         ..call("huge")
     };
     let error = relayer.submit("huge", huge.clone()).await.unwrap_err();
-    assert!(matches!(error, ledger::Error::CallTooLarge { .. }), "{error}");
+    assert!(
+        matches!(error, ledger::Error::CallTooLarge { .. }),
+        "{error}"
+    );
     // As an earlier version would have stored it.
     let item = ledger::relayer::Item::new("huge", relayer.sender(), huge, 1_000_000);
     world.outbox.insert(&item).await.unwrap();
@@ -376,7 +379,11 @@ async fn an_item_that_was_signed_over_the_limits_frees_its_nonce_at_once() {
     relayer.work().await.unwrap();
     world.chain.mine();
     relayer.work().await.unwrap();
-    assert_eq!(world.chain.executions()[&call("act").data], 1, "after one block");
+    assert_eq!(
+        world.chain.executions()[&call("act").data],
+        1,
+        "after one block"
+    );
     world.finish().await;
     assert_eq!(world.refusal("huge").await, "NotTaken");
 }
@@ -397,7 +404,11 @@ async fn estimates_that_fail_hold_up_nobody() {
         relayer.work().await.unwrap();
         world.chain.mine();
         let urgent = &call("urgent act").data;
-        assert_eq!(world.chain.executions().get(urgent), Some(&1), "{hostile}: in the first block");
+        assert_eq!(
+            world.chain.executions().get(urgent),
+            Some(&1),
+            "{hostile}: in the first block"
+        );
         world.finish_but(20).await;
         world.check(&acts).await;
         world.pass(300);
@@ -406,7 +417,10 @@ async fn estimates_that_fail_hold_up_nobody() {
         let oldest = health.oldest.unwrap();
         assert_eq!(oldest.key, format!("{hostile} 0"));
         assert!(oldest.trouble.is_some());
-        assert!(health.stuck.unwrap().contains(hostile), "told after a while");
+        assert!(
+            health.stuck.unwrap().contains(hostile),
+            "told after a while"
+        );
     }
 }
 
@@ -472,12 +486,28 @@ async fn revocations_overtake_and_have_slots_of_their_own() {
     }
     relayer.work().await.unwrap();
     assert_eq!(world.chain.waiting().len(), in_flight);
-    relayer.submit("urgent act", call("urgent act")).await.unwrap();
+    relayer
+        .submit("urgent act", call("urgent act"))
+        .await
+        .unwrap();
     relayer.work().await.unwrap();
-    assert_eq!(world.chain.waiting().len(), in_flight + 1, "one more, and it is the urgent one");
+    assert_eq!(
+        world.chain.waiting().len(),
+        in_flight + 1,
+        "one more, and it is the urgent one"
+    );
     world.chain.mine();
-    assert_eq!(world.chain.executions().get(&call("urgent act").data), Some(&1));
-    assert_eq!(world.chain.executions().get(&call(acts.last().unwrap()).data), None);
+    assert_eq!(
+        world.chain.executions().get(&call("urgent act").data),
+        Some(&1)
+    );
+    assert_eq!(
+        world
+            .chain
+            .executions()
+            .get(&call(acts.last().unwrap()).data),
+        None
+    );
     world.finish().await;
     world.check(&acts).await;
 }
@@ -492,7 +522,10 @@ async fn revocations_go_on_above_the_fee_cap_and_take_those_before_them_along() 
     world.chain.set_base_fee(1_500_000_000_000);
     world.chain.mine_empty();
     relayer.submit("later", call("later")).await.unwrap();
-    relayer.submit("urgent act", call("urgent act")).await.unwrap();
+    relayer
+        .submit("urgent act", call("urgent act"))
+        .await
+        .unwrap();
     for _ in 0..4 {
         world.pass(31);
         relayer.work().await.unwrap();
@@ -500,10 +533,16 @@ async fn revocations_go_on_above_the_fee_cap_and_take_those_before_them_along() 
     }
     let done = world.chain.executions();
     assert_eq!(done.get(&call("urgent act").data), Some(&1));
-    assert_eq!(done.get(&call("act").data), Some(&1), "its nonce stands before");
+    assert_eq!(
+        done.get(&call("act").data),
+        Some(&1),
+        "its nonce stands before"
+    );
     assert_eq!(done.get(&call("later").data), None, "the cap holds for it");
     world.finish().await;
-    world.check(&["act".into(), "later".into(), "urgent act".into()]).await;
+    world
+        .check(&["act".into(), "later".into(), "urgent act".into()])
+        .await;
 }
 
 #[tokio::test]
@@ -529,7 +568,10 @@ async fn a_reverted_act_is_sent_again_with_more_gas() {
     assert_eq!(item.round, 1);
 
     // A revocation has the gas of its most expensive path from the start.
-    relayer.submit("urgent cold", call("urgent cold")).await.unwrap();
+    relayer
+        .submit("urgent cold", call("urgent cold"))
+        .await
+        .unwrap();
     world.finish().await;
     world.check(&["urgent cold".into()]).await;
     let item = world.outbox.get("urgent cold").await.unwrap().unwrap();
@@ -545,7 +587,11 @@ async fn a_person_can_mend_it_at_once() {
     }
     relayer.work().await.unwrap();
     world.chain.mine();
-    assert_eq!(world.chain.executions().get(&call("act").data), None, "it is held up");
+    assert_eq!(
+        world.chain.executions().get(&call("act").data),
+        None,
+        "it is held up"
+    );
     assert_eq!(relayer.repair().await.unwrap(), ["poison"]);
     world.chain.mine();
     assert_eq!(world.chain.executions().get(&call("act").data), Some(&1));
@@ -674,14 +720,19 @@ impl Story {
     async fn tell(&mut self, world: &World, relayer: &mut Relayer, happening: Happening) {
         let number = self.acts.len() + self.hostile.len();
         match happening {
-            Happening::Submit => self.submit(relayer, format!("act {number}"), Nature::Honest).await,
+            Happening::Submit => {
+                self.submit(relayer, format!("act {number}"), Nature::Honest)
+                    .await
+            }
             Happening::SubmitUrgent => {
-                self.submit(relayer, format!("urgent act {number}"), Nature::Honest).await;
+                self.submit(relayer, format!("urgent act {number}"), Nature::Honest)
+                    .await;
             }
             Happening::SubmitHostile { nature, urgent } => {
                 let (nature, letters) = Nature::HOSTILE[nature];
                 let lane = if urgent { "urgent " } else { "" };
-                self.submit(relayer, format!("{lane}{letters} {number}"), nature).await;
+                self.submit(relayer, format!("{lane}{letters} {number}"), nature)
+                    .await;
             }
             Happening::Lie(lies) => world.chain.lie(lies),
             Happening::Repair => {

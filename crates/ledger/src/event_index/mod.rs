@@ -19,9 +19,9 @@ use tokio::sync::watch;
 pub use event::{Event, Indexed, Kind};
 pub use store::{BlockRef, IndexStore, MemoryIndex, Progress, Step};
 
-use crate::reads::Chain;
 use crate::error::{Error, Result};
 use crate::finality::{Finality, FinalityTracker};
+use crate::reads::Chain;
 use crate::rpc::{At, Block};
 
 /// How an indexer works.

@@ -350,7 +350,9 @@ mod tests {
     async fn log(entries: &[&str]) -> (Log, SignedCheckpoint) {
         let key = key(7);
         let origin = signed(1, B256::ZERO).origin;
-        let log = Log::open(Arc::new(MemoryLog::default()), origin).await.unwrap();
+        let log = Log::open(Arc::new(MemoryLog::default()), origin)
+            .await
+            .unwrap();
         for entry in entries {
             let digest = keccak256(entry);
             let payload = Bytes::new();
@@ -364,11 +366,16 @@ mod tests {
     async fn a_rewritten_log_is_proven_by_a_file_that_needs_nothing_else() {
         let (kept, old) = log(&["a", "b", "c", "d", "e"]).await;
         let (honest, next) = log(&["a", "b", "c", "d", "e", "f", "g"]).await;
-        let none = FraudProof::between_logs(&kept, &old, &honest, &next).await.unwrap();
+        let none = FraudProof::between_logs(&kept, &old, &honest, &next)
+            .await
+            .unwrap();
         assert_eq!(none, None, "an honest log cannot be accused");
 
         let (shown, new) = log(&["a", "b", "x", "d", "e", "f", "g"]).await;
-        let proof = FraudProof::between_logs(&kept, &old, &shown, &new).await.unwrap().unwrap();
+        let proof = FraudProof::between_logs(&kept, &old, &shown, &new)
+            .await
+            .unwrap()
+            .unwrap();
         let FraudProof::Rewritten { old_proof, .. } = &proof else {
             panic!("{proof:?}");
         };
@@ -379,10 +386,17 @@ mod tests {
 
         // Two histories of the same length need no entry.
         let (other, second) = log(&["a", "b", "c", "d", "z"]).await;
-        let proof = FraudProof::between_logs(&kept, &old, &other, &second).await.unwrap();
-        assert!(matches!(proof, Some(FraudProof::TwoRoots { .. })), "{proof:?}");
+        let proof = FraudProof::between_logs(&kept, &old, &other, &second)
+            .await
+            .unwrap();
+        assert!(
+            matches!(proof, Some(FraudProof::TwoRoots { .. })),
+            "{proof:?}"
+        );
         // A copy that is not what was signed proves nothing.
-        let error = FraudProof::between_logs(&other, &old, &shown, &new).await.unwrap_err();
+        let error = FraudProof::between_logs(&other, &old, &shown, &new)
+            .await
+            .unwrap_err();
         assert!(matches!(error, Error::BadProof { .. }), "{error}");
     }
 

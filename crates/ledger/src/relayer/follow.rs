@@ -157,7 +157,11 @@ fn finish(item: &mut Item, inclusion: Inclusion) {
     if by_empty {
         item.state = State::Refused(given_up(item));
     } else if inclusion.can_be_sent_again() && item.round + 1 < ROUNDS {
-        tracing::warn!(key = item.key, round = item.round, "reverted; sent again with more gas");
+        tracing::warn!(
+            key = item.key,
+            round = item.round,
+            "reverted; sent again with more gas"
+        );
         item.queue_again();
         item.round += 1;
         item.trouble = inclusion.refusal.map(|refusal| refusal.to_string());

@@ -79,8 +79,7 @@ impl Health {
                 .filter(|item| matches!(item.state, State::Queued | State::Signed))
         };
         let oldest = waiting().min_by_key(|item| item.created_at);
-        let overdue =
-            oldest.filter(|item| now.saturating_sub(item.created_at) >= OVERDUE_AFTER);
+        let overdue = oldest.filter(|item| now.saturating_sub(item.created_at) >= OVERDUE_AFTER);
         let reason = |item: &Item| {
             let trouble = item.trouble.clone();
             trouble.unwrap_or_else(|| "its transaction is sent, but in no block yet".to_owned())

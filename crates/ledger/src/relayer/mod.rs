@@ -42,9 +42,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{Mutex, Notify};
 
 pub use health::{Health, OVERDUE_AFTER, Waiting};
-pub use policy::{
-    Allowance, ERC1271_GAS, Lane, MAX_CALL, MAX_SIGNATURE, MAX_TRANSACTION_GAS,
-};
+pub use policy::{Allowance, ERC1271_GAS, Lane, MAX_CALL, MAX_SIGNATURE, MAX_TRANSACTION_GAS};
 pub use store::{Attempt, Call, Inclusion, Item, MemoryOutbox, OutboxStore, SkippedItem, State};
 
 use crate::clock::Clock;

@@ -82,11 +82,21 @@ const fn urgent(selector: [u8; 4], name: &'static str, gas: u64) -> Act {
 }
 
 const ACTS: &[Act] = &[
-    act(Registry::setInstitutionCall::SELECTOR, "SetInstitution", 80_000, 1),
+    act(
+        Registry::setInstitutionCall::SELECTOR,
+        "SetInstitution",
+        80_000,
+        1,
+    ),
     act(Registry::admitStaffCall::SELECTOR, "AdmitStaff", 95_000, 2),
     act(Registry::setStaffCall::SELECTOR, "SetStaff", 70_000, 1),
     act(Registry::publishKeyCall::SELECTOR, "PublishKey", 110_000, 1),
-    act(Registry::enrolPatientCall::SELECTOR, "EnrolPatient", 85_000, 1),
+    act(
+        Registry::enrolPatientCall::SELECTOR,
+        "EnrolPatient",
+        85_000,
+        1,
+    ),
     act(Records::commitCall::SELECTOR, "Commit", 100_000, 2),
     urgent(Records::eraseCall::SELECTOR, "Erase", 60_000),
     act(Consents::requestCall::SELECTOR, "Request", 60_000, 1),
@@ -268,9 +278,18 @@ mod tests {
     #[test]
     fn what_ends_access_is_urgent() {
         let lane = |call: Vec<u8>| Allowance::of(&super::tests::call(call)).lane;
-        assert_eq!(lane(Consents::revokeCall::default().abi_encode()), Lane::Urgent);
-        assert_eq!(lane(Records::eraseCall::default().abi_encode()), Lane::Urgent);
-        assert_eq!(lane(Consents::grantCall::default().abi_encode()), Lane::Ordinary);
+        assert_eq!(
+            lane(Consents::revokeCall::default().abi_encode()),
+            Lane::Urgent
+        );
+        assert_eq!(
+            lane(Records::eraseCall::default().abi_encode()),
+            Lane::Urgent
+        );
+        assert_eq!(
+            lane(Consents::grantCall::default().abi_encode()),
+            Lane::Ordinary
+        );
         let batch = Consents::revokeBatchCall {
             items: vec![Default::default(); 3],
         };
@@ -294,7 +313,10 @@ mod tests {
         check(grant(65)).unwrap();
         check(grant(MAX_SIGNATURE)).unwrap();
         let error = check(grant(200_000)).unwrap_err();
-        assert!(matches!(error, Error::CallTooLarge { act: "Grant", .. }), "{error}");
+        assert!(
+            matches!(error, Error::CallTooLarge { act: "Grant", .. }),
+            "{error}"
+        );
         assert!(check(call(vec![1; MAX_CALL + 1])).is_err());
     }
 

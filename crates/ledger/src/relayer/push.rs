@@ -158,7 +158,9 @@ impl Round<'_> {
             return Ok(());
         };
         let trouble = match self.hand_over(item, &form).await? {
-            Sent::Refused(words) if item.given_up.is_some() => return self.use_up(item, words).await,
+            Sent::Refused(words) if item.given_up.is_some() => {
+                return self.use_up(item, words).await;
+            }
             Sent::Refused(words) if self.is_hopeless(item, &form, standing) => {
                 return self.give_up(item, words, lane, standing).await;
             }
@@ -188,7 +190,10 @@ impl Round<'_> {
     /// forbids it, a person says so, or it has held up the account's next nonce for too long.
     fn is_hopeless(&self, item: &Item, form: &Attempt, standing: &Standing) -> bool {
         let gas_limit = tx::gas_limit(&form.raw).unwrap_or(u64::MAX);
-        let first = item.attempts.first().map_or(self.now, |first| first.signed_at);
+        let first = item
+            .attempts
+            .first()
+            .map_or(self.now, |first| first.signed_at);
         let waited = self.now.saturating_sub(first) >= self.shared.settings.give_up_after;
         self.hurried
             || policy::is_beyond_protocol(item.call.data.len(), gas_limit, standing.head.gas_limit)
@@ -211,7 +216,12 @@ impl Round<'_> {
             Err(Error::FeeTooHigh { .. }) => last.fees,
             Err(other) => return Err(other),
         };
-        tracing::warn!(key = item.key, nonce, words, "no pool takes it; its nonce is given up");
+        tracing::warn!(
+            key = item.key,
+            nonce,
+            words,
+            "no pool takes it; its nonce is given up"
+        );
         item.given_up = Some(Refusal {
             error: "NotTaken".into(),
             meaning: format!("no pool takes the transaction ({words}); its nonce was given up"),

@@ -45,7 +45,9 @@ impl Taken {
         Self {
             nonces: open.iter().filter_map(|item| item.nonce).collect(),
             in_flight: signed().count(),
-            wei: signed().filter_map(wei).fold(U256::ZERO, U256::saturating_add),
+            wei: signed()
+                .filter_map(wei)
+                .fold(U256::ZERO, U256::saturating_add),
         }
     }
 }
@@ -160,7 +162,10 @@ impl Round<'_> {
             Err(other) => return Err(other),
         };
         let wei = cost(gas, fees).saturating_add(item.call.value);
-        if let Some(trouble) = self.lacks_funds(lane, taken.wei.saturating_add(wei), fees).await? {
+        if let Some(trouble) = self
+            .lacks_funds(lane, taken.wei.saturating_add(wei), fees)
+            .await?
+        {
             self.set_trouble(item, Some(trouble)).await?;
             return Ok(Outcome::Stop);
         }
@@ -189,7 +194,9 @@ impl Round<'_> {
             Some(balance) => balance,
             None => {
                 let sender = self.shared.signer.address();
-                *self.balance.insert(self.shared.endpoint.balance(sender).await?)
+                *self
+                    .balance
+                    .insert(self.shared.endpoint.balance(sender).await?)
             }
         };
         let slots = u64::try_from(self.shared.settings.reserved).unwrap_or(u64::MAX);
@@ -220,14 +227,16 @@ impl Round<'_> {
             Ok(gas) => return Ok(Some(allowed.gas_limit(gas, margin, round))),
             Err(_) if self.rests_on_others(open, at) => {
                 let trouble = "waits for those before it";
-                self.set_trouble(&mut open[at], Some(trouble.into())).await?;
+                self.set_trouble(&mut open[at], Some(trouble.into()))
+                    .await?;
                 return Ok(None);
             }
             Err(_) => {}
         }
         let Err(refusal) = verdict(endpoint.estimate(&request, At::Latest).await, &allowed)? else {
             let trouble = "a transaction that waits stands against it";
-            self.set_trouble(&mut open[at], Some(trouble.into())).await?;
+            self.set_trouble(&mut open[at], Some(trouble.into()))
+                .await?;
             return Ok(None);
         };
         if self.a_witness_takes(&request, &allowed).await {
@@ -299,7 +308,13 @@ fn verdict(answer: Result<u64>, allowed: &Allowance) -> Result<Result<u64, Refus
 /// the question allows.
 fn is_out_of_gas(message: &str) -> bool {
     let lower = message.to_lowercase();
-    ["exceeds allowance", "out of gas", "outofgas", "intrinsic gas", "gas floor"]
-        .iter()
-        .any(|words| lower.contains(words))
+    [
+        "exceeds allowance",
+        "out of gas",
+        "outofgas",
+        "intrinsic gas",
+        "gas floor",
+    ]
+    .iter()
+    .any(|words| lower.contains(words))
 }

@@ -200,7 +200,14 @@ impl<'a> Round<'a> {
                 | Error::Refused(_)
         );
         let sender = self.shared.signer.address();
-        if !the_items || self.shared.endpoint.nonce(sender, At::Latest).await.is_err() {
+        if !the_items
+            || self
+                .shared
+                .endpoint
+                .nonce(sender, At::Latest)
+                .await
+                .is_err()
+        {
             return Err(error);
         }
         self.set_trouble(item, Some(error.to_string())).await

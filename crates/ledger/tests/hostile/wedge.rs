@@ -20,7 +20,9 @@ use super::super::{Anvilled, manual, manual_as, start};
 /// A chain that enforces EIP-7825, as the main network does.
 fn osaka() -> Options {
     Options {
-        extra: ["--hardfork", "osaka", "--enable-tx-gas-limit"].map(str::to_owned).to_vec(),
+        extra: ["--hardfork", "osaka", "--enable-tx-gas-limit"]
+            .map(str::to_owned)
+            .to_vec(),
         ..Options::default()
     }
 }
@@ -36,7 +38,9 @@ async fn wallet(it: &Anvilled, burns: u32) -> Address {
         // JUMPDEST DUP1 GAS SGT PUSH1 8 JUMPI: until then.
         &[0x5b, 0x80, 0x5a, 0x13, 0x60, 0x08, 0x57],
         // PUSH4 magic PUSH1 224 SHL PUSH0 MSTORE PUSH1 32 PUSH0 RETURN.
-        &[0x63, 0x16, 0x26, 0xba, 0x7e, 0x60, 0xe0, 0x1b, 0x5f, 0x52, 0x60, 0x20, 0x5f, 0xf3],
+        &[
+            0x63, 0x16, 0x26, 0xba, 0x7e, 0x60, 0xe0, 0x1b, 0x5f, 0x52, 0x60, 0x20, 0x5f, 0xf3,
+        ],
     ]
     .concat();
     let params = json!([account, Bytes::from(code)]);
@@ -57,7 +61,8 @@ fn grant_by(it: &Anvilled, controller: Address, signature: Bytes) -> Call {
 }
 
 fn honest(it: &Anvilled) -> Call {
-    it.net.set_institution(Standing::Active, 0, &it.net.registrar)
+    it.net
+        .set_institution(Standing::Active, 0, &it.net.registrar)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -70,11 +75,21 @@ async fn a_signature_of_200_kilobytes_is_not_taken_in() {
     let call = grant_by(&it, agreeable, vec![0xff; 200_000].into());
     // The contract would take it: no check of its own stops it.
     let request = ledger::rpc::Request::question(call.to, call.data.clone());
-    it.rpc.call(&request, ledger::rpc::At::Latest).await.unwrap();
+    it.rpc
+        .call(&request, ledger::rpc::At::Latest)
+        .await
+        .unwrap();
     let error = relayer.submit("huge", call).await.unwrap_err();
-    assert!(matches!(error, Error::CallTooLarge { act: "Grant", .. }), "{error}");
     assert!(
-        !it.net.chain.is_signed_by(agreeable, word("x"), &vec![0xff; 200_000]).await.unwrap(),
+        matches!(error, Error::CallTooLarge { act: "Grant", .. }),
+        "{error}"
+    );
+    assert!(
+        !it.net
+            .chain
+            .is_signed_by(agreeable, word("x"), &vec![0xff; 200_000])
+            .await
+            .unwrap(),
         "nor is it a signature for signing in"
     );
 }
@@ -89,7 +104,11 @@ async fn a_wallet_that_burns_gas_pays_itself_and_holds_up_nobody() {
     let hungry = wallet(&it, 15_000_000).await;
     let call = grant_by(&it, hungry, Bytes::new());
     let request = ledger::rpc::Request::question(call.to, call.data.clone());
-    let estimate = it.rpc.estimate(&request, ledger::rpc::At::Pending).await.unwrap();
+    let estimate = it
+        .rpc
+        .estimate(&request, ledger::rpc::At::Pending)
+        .await
+        .unwrap();
     assert!(estimate + estimate / 5 > MAX_TRANSACTION_GAS, "{estimate}");
 
     relayer.submit("hungry", call).await.unwrap();
@@ -107,7 +126,10 @@ async fn a_wallet_that_burns_gas_pays_itself_and_holds_up_nobody() {
 
     // Within the allowance a contract wallet is paid for.
     let modest = wallet(&it, 60_000).await;
-    relayer.submit("modest", grant_by(&it, modest, Bytes::new())).await.unwrap();
+    relayer
+        .submit("modest", grant_by(&it, modest, Bytes::new()))
+        .await
+        .unwrap();
     relayer.work().await.unwrap();
     let status = relayer.status("modest").await.unwrap().unwrap();
     let included = status.inclusion().unwrap();
@@ -160,13 +182,24 @@ async fn a_relayer_that_was_stuck_mends_itself() {
     let hungry = wallet(&it, 15_000_000).await;
     let stuck = signed_over_the_limit(&it, grant_by(&it, hungry, Bytes::new()), 0);
     let refused = it.rpc.send_raw(&stuck.attempts[0].raw).await.unwrap();
-    assert!(matches!(refused, ledger::rpc::Sent::Refused(_)), "{refused:?}");
+    assert!(
+        matches!(refused, ledger::rpc::Sent::Refused(_)),
+        "{refused:?}"
+    );
     store.insert(&stuck).await.unwrap();
     relayer.submit("admit", honest(&it)).await.unwrap();
     let health = relayer.health().await.unwrap();
     assert_eq!((health.queued, health.in_flight), (1, 1));
     time.fetch_add(400, std::sync::atomic::Ordering::SeqCst);
-    assert!(relayer.health().await.unwrap().stuck.unwrap().contains("hungry"));
+    assert!(
+        relayer
+            .health()
+            .await
+            .unwrap()
+            .stuck
+            .unwrap()
+            .contains("hungry")
+    );
 
     relayer.work().await.unwrap();
     relayer.work().await.unwrap();
@@ -186,10 +219,15 @@ async fn a_revocation_that_overtakes_its_grant_has_gas_enough() {
     let Some(it) = start("a_revocation_that_overtakes", &osaka()).await else {
         return;
     };
-    fund(it.rpc.as_ref(), address(&key("second"))).await.unwrap();
+    fund(it.rpc.as_ref(), address(&key("second")))
+        .await
+        .unwrap();
     let (relayer, _, _) = manual_as(&it, "second");
     let controller = key("controller 1");
-    it.rpc.other("evm_setAutomine", json!([false])).await.unwrap();
+    it.rpc
+        .other("evm_setAutomine", json!([false]))
+        .await
+        .unwrap();
     let grant = it.net.grant(&controller, word("g"));
     it.net.relayer.submit("grant", grant).await.unwrap();
     let waiting = waiting_hash(&it, "grant").await;
@@ -206,13 +244,19 @@ async fn a_revocation_that_overtakes_its_grant_has_gas_enough() {
     let call = Call::new(it.net.at().consents, &call);
     relayer.submit("revoke", call).await.unwrap();
     relayer.work().await.unwrap();
-    it.rpc.other("anvil_dropTransaction", json!([waiting])).await.unwrap();
+    it.rpc
+        .other("anvil_dropTransaction", json!([waiting]))
+        .await
+        .unwrap();
     mine(it.rpc.as_ref(), 1).await.unwrap();
     relayer.work().await.unwrap();
     let status = relayer.status("revoke").await.unwrap().unwrap();
     let included = status.inclusion().unwrap();
     assert_eq!(included.refusal, None, "{included:?}");
-    assert!(included.gas_used > 50_000, "the path that the estimate did not see");
+    assert!(
+        included.gas_used > 50_000,
+        "the path that the estimate did not see"
+    );
 }
 
 /// Hash of an act's transaction once the pool has it.
