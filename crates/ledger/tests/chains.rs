@@ -8,6 +8,7 @@
 mod common {
     pub(crate) mod life;
     pub(crate) mod sim;
+    pub(crate) mod whole_life;
 }
 
 use std::io::{BufRead, BufReader};
@@ -17,8 +18,9 @@ use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use alloy_primitives::{Address, B256, Bytes, U256};
-use common::life::{Net, address, whole_life};
+use common::life::{Net, address};
 use common::sim::{CHAIN_ID, Life, REVOKE, SimChain, SimEndpoint};
+use common::whole_life::whole_life;
 use ledger::relayer::{MemoryOutbox, OutboxStore as _, Settings, State, Status};
 use ledger::rpc::{At, Sent};
 use ledger::testing::{TestChain, fund, key};
