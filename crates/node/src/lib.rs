@@ -4,9 +4,7 @@
 //! and stops within five seconds of SIGTERM with nothing lost. [`client`] is the other side of the
 //! same API.
 
-pub mod api;
 pub mod chain;
-pub mod client;
 pub mod config;
 pub mod db;
 mod devices;
@@ -24,6 +22,7 @@ pub mod reading;
 mod serve;
 mod server;
 mod session;
+mod sign_in_message;
 mod templates;
 pub mod watch;
 

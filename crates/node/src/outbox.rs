@@ -10,7 +10,9 @@ use std::sync::Arc;
 
 use alloy_primitives::Address;
 use async_trait::async_trait;
-use custody::store::{Batch, Document, Documents, Held, Kind, Query, Store, StoreError};
+use custody::model::document::{Batch, Document, Held, Kind, Query};
+use custody::model::error::StoreError;
+use custody::ports::store::{Documents, Store};
 use ledger::relayer::{Item, OutboxStore};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
@@ -333,7 +335,8 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use alloy_primitives::{Bytes, U256};
-    use custody::store::{MemoryStore, Row};
+    use custody::model::document::Row;
+    use custody::ports::memory::store::MemoryStore;
     use ledger::relayer::{Call, Inclusion, State};
 
     use super::*;

@@ -1,6 +1,5 @@
 //! The contracts' events, typed.
 
-use alloy::rpc::types::Log as RpcLog;
 use alloy_primitives::{Address, B256, Log};
 use alloy_sol_types::SolEventInterface;
 use serde::{Deserialize, Serialize};
@@ -8,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::contracts::{Refusal, consents, log, records, registry};
 use crate::deployment::Deployment;
 use crate::error::{Error, Result};
+use crate::logs::Log as RpcLog;
 use crate::reads::Status;
 
 /// An event of one of the four contracts.

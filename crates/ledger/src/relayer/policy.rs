@@ -1,20 +1,17 @@
 //! What the relayer spends on which act: how many bytes and how much gas at most, and which acts
 //! go first.
 //!
-//! The figures rest on `contracts/gas.md`: for each act the gas of its most expensive path (all
-//! storage cold, slots empty, a revocation that comes before its grant), rounded up by a third or
-//! more. A contract wallet may take [`ERC1271_GAS`] on top for each signature; a wallet that needs
-//! more sends the call from an account of its own.
+//! Gas and lane of each act are those of [`acts::Kind`]. A contract wallet may take [`ERC1271_GAS`]
+//! on top for each signature; a wallet that needs more sends the call from an account of its own.
 
 use alloy_sol_types::SolCall;
-use serde::{Deserialize, Serialize};
+
+pub use acts::{Lane, SIGNATURE_BYTES as MAX_SIGNATURE};
 
 use super::store::Call;
-use crate::contracts::{Consents, Log, Records, Refusal, Registry};
+use crate::contracts::{Consents, Records, Refusal};
 use crate::error::{Error, Result};
 
-/// Longest signature in bytes: a Safe of 30 owners and the passkey wallets in use stay below.
-pub const MAX_SIGNATURE: usize = 2_048;
 /// Longest call in bytes. Pools take transactions of up to 128 KiB (131,072 bytes) in all.
 pub const MAX_CALL: usize = 96 << 10;
 /// Most gas of one transaction on any chain: EIP-7825.
@@ -24,25 +21,15 @@ pub const ERC1271_GAS: u64 = 100_000;
 
 /// Bytes of a call beside its signatures: selector, struct, offsets and lengths.
 const FRAME: usize = 1_024;
-/// Most gas of a call that is none of the table's, and of which nothing is known.
+/// Most gas of a call that is no act's, and of which nothing is known.
 const OTHER_GAS: u64 = 300_000;
 /// What a batch costs beside its items.
 const BATCH_GAS: u64 = 60_000;
 
-/// Who goes first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Lane {
-    /// Ends access: overtakes everything, has slots of its own and may pay more.
-    Urgent,
-    /// Everything else, in the order in which it came.
-    Ordinary,
-}
-
 /// What is allowed to one call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Allowance {
-    /// Name of the act, as in `contracts/eip712.json`; `batch` in front for batches.
+    /// Name of the act's statement, as in `contracts/eip712.json`; `batch of` before it for batches.
     pub act: &'static str,
     /// Gas of its most expensive path with keys as signers; `None` for calls of which it is not
     /// known, which are given what was estimated.
@@ -55,87 +42,34 @@ pub struct Allowance {
     pub lane: Lane,
 }
 
-/// One line of the table.
-struct Act {
-    selector: [u8; 4],
-    name: &'static str,
-    gas: u64,
-    signatures: u64,
-    lane: Lane,
-}
-
-const fn act(selector: [u8; 4], name: &'static str, gas: u64, signatures: u64) -> Act {
-    Act {
-        selector,
-        name,
-        gas,
-        signatures,
-        lane: Lane::Ordinary,
-    }
-}
-
-const fn urgent(selector: [u8; 4], name: &'static str, gas: u64) -> Act {
-    Act {
-        lane: Lane::Urgent,
-        ..act(selector, name, gas, 1)
-    }
-}
-
-const ACTS: &[Act] = &[
-    act(
-        Registry::setInstitutionCall::SELECTOR,
-        "SetInstitution",
-        80_000,
-        1,
-    ),
-    act(Registry::admitStaffCall::SELECTOR, "AdmitStaff", 95_000, 2),
-    act(Registry::setStaffCall::SELECTOR, "SetStaff", 70_000, 1),
-    act(Registry::publishKeyCall::SELECTOR, "PublishKey", 110_000, 1),
-    act(
-        Registry::enrolPatientCall::SELECTOR,
-        "EnrolPatient",
-        85_000,
-        1,
-    ),
-    act(Records::commitCall::SELECTOR, "Commit", 100_000, 2),
-    urgent(Records::eraseCall::SELECTOR, "Erase", 60_000),
-    act(Consents::requestCall::SELECTOR, "Request", 60_000, 1),
-    act(Consents::grantCall::SELECTOR, "Grant", 75_000, 1),
-    urgent(Consents::revokeCall::SELECTOR, "Revoke", 75_000),
-    act(Log::checkpointCall::SELECTOR, "Checkpoint", 80_000, 1),
-];
-
 impl Allowance {
     /// What is allowed to a call.
     pub fn of(call: &Call) -> Self {
         if call.data.is_empty() {
             return Self::empty();
         }
-        let selector: [u8; 4] = call
-            .data
-            .get(..4)
-            .and_then(|bytes| bytes.try_into().ok())
-            .unwrap_or_default();
-        if let Some(act) = ACTS.iter().find(|act| act.selector == selector) {
-            return Self::single(act);
+        if let Some(kind) = acts::Kind::of_call(&call.data) {
+            return Self::single(&kind);
         }
-        Self::batch(selector, &call.data).unwrap_or(Self {
+        Self::batch(&call.data).unwrap_or(Self {
             act: "other",
             usual: None,
             ceiling: OTHER_GAS,
             bytes: MAX_CALL,
-            lane: Lane::Ordinary,
+            lane: Lane::Normal,
         })
     }
 
-    fn single(act: &Act) -> Self {
-        let signatures = usize::try_from(act.signatures).unwrap_or(usize::MAX);
+    fn single(kind: &acts::Kind) -> Self {
+        let wallets = u64::try_from(kind.signatures).unwrap_or(u64::MAX);
         Self {
-            act: act.name,
-            usual: Some(act.gas),
-            ceiling: act.gas + act.signatures * ERC1271_GAS,
-            bytes: FRAME + signatures * MAX_SIGNATURE,
-            lane: act.lane,
+            act: kind.statement,
+            usual: Some(kind.gas_ceiling),
+            ceiling: kind
+                .gas_ceiling
+                .saturating_add(wallets.saturating_mul(ERC1271_GAS)),
+            bytes: FRAME + kind.signatures * MAX_SIGNATURE,
+            lane: kind.lane,
         }
     }
 
@@ -151,15 +85,15 @@ impl Allowance {
         }
     }
 
-    fn batch(selector: [u8; 4], data: &[u8]) -> Option<Self> {
-        let (act, each, lane, items) = match selector {
+    fn batch(data: &[u8]) -> Option<Self> {
+        let (act, each, lane, items) = match *data.first_chunk()? {
             Records::commitBatchCall::SELECTOR => {
                 let call = Records::commitBatchCall::abi_decode(data).ok()?;
-                ("batch of Commit", 60_000, Lane::Ordinary, call.items.len())
+                ("batch of Commit", 60_000, Lane::Normal, call.items.len())
             }
             Consents::grantBatchCall::SELECTOR => {
                 let call = Consents::grantBatchCall::abi_decode(data).ok()?;
-                ("batch of Grant", 50_000, Lane::Ordinary, call.items.len())
+                ("batch of Grant", 50_000, Lane::Normal, call.items.len())
             }
             Consents::revokeBatchCall::SELECTOR => {
                 let call = Consents::revokeBatchCall::abi_decode(data).ok()?;
@@ -232,41 +166,6 @@ mod tests {
 
     use super::*;
 
-    /// The line of an act in `contracts/gas.md`, and the act's name here.
-    const MEASURED: &[(&str, &str)] = &[
-        ("commit, first version", "Commit"),
-        ("commit, first correction", "Commit"),
-        ("erase", "Erase"),
-        ("request", "Request"),
-        ("grant", "Grant"),
-        ("revoke", "Revoke"),
-        ("revoke before the grant", "Revoke"),
-        ("checkpoint, an institution's first", "Checkpoint"),
-        ("admit an institution", "SetInstitution"),
-        ("admit a doctor", "AdmitStaff"),
-        ("publish a key statement", "PublishKey"),
-        ("enrol a patient", "EnrolPatient"),
-        ("change a role", "SetStaff"),
-    ];
-
-    #[test]
-    fn every_act_may_take_its_most_expensive_path() {
-        let table = include_str!("../../../../contracts/gas.md");
-        for (line, name) in MEASURED {
-            let row = table
-                .lines()
-                .map(|row| row.split('|').map(str::trim).collect::<Vec<_>>())
-                .find(|cells| cells.get(2) == Some(line))
-                .unwrap_or_else(|| panic!("{line} is not measured any more"));
-            let gas: u64 = row[3].replace(',', "").parse().unwrap();
-            let act = ACTS.iter().find(|act| act.name == *name).unwrap();
-            assert!(act.gas * 10 >= gas * 12, "{name}: {} for {gas}", act.gas);
-        }
-        for act in ACTS {
-            assert!(MEASURED.iter().any(|(_, name)| *name == act.name));
-        }
-    }
-
     fn call(data: Vec<u8>) -> Call {
         Call {
             to: Address::ZERO,
@@ -288,7 +187,7 @@ mod tests {
         );
         assert_eq!(
             lane(Consents::grantCall::default().abi_encode()),
-            Lane::Ordinary
+            Lane::Normal
         );
         let batch = Consents::revokeBatchCall {
             items: vec![Default::default(); 3],

@@ -29,7 +29,7 @@ impl Round<'_> {
             let lane = if before_urgent {
                 Lane::Urgent
             } else {
-                Lane::Ordinary
+                Lane::Normal
             };
             if let Err(error) = self.push_one(item, lane, standing).await {
                 self.set_aside(item, error).await?;

@@ -121,7 +121,7 @@ impl Round<'_> {
     fn slots(&self, lane: Lane) -> usize {
         let settings = &self.shared.settings;
         match lane {
-            Lane::Ordinary => settings.in_flight,
+            Lane::Normal | Lane::Background => settings.in_flight,
             Lane::Urgent => settings.in_flight + settings.reserved,
         }
     }
@@ -202,7 +202,7 @@ impl Round<'_> {
         let slots = u64::try_from(self.shared.settings.reserved).unwrap_or(u64::MAX);
         let reserve = match lane {
             Lane::Urgent => U256::ZERO,
-            Lane::Ordinary => cost(URGENT_GAS.saturating_mul(slots), fees),
+            Lane::Normal | Lane::Background => cost(URGENT_GAS.saturating_mul(slots), fees),
         };
         let needed = wei.saturating_add(reserve);
         Ok((balance < needed).then(|| {

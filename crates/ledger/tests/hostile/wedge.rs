@@ -1,17 +1,16 @@
 //! Nobody stops the relayer, on a real chain: signatures of hundreds of kilobytes, contract
 //! wallets that burn gas, and transactions that an earlier version signed over the limits.
 
-use alloy::consensus::{SignableTransaction, TxEip1559, TxEnvelope};
-use alloy::eips::eip2718::Encodable2718;
-use alloy_primitives::{Address, B256, Bytes, TxKind, U256};
+use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use ledger::anvil::Options;
 use ledger::contracts::Consents;
+use ledger::eip1559::Transaction;
 use ledger::relayer::{
     Attempt, ERC1271_GAS, Item, MAX_TRANSACTION_GAS, OutboxStore, State, Status,
 };
 use ledger::testing::{fund, key, mine};
 use ledger::typed::{Grant, Revoke};
-use ledger::{Call, Endpoint, Error, Fees, Signer, Status as Standing};
+use ledger::{Call, Endpoint, Error, Fees, Signer};
 use serde_json::json;
 
 use super::super::common::life::{address, word};
@@ -60,9 +59,9 @@ fn grant_by(it: &Anvilled, controller: Address, signature: Bytes) -> Call {
     Call::new(it.net.at().consents, &call)
 }
 
+/// An act of the same lane.
 fn honest(it: &Anvilled) -> Call {
-    it.net
-        .set_institution(Standing::Active, 0, &it.net.registrar)
+    it.net.grant(&key("honest"), word("honest"))
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -112,7 +111,7 @@ async fn a_wallet_that_burns_gas_pays_itself_and_holds_up_nobody() {
     assert!(estimate + estimate / 5 > MAX_TRANSACTION_GAS, "{estimate}");
 
     relayer.submit("hungry", call).await.unwrap();
-    relayer.submit("admit", honest(&it)).await.unwrap();
+    relayer.submit("honest", honest(&it)).await.unwrap();
     relayer.work().await.unwrap();
     let item = store.get("hungry").await.unwrap().unwrap();
     let State::Refused(refusal) = &item.state else {
@@ -121,7 +120,7 @@ async fn a_wallet_that_burns_gas_pays_itself_and_holds_up_nobody() {
     assert_eq!(refusal.error, "GasCeiling");
     assert!(refusal.meaning.contains("account of its own"), "{refusal}");
     assert!(item.attempts.is_empty(), "nothing was spent on it");
-    let status = relayer.status("admit").await.unwrap().unwrap();
+    let status = relayer.status("honest").await.unwrap().unwrap();
     assert!(matches!(status, Status::Included(_)), "{status:?}");
 
     // Within the allowance a contract wallet is paid for.
@@ -145,22 +144,21 @@ fn signed_over_the_limit(it: &Anvilled, call: Call, nonce: u64) -> Item {
         tip: 1_000_000,
     };
     let signer = key("relayer");
-    let tx = TxEip1559 {
+    let transaction = Transaction {
         chain_id: it.net.at().chain_id,
         nonce,
+        tip: fees.tip,
+        max_fee: fees.max_fee,
         gas_limit: 18_000_000,
-        max_fee_per_gas: fees.max_fee,
-        max_priority_fee_per_gas: fees.tip,
-        to: TxKind::Call(call.to),
+        to: Some(call.to),
         value: U256::ZERO,
-        access_list: Default::default(),
-        input: call.data.clone(),
+        data: call.data.clone(),
     };
-    let signature = Signer::sign(&signer, &tx.signature_hash()).unwrap();
-    let envelope = TxEnvelope::from(tx.into_signed(signature));
+    let signature = Signer::sign(&signer, &transaction.digest()).unwrap();
+    let raw = transaction.signed(&signature);
     let attempt = Attempt {
-        hash: *envelope.tx_hash(),
-        raw: envelope.encoded_2718().into(),
+        hash: keccak256(&raw),
+        raw,
         fees,
         signed_at: 1_000_000,
         empty: false,
@@ -187,7 +185,7 @@ async fn a_relayer_that_was_stuck_mends_itself() {
         "{refused:?}"
     );
     store.insert(&stuck).await.unwrap();
-    relayer.submit("admit", honest(&it)).await.unwrap();
+    relayer.submit("honest", honest(&it)).await.unwrap();
     let health = relayer.health().await.unwrap();
     assert_eq!((health.queued, health.in_flight), (1, 1));
     time.fetch_add(400, std::sync::atomic::Ordering::SeqCst);
@@ -203,7 +201,7 @@ async fn a_relayer_that_was_stuck_mends_itself() {
 
     relayer.work().await.unwrap();
     relayer.work().await.unwrap();
-    let status = relayer.status("admit").await.unwrap().unwrap();
+    let status = relayer.status("honest").await.unwrap().unwrap();
     assert!(matches!(status, Status::Included(_)), "{status:?}");
     mine(it.rpc.as_ref(), 3).await.unwrap();
     assert_eq!(relayer.work().await.unwrap(), 0);
