@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use acts::{Act, Deployment, SignedAct};
+use acts::{Deployment, SignedAct};
 use alloy_primitives::{Address, B256, Bytes, U256};
 use api::acts::Progress;
 use async_trait::async_trait;
@@ -11,11 +11,9 @@ use custody::model::chain_facts::{
 };
 use custody::model::error::ChainError;
 use custody::ports::chain::Chain;
-use ledger::contracts::{Consents, Log, Records, Registry};
 use ledger::l1_fee::{PostedAct, l1_data_fee};
 use ledger::relayer::{Allowance, Call, Relayer, Status};
 use ledger::rpc::{At, Endpoint, Receipt, Request};
-use ledger::typed;
 use ledger::{Finality, FinalityTracker};
 
 /// The chain of one deployment.
@@ -351,198 +349,11 @@ fn carried(status: &Status) -> Carried {
 
 /// The call that carries an act.
 fn call_of(at: &Deployment, signed: &SignedAct) -> Call {
-    let signature = |index: usize| signed.signatures.get(index).cloned().unwrap_or_default();
-    let (first, second) = (signature(0), signature(1));
-    let contracts = &at.contracts;
-    match signed.act {
-        Act::SetInstitution {
-            institution,
-            status,
-            nonce,
-            deadline,
-        } => {
-            let act = typed::SetInstitution {
-                institution,
-                status,
-                nonce,
-                deadline,
-            };
-            let call = Registry::setInstitutionCall {
-                act,
-                registrarSignature: first,
-            };
-            Call::new(contracts.registry, &call)
-        }
-        Act::AdmitStaff {
-            staff,
-            institution,
-            role,
-            nonce,
-            deadline,
-        } => {
-            let act = typed::AdmitStaff {
-                staff,
-                institution,
-                role,
-                nonce,
-                deadline,
-            };
-            let call = Registry::admitStaffCall {
-                act,
-                institutionSignature: first,
-                staffSignature: second,
-            };
-            Call::new(contracts.registry, &call)
-        }
-        Act::SetStaff {
-            staff,
-            institution,
-            role,
-            status,
-            nonce,
-            deadline,
-        } => {
-            let act = typed::SetStaff {
-                staff,
-                institution,
-                role,
-                status,
-                nonce,
-                deadline,
-            };
-            let call = Registry::setStaffCall {
-                act,
-                institutionSignature: first,
-            };
-            Call::new(contracts.registry, &call)
-        }
-        Act::PublishKey {
-            wallet,
-            digest,
-            version,
-            deadline,
-        } => {
-            let act = typed::PublishKey {
-                wallet,
-                digest,
-                version,
-                deadline,
-            };
-            let call = Registry::publishKeyCall {
-                act,
-                walletSignature: first,
-            };
-            Call::new(contracts.registry, &call)
-        }
-        Act::EnrolPatient {
-            institution,
-            patient,
-            deadline,
-        } => {
-            let act = typed::EnrolPatient {
-                institution,
-                patient,
-                deadline,
-            };
-            let call = Registry::enrolPatientCall {
-                act,
-                institutionSignature: first,
-            };
-            Call::new(contracts.registry, &call)
-        }
-        Act::Commit {
-            controller,
-            version,
-            previous,
-            commitment,
-            institution,
-            deadline,
-        } => {
-            let act = typed::Commit {
-                controller,
-                version,
-                previous,
-                commitment,
-                institution,
-                deadline,
-            };
-            let call = Records::commitCall {
-                act,
-                institutionSignature: first,
-                controllerSignature: second,
-            };
-            Call::new(contracts.records, &call)
-        }
-        Act::Erase {
-            controller,
-            deadline,
-        } => {
-            let act = typed::Erase {
-                controller,
-                deadline,
-            };
-            let call = Records::eraseCall {
-                act,
-                controllerSignature: first,
-            };
-            Call::new(contracts.records, &call)
-        }
-        Act::Request {
-            id,
-            requester,
-            deadline,
-        } => {
-            let act = typed::Request {
-                id,
-                requester,
-                deadline,
-            };
-            let call = Consents::requestCall {
-                act,
-                requesterSignature: first,
-            };
-            Call::new(contracts.consents, &call)
-        }
-        Act::Grant {
-            controller,
-            id,
-            expiry,
-        } => {
-            let act = typed::Grant {
-                controller,
-                id,
-                expiry,
-            };
-            let call = Consents::grantCall {
-                act,
-                controllerSignature: first,
-            };
-            Call::new(contracts.consents, &call)
-        }
-        Act::Revoke { controller, id } => {
-            let act = typed::Revoke { controller, id };
-            let call = Consents::revokeCall {
-                act,
-                controllerSignature: first,
-            };
-            Call::new(contracts.consents, &call)
-        }
-        Act::Checkpoint {
-            institution,
-            size,
-            root,
-        } => {
-            let act = typed::Checkpoint {
-                institution,
-                size,
-                root,
-            };
-            let call = Log::checkpointCall {
-                act,
-                institutionSignature: first,
-            };
-            Call::new(contracts.log, &call)
-        }
+    let acts::Call { to, data } = signed.call(at);
+    Call {
+        to,
+        data,
+        value: U256::ZERO,
     }
 }
 
