@@ -16,7 +16,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::http::error::ApiError;
+use crate::error::ApiError;
 use crate::sign_in_message::{Malformed, SignInMessage};
 
 /// How long a challenge is good, seconds.

@@ -24,7 +24,6 @@ use custody::model::chain_facts::{
 };
 use custody::model::document::{Batch, Kind, Query, Row};
 use custody::model::error::{ChainError, Result, StoreError};
-use custody::model::key_statement::state_key;
 use custody::model::keys::KeyRing;
 use custody::model::person::Person;
 use custody::model::upload::{NewUpload, UploadFile};
@@ -35,6 +34,7 @@ use custody::ports::peers::Peers;
 use custody::ports::store::Store;
 use custody::uses::hospital::{Hospital, Settings};
 use custody::uses::journal::journaled::Journaled;
+use custody::uses::people::key_statement::state_key;
 use custody::uses::replication::{ActiveInstitutions, InstitutionSigner, StoreBook, key_id};
 use record::{Contracts, PatientDemographics, Role, Sex};
 use vault::replicate::{Holder, LocalPeer, Peer, Policy, Replicator};
