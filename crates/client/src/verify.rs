@@ -9,7 +9,7 @@ use acts::Deployment;
 use alloy_primitives::{Address, B256};
 use async_trait::async_trait;
 use custody::model::error::{ChainError, Error, Result};
-use ledger::index::{Event, IndexStore as _, Indexed, Kind, MemoryIndex};
+use ledger::event_index::{Event, IndexStore as _, Indexed, Kind, MemoryIndex};
 use ledger::rpc::At;
 use record::{ChainFact, ProofBundle};
 use serde::{Deserialize, Serialize};
@@ -97,7 +97,7 @@ impl ChainWitness {
     /// If the endpoint does not answer or contradicts itself.
     pub async fn read(chain: ledger::Chain) -> Result<Self> {
         let events = Arc::new(MemoryIndex::default());
-        let settings = ledger::index::Settings::default();
+        let settings = ledger::event_index::Settings::default();
         ledger::Indexer::new(chain.clone(), events.clone(), settings)
             .catch_up()
             .await

@@ -129,12 +129,7 @@ impl Deployment {
         let data = Bytes::from(Records::registryCall {}.abi_encode());
         for (contract, address) in &self.contracts()[1..] {
             // The selector of `registry()` is the same in the three.
-            let request = Request {
-                from: Address::ZERO,
-                to: Some(*address),
-                data: data.clone(),
-                value: U256::ZERO,
-            };
+            let request = Request::question(*address, data.clone());
             let answer = endpoint.call(&request, At::Latest).await?;
             let behind = Records::registryCall::abi_decode_returns(&answer).ok();
             if behind != Some(self.registry) {
@@ -281,6 +276,7 @@ impl Deployer<'_> {
             to: None,
             data: data.clone(),
             value: U256::ZERO,
+            gas: None,
         };
         let gas = self.endpoint.estimate(&request, At::Latest).await?;
         let draft = Draft {

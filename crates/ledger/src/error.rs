@@ -82,6 +82,28 @@ pub enum Error {
         /// The configured limit, in wei.
         limit: u128,
     },
+    /// A call is longer than its act can need.
+    #[error(
+        "the call {act} has {size} bytes; at most {limit} are carried, signatures of contract wallets included"
+    )]
+    CallTooLarge {
+        /// Name of the act.
+        act: &'static str,
+        /// Its length in bytes.
+        size: usize,
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// The newest block is too old to decide on.
+    #[error(
+        "the Ethereum endpoint's newest block is {age} seconds old, over the limit of {limit}; wait until it has caught up, use another endpoint, or list a chain that makes blocks on demand as a development chain"
+    )]
+    StaleHead {
+        /// Age of the newest block in seconds.
+        age: u64,
+        /// The limit in seconds.
+        limit: u64,
+    },
     /// The idempotency key was used for another transaction.
     #[error("the transaction key {0:?} was used for another call; use one key for one act")]
     KeyReused(String),
@@ -185,6 +207,7 @@ impl Error {
         matches!(
             self,
             Self::Unreachable { .. }
+                | Self::StaleHead { .. }
                 | Self::FeeTooHigh { .. }
                 | Self::StillPending(_)
                 | Self::Conflict

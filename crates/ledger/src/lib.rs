@@ -6,19 +6,20 @@
 //! ([`OutboxStore`], [`IndexStore`], [`LogStore`]) that a database implements; each has a twin in
 //! memory for tests.
 
+mod agreement;
 pub mod anvil;
-mod chain;
 mod clock;
 pub mod contracts;
 mod deployment;
 pub mod eip1559;
 mod error;
+pub mod event_index;
 mod finality;
-pub mod index;
+pub mod l1_fee;
 pub mod log;
 pub mod logs;
+mod reads;
 pub mod relayer;
-pub mod rollup;
 pub mod rpc;
 mod tx;
 pub mod typed;
@@ -26,15 +27,16 @@ pub mod typed;
 #[cfg(feature = "testing")]
 pub mod testing;
 
-pub use chain::{
-    AnchoredCheckpoint, Chain, ERASED, GrantState, Institution, KeyAnchor, Role, Staff, Status,
-};
+pub use agreement::{DEVELOPMENT_CHAINS, MAX_HEAD_AGE};
 pub use clock::{Clock, SystemClock};
 pub use deployment::{Deployment, FILE_NAME, deploy};
 pub use error::{Error, Result};
-pub use finality::Finality;
-pub use index::{IndexStore, Indexer};
+pub use event_index::{IndexStore, Indexer};
+pub use finality::{Finality, FinalityTracker};
 pub use log::{Anchor, FraudProof, Log, LogStore, Origin, SignedCheckpoint};
+pub use reads::{
+    AnchoredCheckpoint, Chain, ERASED, GrantState, Institution, KeyAnchor, Role, Staff, Status,
+};
 pub use relayer::{Call, OutboxStore, Relayer};
 pub use rpc::{Endpoint, Rpc};
 pub use tx::{FeePolicy, Fees};

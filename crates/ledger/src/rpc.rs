@@ -105,6 +105,29 @@ pub struct Request {
     /// Wei that go with the call.
     #[serde(skip_serializing_if = "U256::is_zero")]
     pub value: U256,
+    /// Most gas that it may use; the endpoint's own limit if none is named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gas: Option<U256>,
+}
+
+impl Request {
+    /// A question to a contract: no sender, no value.
+    pub fn question(to: Address, data: impl Into<Bytes>) -> Self {
+        Self {
+            from: Address::ZERO,
+            to: Some(to),
+            data: data.into(),
+            value: U256::ZERO,
+            gas: None,
+        }
+    }
+
+    /// The same with a limit of gas.
+    #[must_use]
+    pub fn within(mut self, gas: u64) -> Self {
+        self.gas = Some(U256::from(gas));
+        self
+    }
 }
 
 /// What became of a raw transaction that was handed to the endpoint.
@@ -116,6 +139,8 @@ pub enum Sent {
     NonceTooLow,
     /// Another one of this nonce waits and pays too much to be replaced by this one.
     Underpriced,
+    /// The account cannot pay for it now, in the endpoint's words.
+    Unfunded(String),
     /// Refused for another reason, in the endpoint's words.
     Refused(String),
 }
@@ -351,7 +376,7 @@ fn refusal(method: &str, failure: &Failure) -> Error {
     Error::Rpc {
         method: method.into(),
         code: failure.code,
-        message: failure.message.chars().take(300).collect(),
+        message: shorten(&failure.message),
     }
 }
 
@@ -381,9 +406,16 @@ fn sort_refusal(message: &str) -> Sent {
         Sent::NonceTooLow
     } else if has(&["underpriced", "feetoolow", "fee too low", "replacement"]) {
         Sent::Underpriced
+    } else if has(&["insufficient funds", "insufficient balance", "upfront cost"]) {
+        Sent::Unfunded(shorten(message))
     } else {
-        Sent::Refused(message.chars().take(300).collect())
+        Sent::Refused(shorten(message))
     }
+}
+
+/// As much of an endpoint's words as a person reads.
+fn shorten(words: &str) -> String {
+    words.chars().take(300).collect()
 }
 
 #[derive(Deserialize)]
@@ -572,6 +604,8 @@ mod tests {
             assert_eq!(sort_refusal(words), Sent::Underpriced, "{words}");
         }
         let words = "insufficient funds for gas * price + value";
+        assert_eq!(sort_refusal(words), Sent::Unfunded(words.into()));
+        let words = "oversized data: transaction size 200123, limit 131072";
         assert_eq!(sort_refusal(words), Sent::Refused(words.into()));
     }
 

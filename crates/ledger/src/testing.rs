@@ -7,11 +7,11 @@ use alloy_primitives::{Address, B256, U256, keccak256};
 use serde_json::json;
 
 use crate::anvil::{self, Anvil};
-use crate::chain::Chain;
 use crate::clock::SystemClock;
 use crate::deployment::{self, Deployment};
 use crate::error::{Error, Result};
 use crate::finality::Finality;
+use crate::reads::Chain;
 use crate::relayer::{self, MemoryOutbox, Relayer};
 use crate::rpc::{Endpoint, Rpc};
 use crate::tx::FeePolicy;

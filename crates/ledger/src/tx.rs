@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::eip1559::Transaction;
 use crate::error::{Error, Result};
+use crate::relayer::Lane;
 use crate::rpc::{At, Endpoint};
 use crate::typed::Signer;
 
@@ -22,6 +23,8 @@ pub struct Fees {
 pub struct FeePolicy {
     /// Never pay more than this, in wei per unit of gas.
     pub cap: u128,
+    /// The same for acts that end access: revocations and erasures.
+    pub urgent_cap: u128,
     /// Never tip less, in wei per unit of gas.
     pub least_tip: u128,
     /// Raise a stuck transaction by this many per cent at least; nodes want 10.
@@ -29,10 +32,12 @@ pub struct FeePolicy {
 }
 
 impl Default for FeePolicy {
-    /// At most 200 gwei, a tip of at least 0.001 gwei, raised by an eighth.
+    /// At most 200 gwei, 1,000 gwei for urgent acts, a tip of at least 0.001 gwei, raised by an
+    /// eighth.
     fn default() -> Self {
         Self {
             cap: 200_000_000_000,
+            urgent_cap: 1_000_000_000_000,
             least_tip: 1_000_000,
             bump_percent: 13,
         }
@@ -40,6 +45,18 @@ impl Default for FeePolicy {
 }
 
 impl FeePolicy {
+    /// The policy for one lane: urgent acts have a cap of their own, never a lower one.
+    #[must_use]
+    pub fn for_lane(self, lane: Lane) -> Self {
+        match lane {
+            Lane::Normal | Lane::Background => self,
+            Lane::Urgent => Self {
+                cap: self.cap.max(self.urgent_cap),
+                ..self
+            },
+        }
+    }
+
     /// Fees for the next blocks: the median tip of the last ten blocks, and twice the base fee, so
     /// that six full blocks in a row do not price the transaction out; all within the cap.
     ///
@@ -105,6 +122,9 @@ impl FeePolicy {
         })
     }
 }
+
+/// Gas of a transaction that does nothing.
+pub(crate) const EMPTY_GAS: u64 = 21_000;
 
 /// A transaction to be signed.
 pub(crate) struct Draft<'a> {

@@ -2,6 +2,9 @@
 // Helpers of tests fail like tests do.
 #![allow(clippy::unwrap_used)]
 
+mod hostile {
+    mod wedge;
+}
 mod common {
     pub(crate) mod life;
 }
@@ -10,10 +13,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use alloy_primitives::{Address, B256, Bytes, U256, bytes};
-use common::life::{Net, WAIT, address, relayer, whole_life, word};
+use common::life::{Net, WAIT, address, relayer, word};
 use ledger::anvil::{Anvil, Options};
 use ledger::contracts::Registry;
-use ledger::index::{self, Kind, Standing};
+use ledger::event_index::{self as index, Kind, Standing};
 use ledger::log::{Entry, MemoryLog, Origin};
 use ledger::relayer::{self as outbox, MemoryOutbox, OutboxStore, State, Until};
 use ledger::testing::{fund, key, mine, revert, snapshot};
@@ -49,14 +52,6 @@ async fn start(test: &str, options: &Options) -> Option<Anvilled> {
         rpc,
         _anvil: anvil,
     })
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_whole_life() {
-    let Some(it) = start("a_whole_life", &Options::default()).await else {
-        return;
-    };
-    whole_life(&it.net).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

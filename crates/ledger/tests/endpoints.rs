@@ -8,16 +8,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
-use alloy_sol_types::SolEvent;
+use alloy_sol_types::{SolCall, SolEvent};
 use async_trait::async_trait;
-use ledger::contracts::Registry;
-use ledger::index::{self, MemoryIndex};
+use ledger::contracts::{Consents, Log as LogContract, Registry};
+use ledger::event_index::{self as index, MemoryIndex};
 use ledger::logs::{Blocks, Filter, Log as RpcLog};
 use ledger::relayer::{self, MemoryOutbox, Status};
 use ledger::rpc::{At, Block, Limits, Receipt, Request, Sent};
 use ledger::testing::key;
 use ledger::{
-    Call, Chain, Deployment, Endpoint, Error, Finality, Indexer, Relayer, Result, Rpc, Signer,
+    Call, Chain, Deployment, Endpoint, Error, Finality, FinalityTracker, Indexer, MAX_HEAD_AGE,
+    Relayer, Result, Rpc, Signer,
 };
 
 /// Answers every connection with these bytes, or with nothing at all for ever.
@@ -121,9 +122,16 @@ enum Lie {
     Parents,
     /// The state, where a witness tells the truth.
     State,
+    /// No answer to a call, ever.
+    Stalls,
+    /// An error in place of the `finalized` block.
+    Finalized(i64),
 }
 
 struct Liar(Lie);
+
+/// Selector of ERC-1271's `isValidSignature(bytes32,bytes)`, and the magic value that says yes.
+const IS_VALID_SIGNATURE: [u8; 4] = [0x16, 0x26, 0xba, 0x7e];
 
 fn block(number: u64, transactions: Vec<B256>) -> Block {
     let hash = |number: u64| keccak256(number.to_be_bytes());
@@ -162,6 +170,13 @@ impl Endpoint for Liar {
             At::Number(number) => number,
             _ => HEAD,
         };
+        if let (At::Finalized, Lie::Finalized(code)) = (at, self.0) {
+            return Err(Error::Rpc {
+                method: "eth_getBlockByNumber".into(),
+                code,
+                message: "too many requests".into(),
+            });
+        }
         let mut block = block(number, vec![B256::repeat_byte(0xee)]);
         if self.0 == Lie::Parents && number == HEAD {
             block.parent_hash = B256::ZERO;
@@ -189,9 +204,36 @@ impl Endpoint for Liar {
         Ok(21_000)
     }
 
-    async fn call(&self, _: &Request, _: At) -> Result<Bytes> {
-        let word = if self.0 == Lie::State { 1u8 } else { 0 };
-        Ok(Bytes::from(B256::with_last_byte(word).to_vec()))
+    async fn call(&self, request: &Request, _: At) -> Result<Bytes> {
+        if self.0 == Lie::Stalls {
+            std::future::pending::<()>().await;
+        }
+        let selector: [u8; 4] = request.data[..4].try_into().unwrap();
+        let words = match selector {
+            Registry::staffCall::SELECTOR => 4,
+            Registry::institutionCall::SELECTOR
+            | Registry::keyStatementCall::SELECTOR
+            | Consents::grantOfCall::SELECTOR
+            | LogContract::latestCall::SELECTOR => 2,
+            _ => 1,
+        };
+        let lies = self.0 == Lie::State;
+        if selector == IS_VALID_SIGNATURE {
+            let magic = if lies { selector } else { [0; 4] };
+            return Ok(B256::right_padding_from(&magic).to_vec().into());
+        }
+        let word = match (lies, selector) {
+            (true, LogContract::latestCall::SELECTOR) => B256::ZERO,
+            (true, _) => B256::with_last_byte(1),
+            (false, LogContract::latestCall::SELECTOR) => {
+                // The root's first 26 bytes, from the left.
+                return Ok([B256::with_last_byte(1), B256::repeat_byte(0)]
+                    .concat()
+                    .into());
+            }
+            (false, _) => B256::ZERO,
+        };
+        Ok(word.to_vec().repeat(words).into())
     }
 
     async fn send_raw(&self, _: &Bytes) -> Result<Sent> {
@@ -345,4 +387,114 @@ async fn a_witness_stops_an_endpoint_from_widening_access() {
     let watched = alone.with_unchecked_witnesses(vec![Arc::new(Liar(Lie::None))]);
     let error = watched.is_active_staff(account).await.unwrap_err();
     assert!(matches!(error, Error::Untrustworthy(_)), "{error}");
+}
+
+/// Whether every kind of read is refused, by what is asked.
+async fn refused_reads(chain: &Chain) -> Vec<(&'static str, bool)> {
+    let (account, id) = (Signer::address(&key("doctor")), B256::repeat_byte(7));
+    let signed = chain.is_signed_by(account, id, b"no key's").await;
+    vec![
+        ("registrar", chain.registrar().await.is_err()),
+        ("institution", chain.institution(account).await.is_err()),
+        ("staff", chain.staff(account).await.is_err()),
+        (
+            "active institution",
+            chain.is_active_institution(account).await.is_err(),
+        ),
+        (
+            "active staff",
+            chain.is_active_staff(account).await.is_err(),
+        ),
+        ("key statement", chain.key_statement(account).await.is_err()),
+        ("enrolment", chain.enrolled(account, id).await.is_err()),
+        (
+            "commitment",
+            chain.current_commitment(account).await.is_err(),
+        ),
+        ("version", chain.version(account).await.is_err()),
+        ("grant", chain.grant_of(account, id).await.is_err()),
+        ("live", chain.is_live(account, id).await.is_err()),
+        ("checkpoint", chain.checkpoint_of(account).await.is_err()),
+        ("contract's signature", !matches!(signed, Ok(true))),
+    ]
+}
+
+#[tokio::test]
+async fn no_read_rests_on_one_endpoint() {
+    let alone = refused_reads(&chain(Lie::State).await).await;
+    let believed = alone.iter().filter(|(_, refused)| !refused).count();
+    assert_eq!(believed, alone.len(), "alone, it is believed: {alone:?}");
+    // Whichever of the two lies.
+    for (first, second) in [(Lie::State, Lie::None), (Lie::None, Lie::State)] {
+        let watched = chain(first)
+            .await
+            .with_patience(Duration::from_millis(300))
+            .with_unchecked_witnesses(vec![Arc::new(Liar(second))]);
+        for (read, refused) in refused_reads(&watched).await {
+            assert!(refused, "{read}: {first:?} with {second:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_endpoint_that_stalls_refuses_and_does_not_hang() {
+    let stalled = chain(Lie::None)
+        .await
+        .with_patience(Duration::from_millis(100))
+        .with_unchecked_witnesses(vec![Arc::new(Liar(Lie::Stalls))]);
+    let error = stalled.registrar().await.unwrap_err();
+    assert!(
+        matches!(error, Error::Unreachable { .. }) && error.is_transient(),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn a_head_that_is_too_old_decides_nothing() {
+    // The liar's newest block is of second 5.
+    let at = |now: u64| Arc::new(move || now);
+    let new_enough = chain(Lie::None)
+        .await
+        .with_max_head_age(Some(MAX_HEAD_AGE), at(HEAD + MAX_HEAD_AGE));
+    new_enough.registrar().await.unwrap();
+    let old = chain(Lie::None)
+        .await
+        .with_max_head_age(Some(MAX_HEAD_AGE), at(HEAD + MAX_HEAD_AGE + 1));
+    for (read, refused) in refused_reads(&old).await {
+        assert!(refused, "{read}");
+    }
+    let error = old.check_head_age().await.unwrap_err();
+    assert!(
+        matches!(
+            error,
+            Error::StaleHead {
+                age: 121,
+                limit: 120
+            }
+        ),
+        "{error}"
+    );
+    old.with_max_head_age(None, at(u64::MAX))
+        .registrar()
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn a_finalized_block_that_cannot_be_told_makes_nothing_final() {
+    let head = |number| block(number, vec![]);
+    let rule = Finality::Tag { or_depth: 2 };
+    let (fine, busy) = (Liar(Lie::None), Liar(Lie::Finalized(-32005)));
+    let tracker = FinalityTracker::new(rule);
+    assert_eq!(tracker.height(&busy, &head(20)).await.unwrap(), None);
+    assert_eq!(tracker.height(&fine, &head(20)).await.unwrap(), Some(HEAD));
+    let none = Liar(Lie::Finalized(-32601));
+    for endpoint in [&busy, &none] {
+        let told = tracker.height(endpoint, &head(30)).await.unwrap();
+        assert_eq!(told, Some(HEAD), "no deeper than what was told");
+    }
+    assert_eq!(tracker.height(&fine, &head(3)).await.unwrap(), Some(3));
+    // Only where there is no such block at all is a block final by its depth.
+    let tracker = FinalityTracker::new(rule);
+    assert_eq!(tracker.height(&none, &head(20)).await.unwrap(), Some(18));
 }

@@ -1,6 +1,7 @@
 //! Whatever fails, each act that was asked for is done once: a process that dies at any step, an
-//! endpoint that forgets, reorganisations, rising fees, strangers who use the account, two
-//! processes on one account.
+//! endpoint that forgets or lies, reorganisations, rising fees, strangers who use the account, two
+//! processes on one account. And nobody can stop it: no act that cannot be carried, whatever is
+//! wrong with it, holds up another.
 // Helpers of tests fail like tests do.
 #![allow(clippy::unwrap_used)]
 
@@ -12,8 +13,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use alloy_primitives::{Address, Bytes, U256};
-use common::sim::{CHAIN_ID, Death, Fate, Life, MortalOutbox, SimChain, SimEndpoint};
-use ledger::relayer::{Call, MemoryOutbox, OutboxStore, Settings, State, Status};
+use common::sim::{
+    CHAIN_ID, Death, Fate, Lies, Life, MortalOutbox, Nature, REVOKE, SimChain, SimEndpoint,
+};
+use ledger::relayer::{Call, Lane, MemoryOutbox, OutboxStore, Settings, State, Status};
 use ledger::testing::key;
 use ledger::{FeePolicy, Finality, Relayer, Signer};
 use proptest::prelude::*;
@@ -25,6 +28,19 @@ struct World {
     chain: Arc<SimChain>,
     outbox: Arc<MemoryOutbox>,
     time: Arc<AtomicU64>,
+}
+
+fn settings() -> Settings {
+    Settings {
+        finality: Finality::Depth { blocks: FINALITY },
+        stuck_after: 30,
+        fees: FeePolicy {
+            cap: 1_000_000_000_000,
+            urgent_cap: 5_000_000_000_000,
+            ..FeePolicy::default()
+        },
+        ..Settings::new(CHAIN_ID)
+    }
 }
 
 impl World {
@@ -50,17 +66,26 @@ impl World {
             }),
             Arc::new(key("relayer")),
             Arc::new(move || time.load(Ordering::SeqCst)),
-            Settings {
-                finality: Finality::Depth { blocks: FINALITY },
-                stuck_after: 30,
-                fees: FeePolicy {
-                    cap: 1_000_000_000_000,
-                    ..FeePolicy::default()
-                },
-                ..Settings::new(CHAIN_ID)
-            },
+            settings(),
         );
         (relayer, life)
+    }
+
+    /// A process with a second endpoint that must agree before an act is over.
+    fn watched_by(&self, witness: Arc<SimEndpoint>) -> Relayer {
+        let time = self.time.clone();
+        let endpoint = SimEndpoint {
+            chain: self.chain.clone(),
+            life: Life::until(None),
+        };
+        Relayer::with_witnesses(
+            Arc::new(endpoint),
+            vec![witness],
+            self.outbox.clone(),
+            Arc::new(key("relayer")),
+            Arc::new(move || time.load(Ordering::SeqCst)),
+            settings(),
+        )
     }
 
     fn pass(&self, seconds: u64) {
@@ -69,11 +94,17 @@ impl World {
 
     /// Rounds of work and blocks until nothing is open.
     async fn finish(&self) {
+        self.finish_but(0).await;
+    }
+
+    /// The same until nothing is open but so many acts whose estimates fail.
+    async fn finish_but(&self, unclear: usize) {
         let (relayer, _) = self.process(None);
         self.chain.set_base_fee(1_000_000_000);
+        self.chain.lie(Lies::default());
         for _ in 0..200 {
             self.pass(20);
-            if relayer.work().await.unwrap() == 0 {
+            if relayer.work().await.unwrap() == unclear {
                 return;
             }
             self.chain.mine();
@@ -82,11 +113,20 @@ impl World {
         panic!("still open: {open:#?}");
     }
 
+    /// What is said of an act in the end.
+    async fn refusal(&self, act: &str) -> String {
+        let item = self.outbox.get(act).await.unwrap().unwrap();
+        match item.state {
+            State::Refused(refusal) => refusal.error,
+            other => panic!("{act}: {other:?}"),
+        }
+    }
+
     /// Each act is done exactly once and said to be final.
     async fn check(&self, acts: &[String]) {
         let executions = self.chain.executions();
         for act in acts {
-            let count = executions.get(act.as_bytes()).copied().unwrap_or(0);
+            let count = executions.get(&call(act).data).copied().unwrap_or(0);
             assert_eq!(count, 1, "{act} was done {count} times");
             let item = self.outbox.get(act).await.unwrap().unwrap();
             assert!(
@@ -98,10 +138,15 @@ impl World {
     }
 }
 
+/// The call of an act; those named `urgent …` are revocations, `urgent` left out.
 fn call(act: &str) -> Call {
+    let data = match act.strip_prefix("urgent ") {
+        Some(rest) => [&REVOKE, rest.as_bytes()].concat(),
+        None => act.as_bytes().to_vec(),
+    };
     Call {
         to: Address::repeat_byte(1),
-        data: Bytes::copy_from_slice(act.as_bytes()),
+        data: Bytes::from(data),
         value: U256::ZERO,
     }
 }
@@ -295,10 +340,296 @@ async fn two_processes_share_an_account() {
     world.check(&acts).await;
 }
 
+#[tokio::test]
+async fn a_transaction_that_no_pool_takes_frees_its_nonce() {
+    let world = World::new();
+    let (relayer, _) = world.process(None);
+    for act in ["poison", "act", "urgent act"] {
+        relayer.submit(act, call(act)).await.unwrap();
+    }
+    world.finish().await;
+    world.check(&["act".into(), "urgent act".into()]).await;
+    assert_eq!(world.refusal("poison").await, "NotTaken");
+    // Nothing of it can be included any more: it may be asked for again.
+    relayer.retry("poison").await.unwrap();
+    relayer.submit("after", call("after")).await.unwrap();
+    world.finish().await;
+    world.check(&["after".into()]).await;
+    assert_eq!(world.refusal("poison").await, "NotTaken");
+}
+
+#[tokio::test]
+async fn an_item_that_was_signed_over_the_limits_frees_its_nonce_at_once() {
+    let world = World::new();
+    let (relayer, _) = world.process(None);
+    let huge = Call {
+        data: vec![7; 200_000].into(),
+        ..call("huge")
+    };
+    let error = relayer.submit("huge", huge.clone()).await.unwrap_err();
+    assert!(
+        matches!(error, ledger::Error::CallTooLarge { .. }),
+        "{error}"
+    );
+    // As an earlier version would have stored it.
+    let item = ledger::relayer::Item::new("huge", relayer.sender(), huge, 1_000_000);
+    world.outbox.insert(&item).await.unwrap();
+    relayer.submit("act", call("act")).await.unwrap();
+    world.pass(20);
+    relayer.work().await.unwrap();
+    world.chain.mine();
+    relayer.work().await.unwrap();
+    assert_eq!(
+        world.chain.executions()[&call("act").data],
+        1,
+        "after one block"
+    );
+    world.finish().await;
+    assert_eq!(world.refusal("huge").await, "NotTaken");
+}
+
+#[tokio::test]
+async fn estimates_that_fail_hold_up_nobody() {
+    for hostile in ["unclear", "silent"] {
+        let world = World::new();
+        let (relayer, _) = world.process(None);
+        for n in 0..20 {
+            let act = format!("{hostile} {n}");
+            relayer.submit(&act, call(&act)).await.unwrap();
+        }
+        let acts: Vec<String> = vec!["act".into(), "urgent act".into()];
+        for act in &acts {
+            relayer.submit(act, call(act)).await.unwrap();
+        }
+        relayer.work().await.unwrap();
+        world.chain.mine();
+        let urgent = &call("urgent act").data;
+        assert_eq!(
+            world.chain.executions().get(urgent),
+            Some(&1),
+            "{hostile}: in the first block"
+        );
+        world.finish_but(20).await;
+        world.check(&acts).await;
+        world.pass(300);
+        let health = relayer.health().await.unwrap();
+        assert_eq!((health.queued, health.in_flight), (20, 0));
+        let oldest = health.oldest.unwrap();
+        assert_eq!(oldest.key, format!("{hostile} 0"));
+        assert!(oldest.trouble.is_some());
+        assert!(
+            health.stuck.unwrap().contains(hostile),
+            "told after a while"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_wallet_that_burns_gas_is_not_paid_for() {
+    let world = World::new();
+    let (relayer, _) = world.process(None);
+    for act in ["burner", "act"] {
+        relayer.submit(act, call(act)).await.unwrap();
+    }
+    world.finish().await;
+    world.check(&["act".into()]).await;
+    assert_eq!(world.refusal("burner").await, "GasCeiling");
+    let item = world.outbox.get("burner").await.unwrap().unwrap();
+    assert!(item.attempts.is_empty(), "nothing was signed for it");
+}
+
+#[tokio::test]
+async fn lying_estimates_end_no_act_that_a_witness_takes() {
+    let world = World::new();
+    let witness = Arc::new(SimEndpoint {
+        chain: SimChain::new(),
+        life: Life::until(None),
+    });
+    let relayer = world.watched_by(witness);
+    world.chain.lie(Lies {
+        high_estimates: 2,
+        refusing_estimates: 2,
+        ..Lies::default()
+    });
+    let acts: Vec<String> = vec!["act 1".into(), "act 2".into()];
+    for act in &acts {
+        relayer.submit(act, call(act)).await.unwrap();
+        relayer.work().await.unwrap();
+    }
+    world.finish().await;
+    world.check(&acts).await;
+}
+
+#[tokio::test]
+async fn an_invented_nonce_leaves_no_gap() {
+    let world = World::new();
+    let (relayer, _) = world.process(None);
+    world.chain.lie(Lies {
+        pending_nonces: 1,
+        ..Lies::default()
+    });
+    relayer.submit("act", call("act")).await.unwrap();
+    relayer.work().await.unwrap();
+    assert_eq!(world.chain.waiting(), [0]);
+    world.finish().await;
+    world.check(&["act".into()]).await;
+}
+
+#[tokio::test]
+async fn revocations_overtake_and_have_slots_of_their_own() {
+    let world = World::new();
+    let (relayer, _) = world.process(None);
+    let in_flight = Settings::new(CHAIN_ID).in_flight;
+    let acts: Vec<String> = (0..in_flight + 20).map(|n| format!("act {n}")).collect();
+    for act in &acts {
+        relayer.submit(act, call(act)).await.unwrap();
+    }
+    relayer.work().await.unwrap();
+    assert_eq!(world.chain.waiting().len(), in_flight);
+    relayer
+        .submit("urgent act", call("urgent act"))
+        .await
+        .unwrap();
+    relayer.work().await.unwrap();
+    assert_eq!(
+        world.chain.waiting().len(),
+        in_flight + 1,
+        "one more, and it is the urgent one"
+    );
+    world.chain.mine();
+    assert_eq!(
+        world.chain.executions().get(&call("urgent act").data),
+        Some(&1)
+    );
+    assert_eq!(
+        world
+            .chain
+            .executions()
+            .get(&call(acts.last().unwrap()).data),
+        None
+    );
+    world.finish().await;
+    world.check(&acts).await;
+}
+
+#[tokio::test]
+async fn revocations_go_on_above_the_fee_cap_and_take_those_before_them_along() {
+    let world = World::new();
+    let (relayer, _) = world.process(None);
+    relayer.submit("act", call("act")).await.unwrap();
+    relayer.work().await.unwrap();
+    // Over the cap for ordinary acts, under that for urgent ones.
+    world.chain.set_base_fee(1_500_000_000_000);
+    world.chain.mine_empty();
+    relayer.submit("later", call("later")).await.unwrap();
+    relayer
+        .submit("urgent act", call("urgent act"))
+        .await
+        .unwrap();
+    for _ in 0..4 {
+        world.pass(31);
+        relayer.work().await.unwrap();
+        world.chain.mine();
+    }
+    let done = world.chain.executions();
+    assert_eq!(done.get(&call("urgent act").data), Some(&1));
+    assert_eq!(
+        done.get(&call("act").data),
+        Some(&1),
+        "its nonce stands before"
+    );
+    assert_eq!(done.get(&call("later").data), None, "the cap holds for it");
+    world.finish().await;
+    world
+        .check(&["act".into(), "later".into(), "urgent act".into()])
+        .await;
+}
+
+#[tokio::test]
+async fn a_reverted_act_is_sent_again_with_more_gas() {
+    let world = World::new();
+    let (relayer, _) = world.process(None);
+    relayer.submit("cold", call("cold")).await.unwrap();
+    relayer.work().await.unwrap();
+    world.chain.mine();
+    relayer.work().await.unwrap();
+    let status = relayer.status("cold").await.unwrap().unwrap();
+    let Status::Pending {
+        trouble: Some(trouble),
+        ..
+    } = &status
+    else {
+        panic!("it goes on: {status:?}");
+    };
+    assert!(trouble.contains("too little gas"), "{trouble}");
+    world.finish().await;
+    world.check(&["cold".into()]).await;
+    let item = world.outbox.get("cold").await.unwrap().unwrap();
+    assert_eq!(item.round, 1);
+
+    // A revocation has the gas of its most expensive path from the start.
+    relayer
+        .submit("urgent cold", call("urgent cold"))
+        .await
+        .unwrap();
+    world.finish().await;
+    world.check(&["urgent cold".into()]).await;
+    let item = world.outbox.get("urgent cold").await.unwrap().unwrap();
+    assert_eq!((item.round, item.lane()), (0, Lane::Urgent));
+}
+
+#[tokio::test]
+async fn a_person_can_mend_it_at_once() {
+    let world = World::new();
+    let (relayer, _) = world.process(None);
+    for act in ["poison", "act"] {
+        relayer.submit(act, call(act)).await.unwrap();
+    }
+    relayer.work().await.unwrap();
+    world.chain.mine();
+    assert_eq!(
+        world.chain.executions().get(&call("act").data),
+        None,
+        "it is held up"
+    );
+    assert_eq!(relayer.repair().await.unwrap(), ["poison"]);
+    world.chain.mine();
+    assert_eq!(world.chain.executions().get(&call("act").data), Some(&1));
+    world.finish().await;
+    assert_eq!(world.refusal("poison").await, "NotTaken");
+}
+
+#[tokio::test]
+async fn an_endpoint_that_takes_nothing_ends_no_act() {
+    let world = World::new();
+    let (relayer, _) = world.process(None);
+    relayer.submit("act", call("act")).await.unwrap();
+    world.chain.refuse_all(true);
+    for _ in 0..40 {
+        world.pass(20);
+        relayer.work().await.unwrap();
+        world.chain.mine_empty();
+    }
+    let health = relayer.health().await.unwrap();
+    assert!(health.stuck.is_some(), "{health:?}");
+    world.chain.refuse_all(false);
+    world.finish().await;
+    world.check(&["act".into()]).await;
+}
+
 /// Things that happen to a relayer.
 #[derive(Debug, Clone)]
 enum Happening {
     Submit,
+    /// The same, for an act that ends access.
+    SubmitUrgent,
+    /// Somebody hands in what cannot be carried, or not as it seems.
+    SubmitHostile {
+        nature: usize,
+        urgent: bool,
+    },
+    Lie(Lies),
+    Repair,
     Work,
     /// The process dies at that step of the next round.
     Die {
@@ -320,6 +651,13 @@ enum Happening {
 fn happening() -> impl Strategy<Value = Happening> {
     prop_oneof![
         4 => Just(Happening::Submit),
+        2 => Just(Happening::SubmitUrgent),
+        2 => (0..Nature::HOSTILE.len(), any::<bool>())
+            .prop_map(|(nature, urgent)| Happening::SubmitHostile { nature, urgent }),
+        1 => (0u32..4, 0u32..2).prop_map(|(failing_estimates, pending_nonces)| {
+            Happening::Lie(Lies { failing_estimates, pending_nonces, ..Lies::default() })
+        }),
+        1 => Just(Happening::Repair),
         8 => Just(Happening::Work),
         3 => (0u64..30, any::<bool>()).prop_map(|(at, after)| Happening::Die { at, after }),
         6 => Just(Happening::Mine),
@@ -347,40 +685,95 @@ proptest! {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let world = World::new();
-            let mut acts: Vec<String> = Vec::new();
+            let mut story = Story::default();
             let (mut relayer, _) = world.process(None);
             for happening in happenings {
-                match happening {
-                    Happening::Submit => {
-                        let act = format!("act {}", acts.len());
-                        relayer.submit(&act, call(&act)).await.unwrap();
-                        acts.push(act);
-                    }
-                    Happening::Work => {
-                        relayer.work().await.unwrap();
-                    }
-                    Happening::Die { at, after } => {
-                        let (mortal, _) = world.process(Some(Death { at, after }));
-                        let _ = mortal.work().await;
-                        relayer = world.process(None).0;
-                    }
-                    Happening::Mine => world.chain.mine(),
-                    Happening::MineEmpty => world.chain.mine_empty(),
-                    Happening::Forget => world.chain.forget(),
-                    Happening::Reorganise { depth, fate } => {
-                        world.chain.reorganise(depth, fate);
-                    }
-                    Happening::Usurp => world.chain.usurp(Signer::address(&key("relayer"))),
-                    Happening::BaseFee(wei) => world.chain.set_base_fee(wei),
-                    Happening::Pass(seconds) => world.pass(seconds),
-                }
+                story.tell(&world, &mut relayer, happening).await;
                 let most = world.chain.executions().iter()
-                    .filter(|(data, _)| data.starts_with(b"act"))
+                    .filter(|(data, _)| !data.is_empty() && !data.starts_with(b"foreign"))
                     .map(|(_, count)| *count).max().unwrap_or(0);
                 assert!(most <= 1, "an act was done {most} times");
             }
-            world.finish().await;
-            world.check(&acts).await;
+            story.end(&world).await;
         });
+    }
+}
+
+/// What was asked for in one random history.
+#[derive(Default)]
+struct Story {
+    /// Acts that must be done.
+    acts: Vec<String>,
+    /// Acts that must be refused, or stay open with a reason.
+    hostile: Vec<(Nature, String)>,
+}
+
+impl Story {
+    async fn submit(&mut self, relayer: &Relayer, act: String, nature: Nature) {
+        relayer.submit(&act, call(&act)).await.unwrap();
+        match nature {
+            Nature::Honest | Nature::Cold => self.acts.push(act),
+            hostile => self.hostile.push((hostile, act)),
+        }
+    }
+
+    async fn tell(&mut self, world: &World, relayer: &mut Relayer, happening: Happening) {
+        let number = self.acts.len() + self.hostile.len();
+        match happening {
+            Happening::Submit => {
+                self.submit(relayer, format!("act {number}"), Nature::Honest)
+                    .await
+            }
+            Happening::SubmitUrgent => {
+                self.submit(relayer, format!("urgent act {number}"), Nature::Honest)
+                    .await;
+            }
+            Happening::SubmitHostile { nature, urgent } => {
+                let (nature, letters) = Nature::HOSTILE[nature];
+                let lane = if urgent { "urgent " } else { "" };
+                self.submit(relayer, format!("{lane}{letters} {number}"), nature)
+                    .await;
+            }
+            Happening::Lie(lies) => world.chain.lie(lies),
+            Happening::Repair => {
+                relayer.repair().await.unwrap();
+            }
+            Happening::Work => {
+                relayer.work().await.unwrap();
+            }
+            Happening::Die { at, after } => {
+                let (mortal, _) = world.process(Some(Death { at, after }));
+                let _ = mortal.work().await;
+                *relayer = world.process(None).0;
+            }
+            Happening::Mine => world.chain.mine(),
+            Happening::MineEmpty => world.chain.mine_empty(),
+            Happening::Forget => world.chain.forget(),
+            Happening::Reorganise { depth, fate } => world.chain.reorganise(depth, fate),
+            Happening::Usurp => world.chain.usurp(Signer::address(&key("relayer"))),
+            Happening::BaseFee(wei) => world.chain.set_base_fee(wei),
+            Happening::Pass(seconds) => world.pass(seconds),
+        }
+    }
+
+    /// Whatever was handed in, what should be done is done, and the rest is said to be refused or
+    /// waits and says why.
+    async fn end(&self, world: &World) {
+        let waits = |nature: Nature| matches!(nature, Nature::Unclear | Nature::Silent);
+        let unclear = self.hostile.iter().filter(|(nature, _)| waits(*nature));
+        world.finish_but(unclear.count()).await;
+        world.check(&self.acts).await;
+        for (nature, act) in &self.hostile {
+            let item = world.outbox.get(act).await.unwrap().unwrap();
+            match nature {
+                nature if waits(*nature) => {
+                    assert_eq!(item.state, State::Queued, "{act}");
+                    assert!(item.trouble.is_some(), "{act} says why it waits");
+                }
+                Nature::Poison => assert_eq!(world.refusal(act).await, "NotTaken"),
+                Nature::Burner => assert_eq!(world.refusal(act).await, "GasCeiling"),
+                _ => assert!(matches!(item.state, State::Refused(_)), "{act}: {item:?}"),
+            }
+        }
     }
 }

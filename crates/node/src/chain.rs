@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use acts::{Act, Deployment, SignedAct};
+use acts::{Deployment, SignedAct};
 use alloy_primitives::{Address, B256, Bytes, U256};
 use api::acts::Progress;
 use async_trait::async_trait;
@@ -11,40 +11,37 @@ use custody::model::chain_facts::{
 };
 use custody::model::error::ChainError;
 use custody::ports::chain::Chain;
-use ledger::contracts::{Consents, Log, Records, Registry};
-use ledger::relayer::{Call, Relayer, Status};
-use ledger::rollup::{Bulk, l1_data_fee};
+use ledger::l1_fee::{PostedAct, l1_data_fee};
+use ledger::relayer::{Allowance, Call, Relayer, Status};
 use ledger::rpc::{At, Endpoint, Receipt, Request};
-use ledger::{Finality, typed};
+use ledger::{Finality, FinalityTracker};
 
 /// The chain of one deployment.
 pub struct LedgerChain {
     chain: ledger::Chain,
     relayer: Relayer,
     deployment: Deployment,
-    finality: Finality,
-    stale_after: u64,
+    finality: FinalityTracker,
 }
 
 impl LedgerChain {
     /// The chain behind `chain`, with `relayer` to carry acts and `finality` for those that others
-    /// carry. With `stale_after` above 0, an
-    /// endpoint whose newest block is older than that many seconds counts as silent.
+    /// carry.
     #[must_use]
-    pub fn new(
-        chain: ledger::Chain,
-        relayer: Relayer,
-        finality: Finality,
-        stale_after: u64,
-    ) -> Self {
+    pub fn new(chain: ledger::Chain, relayer: Relayer, finality: Finality) -> Self {
         let deployment = chain.deployment().into();
         Self {
             chain,
             relayer,
             deployment,
-            finality,
-            stale_after,
+            finality: FinalityTracker::new(finality),
         }
+    }
+
+    /// The relayer that carries acts.
+    #[must_use]
+    pub fn relayer(&self) -> &Relayer {
+        &self.relayer
     }
 
     fn request(&self, act: &SignedAct) -> Request {
@@ -54,6 +51,7 @@ impl LedgerChain {
             to: Some(call.to),
             data: call.data,
             value: U256::ZERO,
+            gas: None,
         }
     }
 
@@ -82,12 +80,12 @@ impl LedgerChain {
         self.chain.deployment().block
     }
 
-    /// Whether the endpoint answers and keeps up.
+    /// Whether the endpoints answer and keep up.
     ///
     /// # Errors
-    /// If it does not.
+    /// If one does not.
     pub async fn ready(&self) -> Result<(), ChainError> {
-        self.fresh().await
+        self.chain.check_head_age().await.map_err(silent)
     }
 
     /// What a unit of gas costs at this moment.
@@ -113,18 +111,18 @@ impl LedgerChain {
     /// If the endpoint does not answer.
     pub(crate) async fn l1_data_fees(&self) -> ledger::Result<Option<api::fees::L1DataFees>> {
         let endpoint = self.chain.endpoint();
-        let fee = async |act: Bulk| {
+        let fee = async |act: PostedAct| {
             let wei = l1_data_fee(endpoint.as_ref(), act.bytes()).await?;
             Ok::<_, ledger::Error>(wei.map(|wei| u64::try_from(wei).unwrap_or(u64::MAX)))
         };
-        let Some(commit) = fee(Bulk::Commit).await? else {
+        let Some(commit) = fee(PostedAct::Commit).await? else {
             return Ok(None);
         };
         Ok(Some(api::fees::L1DataFees {
             commit,
-            grant: fee(Bulk::Grant).await?.unwrap_or_default(),
-            revoke: fee(Bulk::Revoke).await?.unwrap_or_default(),
-            request: fee(Bulk::Request).await?.unwrap_or_default(),
+            grant: fee(PostedAct::Grant).await?.unwrap_or_default(),
+            revoke: fee(PostedAct::Revoke).await?.unwrap_or_default(),
+            request: fee(PostedAct::Request).await?.unwrap_or_default(),
         }))
     }
 
@@ -139,24 +137,12 @@ impl LedgerChain {
     ) -> ledger::Result<serde_json::Value> {
         self.chain.endpoint().other(method, params).await
     }
-
-    async fn fresh(&self) -> Result<(), ChainError> {
-        if self.stale_after == 0 {
-            return Ok(());
-        }
-        let head = self.chain.head().await.map_err(silent)?;
-        let age = crate::now().saturating_sub(head.timestamp);
-        if age > self.stale_after {
-            let reason = format!("its newest block is {age} seconds old");
-            return Err(ChainError::Silent(reason));
-        }
-        Ok(())
-    }
 }
 
 fn silent(error: ledger::Error) -> ChainError {
     match error {
         ledger::Error::Refused(refusal) => ChainError::Refused(refusal.to_string()),
+        error @ ledger::Error::CallTooLarge { .. } => ChainError::Refused(error.to_string()),
         other => ChainError::Silent(other.to_string()),
     }
 }
@@ -230,7 +216,6 @@ impl Chain for LedgerChain {
     }
 
     async fn grant(&self, controller: Address, id: B256) -> Result<GrantFacts, ChainError> {
-        self.fresh().await?;
         let state = self.chain.grant_of(controller, id).await.map_err(silent)?;
         // The contract's own answer is by the time of its newest block; on a chain that makes
         // blocks on demand that time stands still, so the clock here has to agree.
@@ -311,6 +296,8 @@ impl Chain for LedgerChain {
     }
 
     async fn check(&self, act: &SignedAct) -> Result<(), ChainError> {
+        let call = call_of(&self.deployment, act);
+        Allowance::of(&call).check_bytes(&call).map_err(silent)?;
         let (endpoint, request) = (self.chain.endpoint(), self.request(act));
         let answer = endpoint.call(&request, At::Latest).await;
         answer.map(|_| ()).map_err(silent)
@@ -320,7 +307,8 @@ impl Chain for LedgerChain {
         let call = call_of(&self.deployment, act);
         let key = hex::encode(id);
         let status = self.relayer.submit(&key, call).await.map_err(silent)?;
-        if matches!(status, Status::Refused(_)) {
+        // Handed in again, it is tried again. Only what is over for good is.
+        if status.refusal().is_some() {
             self.relayer.retry(&key).await.map_err(silent)?;
         }
         Ok(())
@@ -361,198 +349,11 @@ fn carried(status: &Status) -> Carried {
 
 /// The call that carries an act.
 fn call_of(at: &Deployment, signed: &SignedAct) -> Call {
-    let signature = |index: usize| signed.signatures.get(index).cloned().unwrap_or_default();
-    let (first, second) = (signature(0), signature(1));
-    let contracts = &at.contracts;
-    match signed.act {
-        Act::SetInstitution {
-            institution,
-            status,
-            nonce,
-            deadline,
-        } => {
-            let act = typed::SetInstitution {
-                institution,
-                status,
-                nonce,
-                deadline,
-            };
-            let call = Registry::setInstitutionCall {
-                act,
-                registrarSignature: first,
-            };
-            Call::new(contracts.registry, &call)
-        }
-        Act::AdmitStaff {
-            staff,
-            institution,
-            role,
-            nonce,
-            deadline,
-        } => {
-            let act = typed::AdmitStaff {
-                staff,
-                institution,
-                role,
-                nonce,
-                deadline,
-            };
-            let call = Registry::admitStaffCall {
-                act,
-                institutionSignature: first,
-                staffSignature: second,
-            };
-            Call::new(contracts.registry, &call)
-        }
-        Act::SetStaff {
-            staff,
-            institution,
-            role,
-            status,
-            nonce,
-            deadline,
-        } => {
-            let act = typed::SetStaff {
-                staff,
-                institution,
-                role,
-                status,
-                nonce,
-                deadline,
-            };
-            let call = Registry::setStaffCall {
-                act,
-                institutionSignature: first,
-            };
-            Call::new(contracts.registry, &call)
-        }
-        Act::PublishKey {
-            wallet,
-            digest,
-            version,
-            deadline,
-        } => {
-            let act = typed::PublishKey {
-                wallet,
-                digest,
-                version,
-                deadline,
-            };
-            let call = Registry::publishKeyCall {
-                act,
-                walletSignature: first,
-            };
-            Call::new(contracts.registry, &call)
-        }
-        Act::EnrolPatient {
-            institution,
-            patient,
-            deadline,
-        } => {
-            let act = typed::EnrolPatient {
-                institution,
-                patient,
-                deadline,
-            };
-            let call = Registry::enrolPatientCall {
-                act,
-                institutionSignature: first,
-            };
-            Call::new(contracts.registry, &call)
-        }
-        Act::Commit {
-            controller,
-            version,
-            previous,
-            commitment,
-            institution,
-            deadline,
-        } => {
-            let act = typed::Commit {
-                controller,
-                version,
-                previous,
-                commitment,
-                institution,
-                deadline,
-            };
-            let call = Records::commitCall {
-                act,
-                institutionSignature: first,
-                controllerSignature: second,
-            };
-            Call::new(contracts.records, &call)
-        }
-        Act::Erase {
-            controller,
-            deadline,
-        } => {
-            let act = typed::Erase {
-                controller,
-                deadline,
-            };
-            let call = Records::eraseCall {
-                act,
-                controllerSignature: first,
-            };
-            Call::new(contracts.records, &call)
-        }
-        Act::Request {
-            id,
-            requester,
-            deadline,
-        } => {
-            let act = typed::Request {
-                id,
-                requester,
-                deadline,
-            };
-            let call = Consents::requestCall {
-                act,
-                requesterSignature: first,
-            };
-            Call::new(contracts.consents, &call)
-        }
-        Act::Grant {
-            controller,
-            id,
-            expiry,
-        } => {
-            let act = typed::Grant {
-                controller,
-                id,
-                expiry,
-            };
-            let call = Consents::grantCall {
-                act,
-                controllerSignature: first,
-            };
-            Call::new(contracts.consents, &call)
-        }
-        Act::Revoke { controller, id } => {
-            let act = typed::Revoke { controller, id };
-            let call = Consents::revokeCall {
-                act,
-                controllerSignature: first,
-            };
-            Call::new(contracts.consents, &call)
-        }
-        Act::Checkpoint {
-            institution,
-            size,
-            root,
-        } => {
-            let act = typed::Checkpoint {
-                institution,
-                size,
-                root,
-            };
-            let call = Log::checkpointCall {
-                act,
-                institutionSignature: first,
-            };
-            Call::new(contracts.log, &call)
-        }
+    let acts::Call { to, data } = signed.call(at);
+    Call {
+        to,
+        data,
+        value: U256::ZERO,
     }
 }
 
@@ -563,7 +364,7 @@ fn call_of(at: &Deployment, signed: &SignedAct) -> Call {
 pub async fn connect(
     config: &crate::Config,
     file: ledger::Deployment,
-) -> ledger::Result<(ledger::Chain, Arc<dyn Endpoint>)> {
+) -> ledger::Result<ledger::Chain> {
     let limits = || ledger::rpc::Limits {
         timeout: std::time::Duration::from_secs(config.limits.rpc_s),
         ..ledger::rpc::Limits::default()
@@ -573,7 +374,8 @@ pub async fn connect(
     for url in &config.rpc_witnesses {
         witnesses.push(Arc::new(ledger::Rpc::new(url, limits())?));
     }
-    let chain = ledger::Chain::connect(endpoint.clone(), file).await?;
+    let limit = config.limits.head_age(file.chain_id);
+    let chain = ledger::Chain::connect(endpoint, file).await?;
     let chain = chain.with_witnesses(witnesses).await?;
-    Ok((chain, endpoint))
+    Ok(chain.with_max_head_age(limit, Arc::new(ledger::SystemClock)))
 }

@@ -80,14 +80,25 @@ pub struct Limits {
     pub request_s: u64,
     /// How long an Ethereum endpoint may take to answer, seconds.
     pub rpc_s: u64,
-    /// Seconds without a new block after which the Ethereum endpoint counts as stalled; 0 turns the
-    /// check off, for chains that make blocks only on demand.
+    /// Seconds without a new block after which an Ethereum endpoint counts as stalled and nothing
+    /// is decided by it; 0 turns the check off.
     pub stale_block_s: u64,
+    /// Ids of chains that make blocks only on demand: there the check is off.
+    pub development_chains: Vec<u64>,
     /// How much each institution of `peers` may store here, bytes. A block counts 4,096 at least.
     pub peer_store_bytes: u64,
     /// What bodies of other institutions' requests may take in memory at once, bytes. One
     /// institution may use half of it, and never less than a journal page of 64 MiB.
     pub peer_body_bytes: u64,
+}
+
+impl Limits {
+    /// How old the newest block of that chain may be, seconds; no limit for chains that make blocks
+    /// on demand.
+    pub(crate) fn head_age(&self, chain_id: u64) -> Option<u64> {
+        let on_demand = self.development_chains.contains(&chain_id);
+        (self.stale_block_s > 0 && !on_demand).then_some(self.stale_block_s)
+    }
 }
 
 /// What is known and told of the chain's fees.
@@ -208,7 +219,8 @@ impl Default for Limits {
             requests_per_minute: 1200,
             request_s: 30,
             rpc_s: 10,
-            stale_block_s: 0,
+            stale_block_s: ledger::MAX_HEAD_AGE,
+            development_chains: ledger::DEVELOPMENT_CHAINS.to_vec(),
             peer_store_bytes: 256 << 30,
             peer_body_bytes: 256 << 20,
         }

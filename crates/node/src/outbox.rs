@@ -1,8 +1,11 @@
 //! The relayer's outbox on the node's database.
 //!
 //! An item is a document; a second document per (sender, nonce) makes sure that no two open items
-//! share a nonce, also with several processes.
+//! share a nonce, also with several processes. The counter of items is written with every change,
+//! so that its version says whether anything has changed: the relayer looks several times a second,
+//! and what it saw last is still right nearly always.
 
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use alloy_primitives::Address;
@@ -12,17 +15,57 @@ use custody::model::error::StoreError;
 use custody::ports::store::{Documents, Store};
 use ledger::relayer::{Item, OutboxStore};
 use serde::{Deserialize, Serialize};
+use tokio::sync::Mutex;
+
+/// How often a write is tried again that another one came before.
+const TRIES: u32 = 64;
 
 /// The outbox on a store.
 pub(crate) struct Outbox {
     store: Arc<dyn Store>,
+    /// What was seen last, by sender.
+    seen: Mutex<HashMap<Address, Seen>>,
+}
+
+/// The open items of one sender as they were at one version of the counter.
+#[derive(Default)]
+struct Seen {
+    /// The counter's version; 0 while there is none.
+    at: u64,
+    /// By their places in the queue.
+    items: BTreeMap<u64, SeenItem>,
+}
+
+struct SeenItem {
+    /// The document's version.
+    version: u64,
+    item: Item,
+}
+
+impl Seen {
+    /// Takes a write of our own over, if nothing else was written since.
+    fn follow(&mut self, counter: u64, place: u64, version: u64, item: &Item) {
+        if self.at != counter {
+            return;
+        }
+        self.at = counter + 1;
+        if item.is_open() {
+            let item = item.clone();
+            self.items.insert(place, SeenItem { version, item });
+        } else {
+            self.items.remove(&place);
+        }
+    }
 }
 
 impl Outbox {
     /// The outbox in `store`.
     #[must_use]
     pub(crate) fn new(store: Arc<dyn Store>) -> Self {
-        Self { store }
+        Self {
+            store,
+            seen: Mutex::default(),
+        }
     }
 }
 
@@ -115,26 +158,92 @@ impl Outbox {
             .map_err(failed)
     }
 
-    async fn try_insert(&self, item: &Item) -> ledger::Result<()> {
-        let counter = self
-            .store
-            .load::<Counter>("counter")
-            .await
-            .map_err(failed)?;
-        let place = counter.as_ref().map_or(0, |c| c.document.next);
-        let next = Counter { next: place + 1 };
+    async fn counter(&self) -> ledger::Result<Held<Counter>> {
+        let none = Held {
+            version: 0,
+            document: Counter { next: 0 },
+        };
+        let held = self.store.load::<Counter>("counter").await;
+        Ok(held.map_err(failed)?.unwrap_or(none))
+    }
+
+    /// Adds an item behind all others, if nothing was written since `counter`.
+    async fn try_insert(&self, item: &Item, counter: &Held<Counter>) -> ledger::Result<()> {
+        let place = counter.document.next;
         let mut batch = Batch::new();
         batch.create(&entry(item, place)?).map_err(failed)?;
-        match counter {
-            Some(held) => batch.replace(&Held {
-                version: held.version,
-                document: next,
-            }),
-            None => batch.create(&next),
-        }
-        .map_err(failed)?;
+        count(&mut batch, counter, place + 1)?;
         self.store.apply(&batch).await.map_err(failed)
     }
+
+    /// Replaces an item, if nothing was written since `counter`.
+    async fn try_update(
+        &self,
+        before: &Item,
+        after: &Item,
+        held: &Held<Entry>,
+        counter: &Held<Counter>,
+    ) -> ledger::Result<()> {
+        let mut batch = Batch::new();
+        let document = entry(after, held.document.place)?;
+        let version = held.version;
+        batch.replace(&Held { version, document }).map_err(failed)?;
+        count(&mut batch, counter, counter.document.next)?;
+        let (old, new) = (taken(before), taken(after));
+        let same = old.as_ref().map(Taken::id) == new.as_ref().map(Taken::id);
+        if !same {
+            if let Some(old) = old {
+                batch.delete::<Taken>(old.id());
+            }
+            if let Some(new) = new {
+                batch.create(&new).map_err(failed)?;
+            }
+        }
+        self.store.apply(&batch).await.map_err(failed)
+    }
+
+    /// Whether another open item has the nonce of this one.
+    async fn nonce_is_taken(&self, item: &Item) -> ledger::Result<bool> {
+        let Some(wanted) = taken(item) else {
+            return Ok(false);
+        };
+        let there = self
+            .store
+            .load::<Taken>(&wanted.id())
+            .await
+            .map_err(failed)?;
+        Ok(there.is_some_and(|there| there.document.key != item.key))
+    }
+
+    /// Reads the sender's open items; those whose version is known are not parsed again.
+    async fn look(&self, sender: Address, seen: &mut Seen, counter: u64) -> ledger::Result<()> {
+        let query = Query::of(Kind::Outbox)
+            .owner(hex::encode(sender))
+            .limit(u32::MAX >> 1);
+        let held = self.store.all::<Entry>(query).await.map_err(failed)?;
+        let mut items = BTreeMap::new();
+        for entry in held {
+            let (version, place) = (entry.version, entry.document.place);
+            let known = seen.items.remove(&place);
+            let item = match known.filter(|known| known.version == version) {
+                Some(known) => known.item,
+                None => read(&entry.document)?,
+            };
+            items.insert(place, SeenItem { version, item });
+        }
+        *seen = Seen { at: counter, items };
+        Ok(())
+    }
+}
+
+/// Writes the counter along with a batch, which then applies only if nothing was written since.
+fn count(batch: &mut Batch, held: &Held<Counter>, next: u64) -> ledger::Result<()> {
+    let document = Counter { next };
+    match held.version {
+        0 => batch.create(&document),
+        version => batch.replace(&Held { version, document }),
+    }
+    .map_err(failed)
 }
 
 /// What an item holds of a nonce while it is open.
@@ -150,17 +259,24 @@ fn taken(item: &Item) -> Option<Taken> {
 #[async_trait]
 impl OutboxStore for Outbox {
     async fn insert(&self, item: &Item) -> ledger::Result<Item> {
-        loop {
+        let mut seen = self.seen.lock().await;
+        for _ in 0..TRIES {
             if let Some(known) = self.held(&item.key).await? {
                 return read(&known.document);
             }
-            match self.try_insert(item).await {
-                Ok(()) => return Ok(item.clone()),
-                // Another item came first: this one's place is the next.
+            let counter = self.counter().await?;
+            match self.try_insert(item, &counter).await {
+                Ok(()) => {
+                    let seen = seen.entry(item.sender).or_default();
+                    seen.follow(counter.version, counter.document.next, 1, item);
+                    return Ok(item.clone());
+                }
+                // Another process wrote first: this item's place is the next.
                 Err(ledger::Error::Conflict) => {}
                 Err(other) => return Err(other),
             }
         }
+        Err(ledger::Error::Conflict)
     }
 
     async fn get(&self, key: &str) -> ledger::Result<Option<Item>> {
@@ -171,72 +287,160 @@ impl OutboxStore for Outbox {
     }
 
     async fn open(&self, sender: Address) -> ledger::Result<Vec<Item>> {
-        let query = Query::of(Kind::Outbox)
-            .owner(hex::encode(sender))
-            .limit(100_000);
-        let mut held = self.store.all::<Entry>(query).await.map_err(failed)?;
-        held.sort_by_key(|h| h.document.place);
-        held.iter().map(|h| read(&h.document)).collect()
+        let mut seen = self.seen.lock().await;
+        let seen = seen.entry(sender).or_default();
+        let counter = self.counter().await?.version;
+        if seen.at != counter {
+            self.look(sender, seen, counter).await?;
+        }
+        Ok(seen.items.values().map(|seen| seen.item.clone()).collect())
     }
 
     async fn update(&self, item: &Item) -> ledger::Result<()> {
-        let Some(held) = self.held(&item.key).await? else {
-            return Err(ledger::Error::Conflict);
-        };
-        let before = read(&held.document)?;
-        if before.revision != item.revision {
-            return Err(ledger::Error::Conflict);
-        }
-        let after = Item {
-            revision: item.revision + 1,
-            ..item.clone()
-        };
-        let mut batch = Batch::new();
-        let document = entry(&after, held.document.place)?;
-        batch
-            .replace(&Held {
-                version: held.version,
-                document,
-            })
-            .map_err(failed)?;
-        let (old, new) = (taken(&before), taken(&after));
-        let same = old.as_ref().map(Taken::id) == new.as_ref().map(Taken::id);
-        if !same {
-            if let Some(old) = old {
-                batch.delete::<Taken>(old.id());
+        let mut seen = self.seen.lock().await;
+        for _ in 0..TRIES {
+            let Some(held) = self.held(&item.key).await? else {
+                return Err(ledger::Error::Conflict);
+            };
+            let before = read(&held.document)?;
+            if before.revision != item.revision {
+                return Err(ledger::Error::Conflict);
             }
-            if let Some(new) = new {
-                batch.create(&new).map_err(failed)?;
+            let after = Item {
+                revision: item.revision + 1,
+                ..item.clone()
+            };
+            let counter = self.counter().await?;
+            match self.try_update(&before, &after, &held, &counter).await {
+                Ok(()) => {
+                    let (place, version) = (held.document.place, held.version + 1);
+                    let seen = seen.entry(after.sender).or_default();
+                    seen.follow(counter.version, place, version, &after);
+                    return Ok(());
+                }
+                Err(ledger::Error::Conflict) if self.nonce_is_taken(&after).await? => {
+                    return Err(ledger::Error::Conflict);
+                }
+                // Another item was written meanwhile; this one may still be as it was.
+                Err(ledger::Error::Conflict) => {}
+                Err(other) => return Err(other),
             }
         }
-        self.store.apply(&batch).await.map_err(failed)
+        Err(ledger::Error::Conflict)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use alloy_primitives::{Bytes, U256};
+    use custody::model::document::Row;
     use custody::ports::memory::store::MemoryStore;
     use ledger::relayer::{Call, Inclusion, State};
 
     use super::*;
 
     fn item(key: &str) -> Item {
-        let to = Address::repeat_byte(1);
-        Item {
-            key: key.into(),
-            sender: Address::repeat_byte(2),
-            call: Call {
-                to,
-                data: Bytes::from_static(b"data"),
-                value: U256::ZERO,
-            },
-            created_at: 5,
-            state: State::Queued,
-            nonce: None,
-            attempts: Vec::new(),
-            trouble: None,
-            revision: 0,
+        let call = Call {
+            to: Address::repeat_byte(1),
+            data: Bytes::from_static(b"data"),
+            value: U256::ZERO,
+        };
+        Item::new(key, Address::repeat_byte(2), call, 5)
+    }
+
+    /// Counts how often documents are listed.
+    struct Counted {
+        store: Arc<MemoryStore>,
+        lists: AtomicUsize,
+    }
+
+    #[async_trait]
+    impl Store for Counted {
+        async fn get(&self, kind: Kind, id: &str) -> Result<Option<Row>, StoreError> {
+            self.store.get(kind, id).await
+        }
+
+        async fn list(&self, query: &Query) -> Result<Vec<Row>, StoreError> {
+            self.lists.fetch_add(1, Ordering::SeqCst);
+            self.store.list(query).await
+        }
+
+        async fn count(&self, query: &Query) -> Result<u64, StoreError> {
+            self.store.count(query).await
+        }
+
+        async fn apply(&self, batch: &Batch) -> Result<(), StoreError> {
+            self.store.apply(batch).await
+        }
+    }
+
+    #[tokio::test]
+    async fn what_has_not_changed_is_not_read_again() {
+        let store = Arc::new(Counted {
+            store: Arc::new(MemoryStore::new()),
+            lists: AtomicUsize::new(0),
+        });
+        let (outbox, other) = (Outbox::new(store.clone()), Outbox::new(store.clone()));
+        let sender = item("").sender;
+        for n in 0..100 {
+            outbox.insert(&item(&format!("{n}"))).await.unwrap();
+        }
+        for _ in 0..10 {
+            assert_eq!(outbox.open(sender).await.unwrap().len(), 100);
+        }
+        let done = Item {
+            state: State::Refused(ledger::contracts::Refusal::decode(&[])),
+            ..item("7")
+        };
+        outbox.update(&done).await.unwrap();
+        assert_eq!(outbox.open(sender).await.unwrap().len(), 99);
+        assert_eq!(
+            store.lists.load(Ordering::SeqCst),
+            0,
+            "its own writes it knows"
+        );
+
+        // Another process reads all once, and its write is seen here.
+        let signed = Item {
+            state: State::Signed,
+            nonce: Some(1),
+            ..item("8")
+        };
+        other.update(&signed).await.unwrap();
+        let (here, there) = (outbox.open(sender).await, other.open(sender).await);
+        let here = here.unwrap();
+        assert_eq!(here, there.unwrap());
+        assert_eq!(here.iter().filter(|item| item.nonce == Some(1)).count(), 1);
+        assert_eq!(store.lists.load(Ordering::SeqCst), 2);
+    }
+
+    #[tokio::test]
+    async fn two_processes_write_at_once_and_lose_nothing() {
+        let store = Arc::new(MemoryStore::new());
+        let outboxes = [(); 2].map(|()| Arc::new(Outbox::new(store.clone())));
+        let mut writers = Vec::new();
+        for n in 0..40 {
+            let outbox = outboxes[n % 2].clone();
+            writers.push(tokio::spawn(async move {
+                let key = format!("{n:02}");
+                outbox.insert(&item(&key)).await.unwrap();
+                let signed = Item {
+                    state: State::Signed,
+                    nonce: Some(n as u64),
+                    ..item(&key)
+                };
+                outbox.update(&signed).await.unwrap();
+            }));
+        }
+        for writer in writers {
+            writer.await.unwrap();
+        }
+        for outbox in outboxes {
+            let open = outbox.open(item("").sender).await.unwrap();
+            let nonces: std::collections::BTreeSet<_> = open.iter().map(|i| i.nonce).collect();
+            assert_eq!((open.len(), nonces.len()), (40, 40));
         }
     }
 

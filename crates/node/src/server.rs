@@ -526,11 +526,17 @@ async fn open_chain(
         or_depth: config.final_blocks,
     };
     settings.finality = finality;
-    let (chain, endpoint) = crate::chain::connect(config, file).await?;
+    let chain = crate::chain::connect(config, file).await?;
     let signer = Arc::new(ledger::wallet(&keys.wallet().expose())?);
     let outbox = Arc::new(Outbox::new(store));
-    let relayer = Relayer::new(endpoint, outbox, signer, Arc::new(SystemClock), settings);
-    let stale = config.limits.stale_block_s;
-    let chain = LedgerChain::new(chain, relayer.clone(), finality, stale);
+    let relayer = Relayer::with_witnesses(
+        chain.endpoint().clone(),
+        chain.witnesses().to_vec(),
+        outbox,
+        signer,
+        Arc::new(SystemClock),
+        settings,
+    );
+    let chain = LedgerChain::new(chain, relayer.clone(), finality);
     Ok((Arc::new(chain), relayer))
 }

@@ -196,7 +196,7 @@ async fn the_history_is_kept_current_and_the_last_good_forecast_outlives_the_end
     let model = dir.path().join("model.json");
     let trained = forecast::trained::Trained::shipped().unwrap();
     std::fs::write(&model, trained.to_json().unwrap()).unwrap();
-    let oracle = json!([ledger::rollup::GAS_PRICE_ORACLE, "0x366103e8025f5260205ff3"]);
+    let oracle = json!([ledger::l1_fee::GAS_PRICE_ORACLE, "0x366103e8025f5260205ff3"]);
     chain.rpc.other("anvil_setCode", oracle).await.unwrap();
     let config = Config {
         listen: "127.0.0.1:0".parse().unwrap(),

@@ -1,12 +1,29 @@
 //! Proof that an institution signed two checkpoints that cannot both be true. Anyone can verify
-//! it, without the log and without a chain.
+//! it, without the log and without a chain; as a file it goes from hand to hand
+//! (`docs/formats.md`).
 
 use alloy_primitives::{Address, B256};
 use serde::{Deserialize, Serialize};
 
+use super::Log;
 use super::checkpoint::SignedCheckpoint;
-use super::merkle::InclusionProof;
+use super::merkle::{InclusionProof, leaf_hash};
 use crate::error::{Error, Result};
+
+/// First field of a fraud proof file.
+pub const FRAUD_FORMAT: &str = "stele/fraud-proof/v1";
+
+/// Longest fraud proof file that is read, in bytes: two paths of 64 hashes and two signatures take
+/// less than a tenth of it.
+pub const MAX_FRAUD_FILE: usize = 128 << 10;
+
+/// A fraud proof as a file holds it.
+#[derive(Serialize, Deserialize)]
+struct File {
+    format: String,
+    #[serde(flatten)]
+    proof: FraudProof,
+}
 
 /// Two signed checkpoints of one log that contradict each other.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,6 +67,85 @@ impl FraudProof {
             first: first.clone(),
             second: second.clone(),
         })
+    }
+
+    /// Looks for the entry that two copies of one log have differently: `kept` holds what `old`
+    /// was signed over, `shown` what `new` was. `None` if the newer one continues the older one.
+    /// Takes some 2 (log₂ n)² hashes for n entries.
+    ///
+    /// # Errors
+    /// [`Error::BadProof`] if a copy does not lead to its checkpoint, or the checkpoints are of two
+    /// logs or in the wrong order; [`Error::WrongSigner`], [`Error::BadSignature`] if one is not
+    /// the institution's; or a store's failure.
+    pub async fn between_logs(
+        kept: &Log,
+        old: &SignedCheckpoint,
+        shown: &Log,
+        new: &SignedCheckpoint,
+    ) -> Result<Option<Self>> {
+        let fail = |reason: &str| Err(Error::bad_proof("fraud proof", reason));
+        if old.origin != new.origin {
+            return fail("the checkpoints are of two logs");
+        }
+        if old.size > new.size {
+            return fail("the first checkpoint must be the older one");
+        }
+        old.verify()?;
+        new.verify()?;
+        for (log, checkpoint) in [(kept, old), (shown, new)] {
+            if log.root(checkpoint.size).await? != checkpoint.root {
+                return fail("a copy of the log does not lead to its checkpoint");
+            }
+        }
+        if old.size == new.size {
+            return Ok(Self::between(old, new));
+        }
+        let Some(index) = first_difference(kept, shown, old.size).await? else {
+            return Ok(None);
+        };
+        Ok(Some(Self::Rewritten {
+            old: old.clone(),
+            new: new.clone(),
+            old_leaf: leaf_hash(kept.entry(index).await?.digest.as_slice()),
+            old_proof: kept.inclusion(index, old.size).await?,
+            new_leaf: leaf_hash(shown.entry(index).await?.digest.as_slice()),
+            new_proof: shown.inclusion(index, new.size).await?,
+        }))
+    }
+
+    /// The proof as a file: JSON that holds all that it takes to verify it.
+    ///
+    /// # Errors
+    /// [`Error::BadProof`] and others as [`FraudProof::verify`]: nobody is accused by a file that
+    /// proves nothing.
+    pub fn to_file(&self) -> Result<String> {
+        self.verify()?;
+        let file = File {
+            format: FRAUD_FORMAT.into(),
+            proof: self.clone(),
+        };
+        let text = serde_json::to_string_pretty(&file).map_err(Error::store)?;
+        Ok(text + "\n")
+    }
+
+    /// Reads and verifies a file; returns the proof and the institution that it convicts. Which
+    /// deployment and institution these are the checkpoints' origin says: that they are those that
+    /// you mean is for you to check.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`] if it is no such file, else as [`FraudProof::verify`].
+    pub fn from_file(text: &str) -> Result<(Self, Address)> {
+        let fail = |reason: String| Error::malformed("fraud proof file", reason);
+        if text.len() > MAX_FRAUD_FILE {
+            return Err(fail(format!("it is longer than {MAX_FRAUD_FILE} bytes")));
+        }
+        let file: File = serde_json::from_str(text).map_err(|e| fail(e.to_string()))?;
+        if file.format != FRAUD_FORMAT {
+            let found = file.format;
+            return Err(fail(format!("its format is {found:?}, not {FRAUD_FORMAT}")));
+        }
+        let institution = file.proof.verify()?;
+        Ok((file.proof, institution))
     }
 
     /// Verifies the proof; returns the institution that signed both.
@@ -100,10 +196,33 @@ impl FraudProof {
     }
 }
 
+/// Place of the first entry that two logs have differently among their first `size`, found by
+/// halving: their trees agree up to there and nowhere beyond.
+async fn first_difference(one: &Log, other: &Log, size: u64) -> Result<Option<u64>> {
+    if one.root(size).await? == other.root(size).await? {
+        return Ok(None);
+    }
+    // The first `same` entries are the same, the first `differ` are not.
+    let (mut same, mut differ) = (0, size);
+    while differ - same > 1 {
+        let middle = same + (differ - same) / 2;
+        if one.root(middle).await? == other.root(middle).await? {
+            same = middle;
+        } else {
+            differ = middle;
+        }
+    }
+    Ok(Some(same))
+}
+
 #[cfg(test)]
 mod tests {
-    use super::super::Origin;
-    use super::super::merkle::{leaf_hash, node_hash};
+    use std::sync::Arc;
+
+    use alloy_primitives::{Bytes, keccak256};
+
+    use super::super::merkle::node_hash;
+    use super::super::{Entry, MemoryLog, Origin};
     use super::*;
     use crate::typed::{Signer, WalletKey, wallet};
 
@@ -226,5 +345,102 @@ mod tests {
             },
         };
         assert!(moved.verify().is_err(), "another place");
+    }
+
+    async fn log(entries: &[&str]) -> (Log, SignedCheckpoint) {
+        let key = key(7);
+        let origin = signed(1, B256::ZERO).origin;
+        let log = Log::open(Arc::new(MemoryLog::default()), origin)
+            .await
+            .unwrap();
+        for entry in entries {
+            let digest = keccak256(entry);
+            let payload = Bytes::new();
+            log.append(Entry { digest, payload }).await.unwrap();
+        }
+        let checkpoint = log.checkpoint(&key).await.unwrap();
+        (log, checkpoint)
+    }
+
+    #[tokio::test]
+    async fn a_rewritten_log_is_proven_by_a_file_that_needs_nothing_else() {
+        let (kept, old) = log(&["a", "b", "c", "d", "e"]).await;
+        let (honest, next) = log(&["a", "b", "c", "d", "e", "f", "g"]).await;
+        let none = FraudProof::between_logs(&kept, &old, &honest, &next)
+            .await
+            .unwrap();
+        assert_eq!(none, None, "an honest log cannot be accused");
+
+        let (shown, new) = log(&["a", "b", "x", "d", "e", "f", "g"]).await;
+        let proof = FraudProof::between_logs(&kept, &old, &shown, &new)
+            .await
+            .unwrap()
+            .unwrap();
+        let FraudProof::Rewritten { old_proof, .. } = &proof else {
+            panic!("{proof:?}");
+        };
+        assert_eq!(old_proof.index, 2);
+        let file = proof.to_file().unwrap();
+        let (read, institution) = FraudProof::from_file(&file).unwrap();
+        assert_eq!((read, institution), (proof, old.origin.institution));
+
+        // Two histories of the same length need no entry.
+        let (other, second) = log(&["a", "b", "c", "d", "z"]).await;
+        let proof = FraudProof::between_logs(&kept, &old, &other, &second)
+            .await
+            .unwrap();
+        assert!(
+            matches!(proof, Some(FraudProof::TwoRoots { .. })),
+            "{proof:?}"
+        );
+        // A copy that is not what was signed proves nothing.
+        let error = FraudProof::between_logs(&other, &old, &shown, &new)
+            .await
+            .unwrap_err();
+        assert!(matches!(error, Error::BadProof { .. }), "{error}");
+    }
+
+    #[test]
+    fn files_that_prove_nothing_are_neither_written_nor_read() {
+        let proof = FraudProof::TwoRoots {
+            first: signed(5, B256::repeat_byte(1)),
+            second: signed(5, B256::repeat_byte(2)),
+        };
+        let file = proof.to_file().unwrap();
+        for (from, to) in [
+            ("fraud-proof/v1", "fraud-proof/v2"),
+            ("two_roots", "three_roots"),
+            (&"02".repeat(32), &"01".repeat(32)),
+            ("\"size\": 5", "\"size\": 6"),
+            ("\"chain_id\": 1", "\"chain_id\": 2"),
+        ] {
+            let changed = file.replace(from, to);
+            assert_ne!(changed, file, "{from}");
+            assert!(FraudProof::from_file(&changed).is_err(), "{from} -> {to}");
+        }
+        let long = format!("{file}{}", " ".repeat(MAX_FRAUD_FILE));
+        assert!(FraudProof::from_file(&long).is_err());
+        let nothing = FraudProof::TwoRoots {
+            first: signed(5, B256::repeat_byte(1)),
+            second: signed(5, B256::repeat_byte(1)),
+        };
+        assert!(nothing.to_file().is_err());
+    }
+
+    /// The committed file is read by other implementations; it must not change by itself.
+    #[test]
+    fn the_committed_file_convicts() {
+        let path = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../../testdata/vectors/log-fraud-proof.json"
+        );
+        let (proof, institution) =
+            FraudProof::from_file(&std::fs::read_to_string(path).unwrap()).unwrap();
+        let expected = FraudProof::between(
+            &signed(5, B256::repeat_byte(1)),
+            &signed(5, B256::repeat_byte(2)),
+        );
+        assert_eq!(Some(proof), expected);
+        assert_eq!(institution, Signer::address(&key(7)));
     }
 }

@@ -23,7 +23,7 @@ use tokio::sync::Mutex;
 
 pub use anchor::{Anchor, Anchored, anchor_call};
 pub use checkpoint::{Origin, SignedCheckpoint};
-pub use fraud::FraudProof;
+pub use fraud::{FRAUD_FORMAT, FraudProof, MAX_FRAUD_FILE};
 pub use merkle::{ConsistencyProof, InclusionProof};
 pub use proof::EntryProof;
 pub use store::{Entry, LogStore, MemoryLog};

@@ -9,15 +9,27 @@
 //!
 //! ```text
 //! Queued ──sign──▶ Signed ──receipt──▶ Included ──finality──▶ Final
-//!   │  ▲              │  ▲                 │
-//!   │  └──nonce lost──┘  └──reorganised────┘
-//!   └──contract would refuse──▶ Refused
+//!   │  ▲  ▲           │  ▲                 │                          │
+//!   │  │  └nonce lost─┤  └──reorganised────┘                          │
+//!   │  └──────────────┼──reverted for want of gas─────────────────────┘
+//!   │                 └──no pool takes it: empty transaction, final──▶ Refused
+//!   └──contract would refuse, or over its ceiling──▶ Refused
 //! ```
+//!
+//! No item holds up another. What a call may cost is settled before it is signed ([`Allowance`]);
+//! an item whose estimate fails is tried again later while those behind it are sent; a signed
+//! transaction that no pool takes is replaced by an empty one of the same nonce. Acts that end
+//! access overtake everything else ([`Lane::Urgent`]).
 //!
 //! A nonce is lost when another transaction of the same account, not ours, took it. Then the item
 //! is queued again, but not before that other transaction is final: until then a reorganisation
 //! could bring ours back, and it would be done twice.
 
+mod follow;
+mod health;
+mod policy;
+mod push;
+mod send;
 mod store;
 mod work;
 
@@ -29,11 +41,13 @@ use alloy_primitives::Address;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Mutex, Notify};
 
+pub use health::{Health, OVERDUE_AFTER, Waiting};
+pub use policy::{Allowance, ERC1271_GAS, Lane, MAX_CALL, MAX_SIGNATURE, MAX_TRANSACTION_GAS};
 pub use store::{Attempt, Call, Inclusion, Item, MemoryOutbox, OutboxStore, SkippedItem, State};
 
 use crate::clock::Clock;
 use crate::error::{Error, Result};
-use crate::finality::Finality;
+use crate::finality::{Finality, FinalityTracker};
 use crate::rpc::Endpoint;
 use crate::tx::FeePolicy;
 use crate::typed::Signer;
@@ -49,8 +63,12 @@ pub struct Settings {
     pub finality: Finality,
     /// Seconds after which a transaction that could be included but is not is replaced.
     pub stuck_after: u64,
+    /// Seconds after which a transaction that no pool takes is given up.
+    pub give_up_after: u64,
     /// Transactions that may be on their way at a time.
     pub in_flight: usize,
+    /// Further ones for urgent acts alone; ordinary acts leave the wei that these would cost.
+    pub reserved: usize,
     /// Extra gas over the estimate, in per cent.
     pub gas_margin: u64,
     /// Rest between two rounds of work while something is on its way.
@@ -65,7 +83,9 @@ impl Settings {
             fees: FeePolicy::default(),
             finality: Finality::default(),
             stuck_after: 60,
+            give_up_after: 300,
             in_flight: 32,
+            reserved: 8,
             gas_margin: 20,
             poll: Duration::from_millis(500),
         }
@@ -96,13 +116,19 @@ pub enum Status {
     Included(Inclusion),
     /// In a block that will not be taken back.
     Final(Inclusion),
-    /// Not sent: the contract would refuse it.
+    /// Over, and nothing was done: the contract would refuse it, it needs more than it is allowed,
+    /// or no pool took it.
     Refused(crate::contracts::Refusal),
 }
 
 impl From<Item> for Status {
     fn from(item: Item) -> Self {
         match item.state {
+            // Reverted for want of gas: it is sent again when that is final.
+            State::Included(inclusion) if inclusion.can_be_sent_again() => Self::Pending {
+                transaction: Some(inclusion.transaction),
+                trouble: inclusion.refusal.map(|refusal| refusal.to_string()),
+            },
             State::Queued | State::Signed => Self::Pending {
                 transaction: item.attempts.last().map(|attempt| attempt.hash),
                 trouble: item.trouble,
@@ -144,10 +170,14 @@ pub struct Relayer {
 
 struct Shared {
     endpoint: Arc<dyn Endpoint>,
+    witnesses: Vec<Arc<dyn Endpoint>>,
     store: Arc<dyn OutboxStore>,
     signer: Arc<dyn Signer>,
     clock: Arc<dyn Clock>,
     settings: Settings,
+    finality: FinalityTracker,
+    /// Why the last round of work failed, if it did.
+    failure: std::sync::Mutex<Option<String>>,
     /// One round of work at a time.
     working: Mutex<Memory>,
     /// Rung when there is new work.
@@ -166,6 +196,17 @@ struct Memory {
     /// Head and last final height for which the included items were looked at: until one of the
     /// two changes, nothing can have happened to them.
     followed: Option<(alloy_primitives::B256, Option<u64>)>,
+    /// Queued items whose estimate failed.
+    resting: BTreeMap<String, Rest>,
+}
+
+/// An item that is left alone for a while.
+#[derive(Clone, Copy)]
+struct Rest {
+    /// Until when, in Unix seconds.
+    until: u64,
+    /// How often its estimate has failed.
+    failures: u32,
 }
 
 impl std::fmt::Debug for Relayer {
@@ -186,11 +227,27 @@ impl Relayer {
         clock: Arc<dyn Clock>,
         settings: Settings,
     ) -> Self {
+        Self::with_witnesses(endpoint, Vec::new(), store, signer, clock, settings)
+    }
+
+    /// The same with further endpoints that must agree before an act is refused for good, and
+    /// before a nonce counts as used.
+    pub fn with_witnesses(
+        endpoint: Arc<dyn Endpoint>,
+        witnesses: Vec<Arc<dyn Endpoint>>,
+        store: Arc<dyn OutboxStore>,
+        signer: Arc<dyn Signer>,
+        clock: Arc<dyn Clock>,
+        settings: Settings,
+    ) -> Self {
         let shared = Shared {
             endpoint,
+            witnesses,
             store,
             signer,
             clock,
+            finality: FinalityTracker::new(settings.finality),
+            failure: std::sync::Mutex::default(),
             settings,
             working: Mutex::default(),
             work: Notify::new(),
@@ -211,19 +268,11 @@ impl Relayer {
     /// the first one has come.
     ///
     /// # Errors
-    /// [`Error::KeyReused`] if the key stands for another call; or the store's failure.
+    /// [`Error::CallTooLarge`] if it has more bytes than its act can need; [`Error::KeyReused`] if
+    /// the key stands for another call; or the store's failure.
     pub async fn submit(&self, key: &str, call: Call) -> Result<Status> {
-        let item = Item {
-            key: key.into(),
-            sender: self.sender(),
-            call,
-            created_at: self.shared.clock.now(),
-            state: State::Queued,
-            nonce: None,
-            attempts: Vec::new(),
-            trouble: None,
-            revision: 0,
-        };
+        Allowance::of(&call).check_bytes(&call)?;
+        let item = Item::new(key, self.sender(), call, self.shared.clock.now());
         let stored = self.shared.store.insert(&item).await?;
         if stored.call != item.call || stored.sender != item.sender {
             return Err(Error::KeyReused(key.into()));
@@ -232,22 +281,61 @@ impl Relayer {
         Ok(stored.into())
     }
 
-    /// Tries a transaction again that the contract would have refused before. Nothing was sent for
-    /// it then, so nothing can be done twice. Anything else than [`Status::Refused`] goes on as it
-    /// is.
+    /// Tries a transaction again that was refused. None of its forms can be included any more, so
+    /// nothing can be done twice. Anything else goes on as it is.
     ///
     /// # Errors
     /// [`Error::UnknownKey`]; [`Error::Conflict`] if another process did the same; or the store's
     /// failure.
     pub async fn retry(&self, key: &str) -> Result<Status> {
-        let item = self.shared.store.get(key).await?;
-        let mut item = item.ok_or_else(|| Error::UnknownKey(key.into()))?;
-        if matches!(item.state, State::Refused(_)) {
-            item.state = State::Queued;
+        let mut item = self.item(key).await?;
+        let refused = match &item.state {
+            State::Refused(_) => true,
+            State::Final(inclusion) => inclusion.refusal.is_some(),
+            State::Queued | State::Signed | State::Included(_) => false,
+        };
+        if refused {
+            item.queue_again();
+            item.round = 0;
+            item.trouble = None;
             self.shared.store.update(&item).await?;
             self.shared.work.notify_one();
         }
         Ok(item.into())
+    }
+
+    async fn item(&self, key: &str) -> Result<Item> {
+        let item = self.shared.store.get(key).await?;
+        item.ok_or_else(|| Error::UnknownKey(key.into()))
+    }
+
+    /// How the relayer is, for people: what waits, for how long, and what is in the way.
+    ///
+    /// # Errors
+    /// The store's failure.
+    pub async fn health(&self) -> Result<Health> {
+        let open = self.shared.store.open(self.sender()).await?;
+        let balance = self.shared.endpoint.balance(self.sender()).await.ok();
+        let failure = self.shared.failure().clone();
+        let now = self.shared.clock.now();
+        Ok(Health::of(self.sender(), &open, failure, balance, now))
+    }
+
+    /// Mends a stuck relayer now instead of by and by: tries again what rests, sends again what
+    /// is signed, gives up at once what the endpoint does not take, fills gaps between nonces.
+    /// Returns the keys of the items that were given up; their nonces are used up by empty
+    /// transactions, and they end as refused unless a pool took them after all.
+    ///
+    /// # Errors
+    /// As [`Relayer::work`].
+    pub async fn repair(&self) -> Result<Vec<String>> {
+        let mut memory = self.shared.working.lock().await;
+        *memory = Memory::default();
+        let round = work::Round::new(&self.shared, &mut memory).hurried();
+        let result = round.run().await;
+        self.shared.note(&result);
+        self.shared.progress.notify_waiters();
+        result.map(|done| done.given_up)
     }
 
     /// How far a transaction has come; `None` if nothing was asked for under this key.
@@ -324,7 +412,22 @@ impl Relayer {
     pub async fn work(&self) -> Result<usize> {
         let mut memory = self.shared.working.lock().await;
         let result = work::Round::new(&self.shared, &mut memory).run().await;
+        self.shared.note(&result);
         self.shared.progress.notify_waiters();
-        result
+        result.map(|done| done.open)
+    }
+}
+
+impl Shared {
+    fn failure(&self) -> std::sync::MutexGuard<'_, Option<String>> {
+        // A panic while it was held left nothing half done.
+        self.failure
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// Remembers whether the last round of work failed.
+    fn note<T>(&self, result: &Result<T>) {
+        *self.failure() = result.as_ref().err().map(ToString::to_string);
     }
 }

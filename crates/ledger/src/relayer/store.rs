@@ -8,6 +8,7 @@ use alloy_primitives::{Address, B256, Bytes, U256};
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
+use super::policy::{Allowance, Lane};
 use crate::contracts::Refusal;
 use crate::error::{Error, Result};
 use crate::tx::Fees;
@@ -47,6 +48,9 @@ pub struct Attempt {
     pub fees: Fees,
     /// When it was signed, in Unix seconds.
     pub signed_at: u64,
+    /// Whether it does nothing but use up the nonce: a transfer of nothing to the sender.
+    #[serde(default)]
+    pub empty: bool,
 }
 
 /// Where and how a transaction was included.
@@ -63,10 +67,30 @@ pub struct Inclusion {
     /// Wei paid per unit of gas.
     #[serde(with = "decimal")]
     pub gas_price: u128,
-    /// Why the contract refused it; `None` if it did what it should.
+    /// Why it did nothing: the contract refused it, it had too little gas, or its nonce was given
+    /// up. `None` if it did what it should.
     pub refusal: Option<Refusal>,
     /// Items of a batch that the contract left out.
     pub skipped: Vec<SkippedItem>,
+}
+
+/// Name of the refusal of a transaction that was reverted though the contract would take it.
+const OUT_OF_GAS: &str = "OutOfGas";
+
+impl Inclusion {
+    /// What is said of a transaction that was reverted though the contract would take it.
+    pub(super) fn out_of_gas() -> Refusal {
+        Refusal {
+            error: OUT_OF_GAS.into(),
+            meaning: "reverted, though the contract would take it: it had too little gas for the path it took".into(),
+        }
+    }
+
+    /// Whether it was reverted for a reason that a second transaction need not meet.
+    pub fn can_be_sent_again(&self) -> bool {
+        let refusal = self.refusal.as_ref();
+        refusal.is_some_and(|refusal| refusal.error == OUT_OF_GAS)
+    }
 }
 
 /// Numbers of wei as decimal text: serde cannot carry 128 bits through tagged enums.
@@ -107,7 +131,8 @@ pub enum State {
     Included(Inclusion),
     /// In a block that will not be taken back.
     Final(Inclusion),
-    /// Never sent: the contract would refuse it.
+    /// Over, and nothing was done: the contract would refuse it, it needs more than it is allowed,
+    /// or no pool took it, and its nonce was used up by an empty transaction.
     Refused(Refusal),
 }
 
@@ -130,11 +155,47 @@ pub struct Item {
     pub attempts: Vec<Attempt>,
     /// Why it does not get on, in words, if something is in its way.
     pub trouble: Option<String>,
+    /// How often it was sent anew after a revert that is final; 0 at first.
+    #[serde(default)]
+    pub round: u32,
+    /// Why its nonce is being given up, if it is.
+    #[serde(default)]
+    pub given_up: Option<Refusal>,
     /// Counts changes; [`OutboxStore::update`] compares it.
     pub revision: u64,
 }
 
 impl Item {
+    /// A queued item.
+    pub fn new(key: impl Into<String>, sender: Address, call: Call, now: u64) -> Self {
+        Self {
+            key: key.into(),
+            sender,
+            call,
+            created_at: now,
+            state: State::Queued,
+            nonce: None,
+            attempts: Vec::new(),
+            trouble: None,
+            round: 0,
+            given_up: None,
+            revision: 0,
+        }
+    }
+
+    /// Queues it anew. Only for items none of whose signed forms can be included any more.
+    pub(super) fn queue_again(&mut self) {
+        self.state = State::Queued;
+        self.nonce = None;
+        self.attempts.clear();
+        self.given_up = None;
+    }
+
+    /// Which lane it takes.
+    pub fn lane(&self) -> Lane {
+        Allowance::of(&self.call).lane
+    }
+
     /// Whether it still needs work: everything but [`State::Final`] and [`State::Refused`].
     pub fn is_open(&self) -> bool {
         !matches!(self.state, State::Final(_) | State::Refused(_))

@@ -1,13 +1,15 @@
 //! A chain in memory that fails in every way a real one can: it stops answering in the middle of a
-//! call, forgets what it was sent, reorganises, raises its fees, and lets strangers use our account.
+//! call, forgets what it was sent, reorganises, raises its fees, lies, and lets strangers use our
+//! account. What a call's data begins with says how it behaves ([`Nature`]).
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
+use alloy_sol_types::SolCall;
 use async_trait::async_trait;
-use ledger::contracts::Refusal;
+use ledger::contracts::{Consents, Refusal};
 use ledger::eip1559::Transaction;
 use ledger::logs::{Filter, Log};
 use ledger::relayer::{Item, MemoryOutbox, OutboxStore};
@@ -60,13 +62,88 @@ impl Life {
     }
 }
 
+/// How a call behaves, by the first letters of its data, behind a selector if it has one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Nature {
+    /// As it should.
+    Honest,
+    /// The contract refuses it.
+    Refused,
+    /// Its estimate is fine, but no pool takes it.
+    Poison,
+    /// Its estimate fails with an error of the endpoint.
+    Unclear,
+    /// Its estimate is never answered.
+    Silent,
+    /// A wallet that burns all gas that it gets.
+    Burner,
+    /// Needs more gas than its estimate says: the path that it takes is another one.
+    Cold,
+}
+
+impl Nature {
+    pub(crate) const HOSTILE: [(Self, &'static str); 6] = [
+        (Self::Refused, "refused"),
+        (Self::Poison, "poison"),
+        (Self::Unclear, "unclear"),
+        (Self::Silent, "silent"),
+        (Self::Burner, "burner"),
+        (Self::Cold, "cold"),
+    ];
+
+    fn of(data: &[u8]) -> Self {
+        let rest = data.strip_prefix(&REVOKE).unwrap_or(data);
+        let hostile = Self::HOSTILE.iter();
+        hostile
+            .copied()
+            .find(|(_, letters)| rest.starts_with(letters.as_bytes()))
+            .map_or(Self::Honest, |(nature, _)| nature)
+    }
+}
+
+/// Selector of an urgent act.
+pub(crate) const REVOKE: [u8; 4] = Consents::revokeCall::SELECTOR;
+
+/// Gas that calls are estimated at.
+const ESTIMATE: u64 = 50_000;
+/// Gas that a cold call needs.
+const COLD: u64 = 70_000;
+
+/// Lies that the endpoint tells for so many answers.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Lies {
+    /// Estimates fail with an error.
+    pub(crate) failing_estimates: u32,
+    /// Estimates say that a call needs more gas than there is.
+    pub(crate) high_estimates: u32,
+    /// Estimates say that the contract refuses.
+    pub(crate) refusing_estimates: u32,
+    /// The pending nonce is far ahead.
+    pub(crate) pending_nonces: u32,
+}
+
+impl Lies {
+    fn take(counter: &mut u32) -> bool {
+        let told = *counter > 0;
+        *counter = counter.saturating_sub(1);
+        told
+    }
+}
+
 #[derive(Debug, Clone)]
 struct SimTx {
     hash: B256,
     sender: Address,
     nonce: u64,
     max_fee: u128,
+    gas_limit: u64,
     data: Bytes,
+}
+
+impl SimTx {
+    fn status(&self) -> u64 {
+        u64::from(Nature::of(&self.data) != Nature::Cold || self.gas_limit >= COLD)
+    }
 }
 
 /// What becomes of the transactions of blocks that are taken back.
@@ -93,6 +170,9 @@ struct World {
     /// All that was ever sent: somewhere on the network somebody still has it.
     gossip: Vec<SimTx>,
     base_fee: u128,
+    lies: Lies,
+    /// Whether the pool takes nothing.
+    closed: bool,
     /// Makes the hashes of a new branch differ from the old one's.
     branch: u64,
 }
@@ -110,6 +190,8 @@ impl SimChain {
             pool: BTreeMap::new(),
             gossip: Vec::new(),
             base_fee: 1_000_000_000,
+            lies: Lies::default(),
+            closed: false,
             branch: 0,
         };
         let chain = Self(Mutex::new(world));
@@ -136,6 +218,21 @@ impl SimChain {
     /// Forgets what waits.
     pub(crate) fn forget(&self) {
         self.world().pool.clear();
+    }
+
+    /// What the endpoint lies about from now on.
+    pub(crate) fn lie(&self, lies: Lies) {
+        self.world().lies = lies;
+    }
+
+    /// Whether the pool takes nothing from now on.
+    pub(crate) fn refuse_all(&self, closed: bool) {
+        self.world().closed = closed;
+    }
+
+    /// Nonces of the transactions that wait.
+    pub(crate) fn waiting(&self) -> Vec<u64> {
+        self.world().pool.keys().map(|(_, nonce)| *nonce).collect()
     }
 
     /// Wei per unit of gas from the next block on.
@@ -186,13 +283,14 @@ impl SimChain {
                 sender,
                 nonce,
                 max_fee: u128::MAX,
+                gas_limit: 21_000,
                 data,
             },
         );
         world.seal(|tx| tx.hash == hash);
     }
 
-    /// How often each call was executed on the branch that stands.
+    /// How often each call was executed on the branch that stands; what was reverted was not.
     pub(crate) fn executions(&self) -> BTreeMap<Bytes, usize> {
         let mut counts = BTreeMap::new();
         for tx in self
@@ -200,6 +298,7 @@ impl SimChain {
             .blocks
             .iter()
             .flat_map(|block| block.txs.clone())
+            .filter(|tx| tx.status() == 1)
         {
             *counts.entry(tx.data).or_default() += 1;
         }
@@ -283,10 +382,20 @@ impl World {
             sender,
             nonce: tx.nonce,
             max_fee: tx.max_fee,
+            gas_limit: tx.gas_limit,
             data: tx.data,
         };
         if tx.nonce < self.nonce(sender, usize::MAX) {
             return Sent::NonceTooLow;
+        }
+        if self.closed {
+            return Sent::Refused("the pool is closed".into());
+        }
+        if raw.len() > 128 << 10 || tx.gas_limit > 1 << 24 {
+            return Sent::Refused("over the limits of the protocol".into());
+        }
+        if Nature::of(&tx.data) == Nature::Poison {
+            return Sent::Refused("not in this pool".into());
         }
         match self.pool.get(&(sender, tx.nonce)) {
             Some(other) if other.hash == tx.hash => return Sent::Accepted,
@@ -328,6 +437,7 @@ impl Endpoint for SimEndpoint {
 
     async fn nonce(&self, account: Address, at: At) -> Result<u64> {
         self.ask(|world| match at {
+            At::Pending if Lies::take(&mut world.lies.pending_nonces) => 1_000_000_000,
             At::Pending => world.pending_nonce(account),
             _ => world.nonce(account, world.at(at)),
         })
@@ -347,10 +457,38 @@ impl Endpoint for SimEndpoint {
 
     async fn estimate(&self, request: &Request, _: At) -> Result<u64> {
         self.life.step(|| {
-            if request.data.starts_with(b"refused") {
+            let lies = &mut self.chain.world().lies;
+            let error = |message: &str| Error::Rpc {
+                method: "eth_estimateGas".into(),
+                code: -32000,
+                message: message.into(),
+            };
+            if Lies::take(&mut lies.failing_estimates) {
+                return Err(error("try again"));
+            }
+            if Lies::take(&mut lies.high_estimates) {
+                return Ok(u64::MAX);
+            }
+            if Lies::take(&mut lies.refusing_estimates) {
                 return Err(Error::Refused(Refusal::decode(&[])));
             }
-            Ok(50_000)
+            if request.data.is_empty() {
+                return Ok(21_000);
+            }
+            match Nature::of(&request.data) {
+                Nature::Refused => Err(Error::Refused(Refusal::decode(&[]))),
+                Nature::Unclear => Err(error("internal error")),
+                Nature::Silent => Err(Error::Unreachable {
+                    url: "sim".into(),
+                    method: "eth_estimateGas".into(),
+                    reason: "no answer in time".into(),
+                }),
+                Nature::Burner => match request.gas {
+                    Some(gas) => Err(error(&format!("gas required exceeds allowance ({gas})"))),
+                    None => Ok(17_000_000),
+                },
+                Nature::Honest | Nature::Poison | Nature::Cold => Ok(ESTIMATE),
+            }
         })
     }
 
@@ -372,15 +510,15 @@ impl Endpoint for SimEndpoint {
 
     async fn receipt(&self, transaction: B256) -> Result<Option<Receipt>> {
         self.ask(|world| {
-            let block = world
-                .blocks
-                .iter()
-                .find(|b| b.txs.iter().any(|t| t.hash == transaction))?;
+            let (block, tx) = world.blocks.iter().find_map(|block| {
+                let tx = block.txs.iter().find(|tx| tx.hash == transaction)?;
+                Some((block, tx))
+            })?;
             Some(Receipt {
                 transaction_hash: transaction,
                 block_number: block.block.number,
                 block_hash: block.block.hash,
-                status: 1,
+                status: tx.status(),
                 gas_used: 40_000,
                 effective_gas_price: Some(world.base_fee),
                 contract_address: None,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use alloy_primitives::{Address, B256};
 use clap::Subcommand;
-use ledger::index::{Event, IndexStore as _, Kind, MemoryIndex, Settings};
+use ledger::event_index::{Event, IndexStore as _, Kind, MemoryIndex, Settings};
 use serde::Serialize;
 
 use super::Failure;

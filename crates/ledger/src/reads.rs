@@ -1,17 +1,24 @@
-//! What stands on chain now: typed reads of the four contracts.
+//! What stands on chain now: typed reads of the four contracts, each agreed on by all endpoints.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use alloy_primitives::{Address, B256, Bytes, FixedBytes, U256};
+use alloy_primitives::{Address, B256, Bytes, FixedBytes};
 use alloy_sol_types::SolCall;
 use serde::{Deserialize, Serialize};
 
+use crate::agreement::{Agreement, DEVELOPMENT_CHAINS, MAX_HEAD_AGE};
+use crate::clock::{Clock, SystemClock};
 use crate::contracts::{Consents, Log, Records, Registry};
 use crate::deployment::Deployment;
 use crate::error::{Error, Result};
+use crate::relayer::MAX_SIGNATURE;
 use crate::rpc::{At, Endpoint, Request};
 use crate::typed;
+
+/// Gas within which a contract wallet has to answer whether a signature is its own. Nobody pays
+/// for the question; this bounds the endpoint's work.
+const QUESTION_GAS: u64 = 1_000_000;
 
 /// What `Records.current` says of an erased record.
 pub const ERASED: B256 = B256::repeat_byte(0xff);
@@ -192,12 +199,13 @@ impl AnchoredCheckpoint {
 
 /// Reads the contracts of one deployment, always at the newest block.
 ///
-/// With witnesses, reads that decide on access are put to each of them too, and the answers must
-/// agree: one endpoint that lies or lags can then refuse service but not widen access.
+/// Every read is put to the endpoint and to each witness, and the answers must agree: one endpoint
+/// that lies or lags can then refuse service but not widen access. An endpoint whose newest block
+/// is older than [`MAX_HEAD_AGE`] refuses as well, except on [`DEVELOPMENT_CHAINS`], which make
+/// blocks on demand; [`Chain::with_max_head_age`] sets another limit.
 #[derive(Clone)]
 pub struct Chain {
-    endpoint: Arc<dyn Endpoint>,
-    witnesses: Vec<Arc<dyn Endpoint>>,
+    agreement: Agreement,
     deployment: Deployment,
 }
 
@@ -205,7 +213,7 @@ impl std::fmt::Debug for Chain {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Chain")
             .field("deployment", &self.deployment)
-            .field("witnesses", &self.witnesses.len())
+            .field("endpoints", &self.agreement.endpoints().len())
             .finish_non_exhaustive()
     }
 }
@@ -217,14 +225,16 @@ impl Chain {
     /// As [`Deployment::check`].
     pub async fn connect(endpoint: Arc<dyn Endpoint>, deployment: Deployment) -> Result<Self> {
         deployment.check(endpoint.as_ref()).await?;
-        Ok(Self {
-            endpoint,
-            witnesses: Vec::new(),
+        let on_demand = DEVELOPMENT_CHAINS.contains(&deployment.chain_id);
+        let chain = Self {
+            agreement: Agreement::of(vec![endpoint]),
             deployment,
-        })
+        };
+        let limit = (!on_demand).then_some(MAX_HEAD_AGE);
+        Ok(chain.with_max_head_age(limit, Arc::new(SystemClock)))
     }
 
-    /// Adds endpoints that must agree on what decides about access. Each is checked first.
+    /// Adds endpoints that must agree. Each is checked first.
     ///
     /// # Errors
     /// As [`Deployment::check`].
@@ -232,16 +242,30 @@ impl Chain {
         for witness in &witnesses {
             self.deployment.check(witness.as_ref()).await?;
         }
-        self.witnesses = witnesses;
+        self.agreement.add(witnesses);
         Ok(self)
+    }
+
+    /// Refuses to read from endpoints whose newest block is older than so many seconds by
+    /// `clock`; `None` for chains that make blocks on demand.
+    #[must_use]
+    pub fn with_max_head_age(mut self, seconds: Option<u64>, clock: Arc<dyn Clock>) -> Self {
+        self.agreement.limit_head_age(seconds, clock);
+        self
+    }
+
+    /// Waits so long for an agreed answer, instead of 20 seconds.
+    #[must_use]
+    pub fn with_patience(mut self, patience: Duration) -> Self {
+        self.agreement.limit_wait(patience);
+        self
     }
 
     /// A chain that is taken as it is, for tests of what happens when it lies.
     #[cfg(feature = "testing")]
     pub fn unchecked(endpoint: Arc<dyn Endpoint>, deployment: Deployment) -> Self {
         Self {
-            endpoint,
-            witnesses: Vec::new(),
+            agreement: Agreement::of(vec![endpoint]),
             deployment,
         }
     }
@@ -250,7 +274,7 @@ impl Chain {
     #[cfg(feature = "testing")]
     #[must_use]
     pub fn with_unchecked_witnesses(mut self, witnesses: Vec<Arc<dyn Endpoint>>) -> Self {
-        self.witnesses = witnesses;
+        self.agreement.add(witnesses);
         self
     }
 
@@ -259,24 +283,38 @@ impl Chain {
         &self.deployment
     }
 
-    /// The endpoint that is asked first.
+    /// The endpoint that is asked for what can be checked, such as blocks and their events.
     pub fn endpoint(&self) -> &Arc<dyn Endpoint> {
-        &self.endpoint
+        &self.agreement.endpoints()[0]
     }
 
-    /// The newest block's number and time.
+    /// The endpoints that must agree with it.
+    pub fn witnesses(&self) -> &[Arc<dyn Endpoint>] {
+        &self.agreement.endpoints()[1..]
+    }
+
+    /// Checks that every endpoint answers and has a block that is new enough.
+    ///
+    /// # Errors
+    /// [`Error::StaleHead`], or an endpoint's failure.
+    pub async fn check_head_age(&self) -> Result<()> {
+        self.agreement.check_head_age().await
+    }
+
+    /// The newest block's number and time, as the first endpoint tells it.
     ///
     /// # Errors
     /// The endpoint's failure.
     pub async fn head(&self) -> Result<crate::rpc::Block> {
-        let head = self.endpoint.block(At::Latest).await?;
+        let head = self.endpoint().block(At::Latest).await?;
         head.ok_or_else(|| Error::Untrustworthy("it has no latest block".into()))
     }
 
     /// The registrar, who admits institutions.
     ///
     /// # Errors
-    /// The endpoint's failure, as for all reads below.
+    /// As for all reads below: an endpoint's failure, [`Error::StaleHead`] if one is behind,
+    /// [`Error::Untrustworthy`] if they disagree.
     pub async fn registrar(&self) -> Result<Address> {
         self.read(self.deployment.registry, &Registry::registrarCall {})
             .await
@@ -285,7 +323,7 @@ impl Chain {
     /// An institution.
     ///
     /// # Errors
-    /// The endpoint's failure.
+    /// As [`Chain::registrar`].
     pub async fn institution(&self, account: Address) -> Result<Institution> {
         let call = Registry::institutionCall { account };
         let answer = self.read(self.deployment.registry, &call).await?;
@@ -298,7 +336,7 @@ impl Chain {
     /// A person.
     ///
     /// # Errors
-    /// The endpoint's failure.
+    /// As [`Chain::registrar`].
     pub async fn staff(&self, account: Address) -> Result<Staff> {
         let call = Registry::staffCall { account };
         let answer = self.read(self.deployment.registry, &call).await?;
@@ -310,32 +348,31 @@ impl Chain {
         })
     }
 
-    /// Whether the institution is admitted and not suspended. Asked of all witnesses.
+    /// Whether the institution is admitted and not suspended.
     ///
     /// # Errors
-    /// The endpoint's failure; [`Error::Untrustworthy`] if witnesses disagree.
+    /// As [`Chain::registrar`].
     pub async fn is_active_institution(&self, account: Address) -> Result<bool> {
         let call = Registry::isActiveInstitutionCall { account };
-        self.read_agreed(self.deployment.registry, &call).await
+        self.read(self.deployment.registry, &call).await
     }
 
-    /// Whether neither the person nor the person's institution is suspended or unknown. Asked of
-    /// all witnesses.
+    /// Whether neither the person nor the person's institution is suspended or unknown.
     ///
     /// # Errors
-    /// The endpoint's failure; [`Error::Untrustworthy`] if witnesses disagree.
+    /// As [`Chain::registrar`].
     pub async fn is_active_staff(&self, account: Address) -> Result<bool> {
         let call = Registry::isActiveStaffCall { account };
-        self.read_agreed(self.deployment.registry, &call).await
+        self.read(self.deployment.registry, &call).await
     }
 
-    /// The anchor of a wallet's key statement. Asked of all witnesses.
+    /// The anchor of a wallet's key statement.
     ///
     /// # Errors
-    /// The endpoint's failure; [`Error::Untrustworthy`] if witnesses disagree.
+    /// As [`Chain::registrar`].
     pub async fn key_statement(&self, wallet: Address) -> Result<KeyAnchor> {
         let call = Registry::keyStatementCall { wallet };
-        let answer = self.read_agreed(self.deployment.registry, &call).await?;
+        let answer = self.read(self.deployment.registry, &call).await?;
         Ok(KeyAnchor {
             digest: answer.digest,
             version: answer.version,
@@ -345,7 +382,7 @@ impl Chain {
     /// Whether the institution has enrolled this salted commitment.
     ///
     /// # Errors
-    /// The endpoint's failure.
+    /// As [`Chain::registrar`].
     pub async fn enrolled(&self, institution: Address, patient: B256) -> Result<bool> {
         let call = Registry::enrolledCall {
             institution,
@@ -354,20 +391,19 @@ impl Chain {
         self.read(self.deployment.registry, &call).await
     }
 
-    /// The current commitment of a record: zero for none, [`ERASED`] after its erasure. Asked of
-    /// all witnesses.
+    /// The current commitment of a record: zero for none, [`ERASED`] after its erasure.
     ///
     /// # Errors
-    /// The endpoint's failure; [`Error::Untrustworthy`] if witnesses disagree.
+    /// As [`Chain::registrar`].
     pub async fn current_commitment(&self, controller: Address) -> Result<B256> {
         let call = Records::currentCall { controller };
-        self.read_agreed(self.deployment.records, &call).await
+        self.read(self.deployment.records, &call).await
     }
 
     /// The version that a record stands at, from 1; 0 if it has none or was erased.
     ///
     /// # Errors
-    /// The endpoint's failure.
+    /// As [`Chain::registrar`].
     pub async fn version(&self, controller: Address) -> Result<u64> {
         self.read(
             self.deployment.records,
@@ -376,62 +412,68 @@ impl Chain {
         .await
     }
 
-    /// A grant. Asked of all witnesses.
+    /// A grant.
     ///
     /// # Errors
-    /// The endpoint's failure; [`Error::Untrustworthy`] if witnesses disagree.
+    /// As [`Chain::registrar`].
     pub async fn grant_of(&self, controller: Address, id: B256) -> Result<GrantState> {
         let call = Consents::grantOfCall { controller, id };
-        let answer = self.read_agreed(self.deployment.consents, &call).await?;
+        let answer = self.read(self.deployment.consents, &call).await?;
         Ok(GrantState {
             expiry: answer.expiry,
             revoked: answer.revoked,
         })
     }
 
-    /// Whether a grant is live by the chain's own clock, the time of its newest block.
+    /// Whether a grant is live by the chain's own clock, the time of its newest block, and its
+    /// record not erased: `Consents` does not know of erasures, so `Records` is asked as well.
     ///
     /// # Errors
-    /// The endpoint's failure; [`Error::Untrustworthy`] if witnesses disagree.
+    /// As [`Chain::registrar`].
     pub async fn is_live(&self, controller: Address, id: B256) -> Result<bool> {
         let call = Consents::isLiveCall { controller, id };
-        self.read_agreed(self.deployment.consents, &call).await
+        Ok(self.read(self.deployment.consents, &call).await?
+            && self.current_commitment(controller).await? != ERASED)
     }
 
-    /// The last anchored checkpoint of an institution. Asked of all witnesses.
+    /// The last anchored checkpoint of an institution.
     ///
     /// # Errors
-    /// The endpoint's failure; [`Error::Untrustworthy`] if witnesses disagree.
+    /// As [`Chain::registrar`].
     pub async fn checkpoint_of(&self, institution: Address) -> Result<AnchoredCheckpoint> {
         let call = Log::latestCall { institution };
-        let answer = self.read_agreed(self.deployment.log, &call).await?;
+        let answer = self.read(self.deployment.log, &call).await?;
         Ok(AnchoredCheckpoint {
             size: answer.size,
             root_prefix: answer.rootPrefix,
         })
     }
 
-    /// Whether `account` signed `digest`, as a key or as a contract (ERC-1271).
+    /// Whether `account` signed `digest`, as a key or as a contract (ERC-1271). A signature of
+    /// more than [`MAX_SIGNATURE`] bytes is none.
     ///
     /// # Errors
-    /// The endpoint's failure.
+    /// As [`Chain::registrar`].
     pub async fn is_signed_by(
         &self,
         account: Address,
         digest: B256,
         signature: &[u8],
     ) -> Result<bool> {
+        if signature.len() > MAX_SIGNATURE {
+            return Ok(false);
+        }
         if typed::recover_digest(&digest, signature).is_ok_and(|found| found == account) {
             return Ok(true);
-        }
-        if self.endpoint.code(account).await?.is_empty() {
-            return Ok(false);
         }
         let call = IERC1271::isValidSignatureCall {
             hash: digest,
             signature: Bytes::copy_from_slice(signature),
         };
-        match self.read(account, &call).await {
+        let question = Request::question(account, call.abi_encode()).within(QUESTION_GAS);
+        let answer = self.agreement.call(question).await;
+        // An account without code answers nothing, which is not the magic value.
+        match answer.and_then(|answer| decode::<IERC1271::isValidSignatureCall>(&answer)) {
             Ok(magic) => Ok(magic == IERC1271::isValidSignatureCall::SELECTOR),
             Err(Error::Refused(_) | Error::Untrustworthy(_)) => Ok(false),
             Err(other) => Err(other),
@@ -439,40 +481,8 @@ impl Chain {
     }
 
     async fn read<C: SolCall>(&self, to: Address, call: &C) -> Result<C::Return> {
-        let answer = self
-            .ask(self.endpoint.as_ref(), to, call.abi_encode().into())
-            .await?;
-        decode::<C>(&answer)
-    }
-
-    /// Reads at every endpoint and takes the answer if it is the same. A witness may be a block
-    /// behind, so a difference counts only if it lasts.
-    async fn read_agreed<C: SolCall>(&self, to: Address, call: &C) -> Result<C::Return> {
-        let data = Bytes::from(call.abi_encode());
-        for patience in [50, 250, 1000, 3000, 0] {
-            let answer = self.ask(self.endpoint.as_ref(), to, data.clone()).await?;
-            let mut agreed = true;
-            for witness in &self.witnesses {
-                agreed &= self.ask(witness.as_ref(), to, data.clone()).await? == answer;
-            }
-            if agreed {
-                return decode::<C>(&answer);
-            }
-            tokio::time::sleep(Duration::from_millis(patience)).await;
-        }
-        Err(Error::Untrustworthy(
-            "a witness sees another state of the chain".into(),
-        ))
-    }
-
-    async fn ask(&self, endpoint: &dyn Endpoint, to: Address, data: Bytes) -> Result<Bytes> {
-        let request = Request {
-            from: Address::ZERO,
-            to: Some(to),
-            data,
-            value: U256::ZERO,
-        };
-        endpoint.call(&request, At::Latest).await
+        let question = Request::question(to, call.abi_encode());
+        decode::<C>(&self.agreement.call(question).await?)
     }
 }
 

@@ -18,10 +18,10 @@ use tokio::sync::watch;
 pub use event::{Event, Indexed, Kind};
 pub use store::{BlockRef, IndexStore, MemoryIndex, Progress, Step};
 
-use crate::chain::Chain;
 use crate::error::{Error, Result};
-use crate::finality::Finality;
+use crate::finality::{Finality, FinalityTracker};
 use crate::logs::Filter;
+use crate::reads::Chain;
 use crate::rpc::{At, Block};
 
 /// How an indexer works.
@@ -89,6 +89,7 @@ impl Change {
 pub struct Indexer {
     chain: Chain,
     store: Arc<dyn IndexStore>,
+    finality: FinalityTracker,
     settings: Settings,
     /// Rung with the height that was reached.
     reached: watch::Sender<u64>,
@@ -109,6 +110,7 @@ impl Indexer {
         Self {
             chain,
             store,
+            finality: FinalityTracker::new(settings.finality),
             settings,
             reached: watch::Sender::new(0),
         }
@@ -180,7 +182,9 @@ impl Indexer {
         {
             return Ok(change);
         }
-        let last_final = self.settings.finality.height(endpoint, &head).await?;
+        let told = self.finality.height(endpoint, &head).await?;
+        // What was final stays so, also when the endpoint does not tell now.
+        let last_final = told.max(progress.as_ref().and_then(|progress| progress.last_final));
         let after = progress.map(|progress| progress.tip);
         let next = after.map_or(self.chain.deployment().block, |tip| tip.number + 1);
         if next > head.number {

@@ -1,4 +1,4 @@
-//! What a rollup charges on top for putting a transaction's bytes on its L1.
+//! The L1 data fee: what a rollup charges on top for posting a transaction's bytes to its L1.
 //!
 //! Chains of the OP Stack carry an oracle for it at a fixed address (GasPriceOracle,
 //! <https://specs.optimism.io/protocol/predeploys.html#gaspriceoracle>); on the main network and on
@@ -23,9 +23,9 @@ sol! {
     function getL1Fee(bytes data) external view returns (uint256);
 }
 
-/// An act whose bytes go to L1.
+/// An act whose bytes are posted to L1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Bulk {
+pub enum PostedAct {
     /// A record's version.
     Commit,
     /// A grant.
@@ -36,7 +36,7 @@ pub enum Bulk {
     Request,
 }
 
-impl Bulk {
+impl PostedAct {
     /// Bytes of the transaction that carries one such act.
     #[must_use]
     pub fn bytes(self) -> usize {
@@ -77,12 +77,7 @@ pub async fn l1_data_fee(endpoint: &dyn Endpoint, bytes: usize) -> Result<Option
     let call = getL1FeeCall {
         data: incompressible(bytes).into(),
     };
-    let request = Request {
-        from: Address::ZERO,
-        to: Some(GAS_PRICE_ORACLE),
-        data: call.abi_encode().into(),
-        value: U256::ZERO,
-    };
+    let request = Request::question(GAS_PRICE_ORACLE, call.abi_encode());
     match endpoint.call(&request, At::Latest).await {
         // Neither an address without code nor a contract that is something else is an oracle.
         Ok(answer) => Ok(getL1FeeCall::abi_decode_returns(&answer).ok()),
@@ -103,10 +98,10 @@ mod tests {
     #[test]
     fn acts_take_the_bytes_of_their_calls() {
         for (act, least) in [
-            (Bulk::Commit, 500),
-            (Bulk::Grant, 250),
-            (Bulk::Revoke, 200),
-            (Bulk::Request, 200),
+            (PostedAct::Commit, 500),
+            (PostedAct::Grant, 250),
+            (PostedAct::Revoke, 200),
+            (PostedAct::Request, 200),
         ] {
             let bytes = act.bytes();
             assert!((least..1_200).contains(&bytes), "{act:?}: {bytes}");

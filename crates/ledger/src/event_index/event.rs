@@ -4,11 +4,11 @@ use alloy_primitives::{Address, B256, Log};
 use alloy_sol_types::SolEventInterface;
 use serde::{Deserialize, Serialize};
 
-use crate::chain::Status;
 use crate::contracts::{Refusal, consents, log, records, registry};
 use crate::deployment::Deployment;
 use crate::error::{Error, Result};
 use crate::logs::Log as RpcLog;
+use crate::reads::Status;
 
 /// An event of one of the four contracts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
