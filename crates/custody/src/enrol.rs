@@ -9,7 +9,8 @@
 //! patient's root secret, so that the patient can prove the enrolment and nobody else can guess it.
 
 use alloy_primitives::{Address, B256};
-use record::{PatientDemographics, patient_commitment};
+use clinical::PatientDemographics;
+use record::patient_commitment;
 use seal::SealingPublic;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;

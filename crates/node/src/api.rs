@@ -3,13 +3,14 @@
 //! Server and client share them; the OpenAPI document is made from them.
 
 use alloy_primitives::{Address, B256, Bytes, U256};
+use clinical::PatientDemographics;
 use custody::act::{Deployment, Errand, Progress};
 use custody::admit::Person;
 use custody::caller::Caller;
 use custody::carry::When;
 use custody::chain::{InstitutionFacts, KeyFacts, StaffFacts};
 use custody::enrol::Patient;
-use record::{PatientDemographics, Role};
+use record::Role;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 

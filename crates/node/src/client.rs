@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use alloy_primitives::{Address, B256, Bytes};
 use bytes::Bytes as Body;
+use clinical::PatientDemographics;
 use custody::act::{Act, Deployment, Progress, SignedAct};
 use custody::admit::{Invitation, KeySubmission, Person, state_key};
 use custody::appointment::{
@@ -31,7 +32,7 @@ use custody::revoke::{RevokeMessage, RevokeOrder};
 use custody::upload::sealed::{self, Corrected, PlainPart, SealedUpload, UploadKeys};
 use custody::upload::{self, DraftView, NewUpload};
 use record::grant::{NewGrant, NewRequest};
-use record::{PatientDemographics, PatientIndex, ProofBundle, Recipient, Role, SealedIndex};
+use record::{PatientIndex, ProofBundle, Recipient, Role, SealedIndex};
 use reqwest::{Method, Response, StatusCode};
 use seal::SealingPublic;
 use serde::Serialize;

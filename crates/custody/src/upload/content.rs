@@ -2,10 +2,10 @@
 
 use alloy_primitives::{B256, Keccak256};
 use bytes::Bytes;
-use record::dicom::{self, DicomLimits, DicomSummary};
-use record::fhir::{Image, Organization, Practitioner, Radiograph, document_bundle};
-use record::identity;
-use record::image::{self, ImageKind, ImageLimits, ImageSummary};
+use clinical::dicom::{self, DicomLimits, DicomSummary};
+use clinical::fhir::{Image, Organization, Practitioner, Radiograph, document_bundle};
+use clinical::image::{self, ImageKind, ImageLimits, ImageSummary};
+use clinical::person::{self, Verdict};
 
 use crate::caller::Caller;
 use crate::enrol::Patient;
@@ -142,7 +142,7 @@ pub(crate) async fn contents(
 }
 
 fn read(bytes: &[u8], limit: u64) -> Result<Header> {
-    let bad = |e: record::Error| Error::BadFile(e.to_string());
+    let bad = |e: clinical::Error| Error::BadFile(e.to_string());
     let file_bytes = usize::try_from(limit).unwrap_or(usize::MAX);
     if ImageKind::of(bytes).map_err(bad)? == ImageKind::Dicom {
         let limits = DicomLimits {
@@ -166,9 +166,10 @@ fn read(bytes: &[u8], limit: u64) -> Result<Header> {
 /// Refuse an image that says that it is of somebody else. The message names the fields, not their
 /// values.
 fn compare(summary: &DicomSummary, patient: &Patient) -> Result<()> {
-    match identity::compare(&summary.patient, &patient.demographics) {
-        Ok(_) => Ok(()),
-        Err(mismatch) => Err(Error::WrongPatient(mismatch.to_string())),
+    let judgement = person::compare(&summary.patient, &patient.demographics);
+    match judgement.verdict {
+        Verdict::Same | Verdict::Look => Ok(()),
+        Verdict::Different => Err(Error::WrongPatient(judgement.to_string())),
     }
 }
 
@@ -222,6 +223,7 @@ fn document(
             issued_at: hospital.now(),
         },
         &mut rng(),
-    )?;
+    )
+    .map_err(|e| Error::BadFile(e.to_string()))?;
     serde_json::to_vec(&bundle).map_err(|e| Error::Internal(e.to_string()))
 }

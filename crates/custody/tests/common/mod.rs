@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex};
 
 use alloy_primitives::{Address, B256, Bytes, keccak256};
 use async_trait::async_trait;
+use clinical::{PatientDemographics, Sex};
 use custody::act::{Act, Deployment, Progress, SignedAct};
 use custody::admit::{Person, state_key};
 use custody::caller::Caller;
@@ -31,7 +32,7 @@ use custody::revoke::RevokeMessage;
 use custody::store::{Batch, Kind, MemoryStore, Query, Row, Store, StoreError};
 use custody::upload::{NewUpload, UploadFile};
 use custody::{Clock, Hospital, KeyRing, Result, Settings};
-use record::{Contracts, PatientDemographics, Role, Sex};
+use record::{Contracts, Role};
 use vault::replicate::{Holder, LocalPeer, Peer, Policy, Replicator};
 use vault::{MemoryVault, Vault};
 

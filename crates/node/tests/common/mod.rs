@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use alloy_primitives::{Address, B256, keccak256};
+use clinical::{PatientDemographics, Sex};
 use custody::KeyRing;
 use custody::approve::VersionView;
 use custody::upload::{NewUpload, UploadFile};
@@ -20,7 +21,7 @@ use ledger::testing::{TestChain, fund};
 use node::client::{Client, Session};
 use node::config::{Config, Limits, Peer};
 use node::{Node, now};
-use record::{PatientDemographics, Purpose, Recipient, Role, Sex};
+use record::{Purpose, Recipient, Role};
 use tempfile::TempDir;
 
 /// A PNG of one pixel.

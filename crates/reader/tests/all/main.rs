@@ -4,7 +4,6 @@
 
 mod engines;
 mod figures;
-mod input;
 mod reference;
 mod shipped;
 mod training;

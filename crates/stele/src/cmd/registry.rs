@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use alloy_primitives::Address;
 use clap::Subcommand;
+use clinical::{PatientDemographics, Sex};
 use custody::enrol::PatientCard;
 use ledger::{FeePolicy, Rpc};
 use node::api::ActView;
-use record::{PatientDemographics, Role, Sex};
+use record::Role;
 use serde::Serialize;
 
 use super::Failure;

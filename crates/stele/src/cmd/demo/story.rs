@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use alloy_primitives::{Address, B256};
+use clinical::{PatientDemographics, Sex};
 use custody::act::Progress;
 use custody::approve::VersionView;
 use custody::keys::KeyRing;
@@ -14,7 +15,7 @@ use custody::upload::content::{DOCUMENT, IMAGE};
 use custody::verify::{ChainWitness, verify};
 use node::client::{self, Client, Session};
 use record::grant::{NewGrant, NewRequest};
-use record::{PatientDemographics, Purpose, Recipient, Role, Sex};
+use record::{Purpose, Recipient, Role};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
@@ -82,8 +83,8 @@ impl Xray {
             birth_date: "1968-04-11".into(),
             sex: Sex::Female,
         };
-        if record::dicom::is_dicom(&bytes) {
-            let summary = record::dicom::read(&bytes, &record::dicom::DicomLimits::default())
+        if clinical::dicom::is_dicom(&bytes) {
+            let summary = clinical::dicom::read(&bytes, &clinical::dicom::DicomLimits::default())
                 .map_err(Failure::usage)?;
             identify(&mut patient, &summary.patient);
         }
@@ -100,7 +101,7 @@ impl Xray {
 }
 
 /// The patient of the story is the one of the file, so that the comparison at upload is a real one.
-fn identify(patient: &mut PatientDemographics, file: &record::dicom::DicomPatient) {
+fn identify(patient: &mut PatientDemographics, file: &clinical::dicom::DicomPatient) {
     if !file.id.is_empty() {
         patient.id.clone_from(&file.id);
     }
