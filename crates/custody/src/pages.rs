@@ -31,7 +31,7 @@ use crate::blobs;
 use crate::error::{Error, Result};
 use crate::hospital::{Hospital, rng};
 use crate::journal::{Gone, Place};
-use crate::store::{Batch, Document, Documents, Held, Kind, Query, StoreError};
+use crate::store::{Batch, Document, Documents, Held, Kind, Query, Store as _, StoreError};
 
 /// The largest page that is kept for another institution, bytes.
 pub const PAGE_BYTES: u64 = 64 << 20;
