@@ -429,6 +429,13 @@ fn what_the_field_brings_is_read() {
     assert_eq!(bare.transfer_syntax, EXPLICIT);
 }
 
+/// Zeros are looked through once, however many elements they could be.
+#[test]
+fn zeros_between_elements_are_refused_at_once() {
+    let bytes = [&file(EXPLICIT, &with_pixels())[..], &vec![0; 8 << 20], &[1]].concat();
+    assert!(matches!(read(&bytes), Err(Error::BadImage { .. })));
+}
+
 /// Other bytes do not begin a data set by chance.
 #[test]
 fn what_begins_like_a_data_set_is_looked_at() {

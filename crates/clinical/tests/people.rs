@@ -5,7 +5,8 @@
 use std::path::{Path, PathBuf};
 
 use clinical::dicom::{self, CharacterSet, DicomLimits, DicomPatient};
-use clinical::person::{self, PatientDemographics, Verdict};
+use clinical::person::{self, PatientDemographics, Sex, Verdict};
+use proptest::prelude::*;
 use serde_json::Value;
 
 fn vectors() -> Value {
@@ -158,5 +159,38 @@ fn the_files_of_the_kept_cases_are_read() {
             let summary = dicom::read(&bytes, &DicomLimits::default());
             assert!(summary.is_ok(), "{}: {summary:?}", path.display());
         }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+
+    /// Whoever is written down as they are is the same; whatever else is written never ends the
+    /// program.
+    #[test]
+    fn whoever_is_written_down_as_they_are_is_the_same(
+        family in "\\p{L}{2,12}( \\p{L}{2,8})?",
+        given in "\\p{L}{2,12}",
+        noise in ".{0,40}",
+    ) {
+        let chosen = PatientDemographics {
+            id: "17-a".into(),
+            id_system: String::new(),
+            family: family.clone(),
+            given: vec![given.clone()],
+            birth_date: "1971-03-09".into(),
+            sex: Sex::Female,
+        };
+        let written = DicomPatient {
+            id: "17-A".into(),
+            name: format!("{family}^{given}"),
+            birth_date: "19710309".into(),
+            sex: "F".into(),
+            ..DicomPatient::default()
+        };
+        let found = person::compare(&written, &chosen);
+        prop_assert_eq!(found.verdict, Verdict::Same, "{}", found);
+        let other = DicomPatient { name: noise.clone(), birth_date: noise, ..written };
+        let _ = person::compare(&other, &chosen);
     }
 }

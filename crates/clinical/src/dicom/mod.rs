@@ -1,7 +1,7 @@
 //! DICOM files (PS3.10), read once: structure, metadata, character sets and pixel bytes.
 //!
 //! [`DicomFile::open`] walks the whole file, so that one cut anywhere is refused, and keeps where
-//! each element of the top level lies: 16 bytes for an element, 8 for a fragment, nothing for a
+//! each element of the top level lies: 20 bytes for an element, 8 for a fragment, nothing for a
 //! value. Nothing is set aside for a length that the file merely claims, so that memory stays
 //! below ten times the file; a deflated data set may grow by that, or to 64 MiB.
 //!

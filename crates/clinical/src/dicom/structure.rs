@@ -79,7 +79,7 @@ impl<'a> Walk<'a> {
     /// All elements to the end.
     pub(crate) fn data_set(mut self, encoding: Encoding) -> Result<Structure> {
         let mut found = Structure::default();
-        while self.at < self.bytes.len() && !self.only_zeros() {
+        while self.at < self.bytes.len() && !self.padding_begins()? {
             let head = self.head(encoding)?;
             self.element(&head, 0, &mut found)?;
         }
@@ -265,8 +265,18 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn only_zeros(&self) -> bool {
-        self.bytes[self.at..].iter().all(|byte| *byte == 0)
+    /// Whether zeros are all that is left. No element begins with eight of them, so that the rest
+    /// is looked through once at most.
+    fn padding_begins(&self) -> Result<bool> {
+        let rest = self.bytes.get(self.at..).unwrap_or_default();
+        let zeros = |bytes: &[u8]| bytes.iter().all(|byte| *byte == 0);
+        if !zeros(&rest[..rest.len().min(HEADER)]) {
+            return Ok(false);
+        }
+        if zeros(rest) {
+            return Ok(true);
+        }
+        Err(Error::bad_image("zeros stand between its elements"))
     }
 
     fn take<const N: usize>(&mut self) -> Result<[u8; N]> {

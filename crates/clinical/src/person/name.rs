@@ -6,7 +6,7 @@ use super::letters::{
 use super::reason::Reason;
 
 /// What stands in place of a name or number that is not known.
-pub(super) const PLACEHOLDERS: [&str; 20] = [
+pub(super) const PLACEHOLDERS: [&str; 17] = [
     "ANON",
     "ANONYM",
     "ANONYMOUS",
@@ -15,12 +15,9 @@ pub(super) const PLACEHOLDERS: [&str; 20] = [
     "DEIDENTIFIED",
     "DESCONOCIDO",
     "INCONNU",
-    "NA",
     "NN",
     "NOID",
     "NONAME",
-    "NONE",
-    "NULL",
     "SCONOSCIUTO",
     "UNBEKANNT",
     "UNKNOWN",
@@ -45,12 +42,13 @@ pub(super) struct Name {
 impl Name {
     /// A name whose parts are known.
     pub(super) fn of(family: &str, given: &[String]) -> Option<Self> {
-        let name = Self {
-            family: words(family),
-            given: given.iter().flat_map(|name| words(name)).collect(),
+        let family = words(family);
+        let given: Vec<_> = given.iter().flat_map(|name| words(name)).collect();
+        (!family.is_empty() || !given.is_empty()).then_some(Self {
+            family,
+            given,
             as_one: false,
-        };
-        name.known()
+        })
     }
 
     /// The names that a DICOM value of VR PN holds (PS3.5, 6.2): up to three groups by `=`

@@ -2,7 +2,7 @@
  * The patient that a DICOM file names. Read to the end of the patient's group and no further; the
  * same odd files are read as in `crates/clinical/src/dicom`.
  */
-import { inflateSync } from "fflate";
+import { Inflate } from "fflate";
 
 import { decodeText } from "./character-set";
 import type { FilePatient } from "./compare";
@@ -23,6 +23,9 @@ const DEPTH = 16;
 /** Most bytes of a text. */
 const TEXT = 16 * 1024;
 const OTHER_IDS = 16;
+/** Most bytes of a deflated data set that are inflated, and how many are taken at a time. */
+const START = 1 << 20;
+const STEP = 1 << 14;
 
 /** The file is no DICOM file, or is damaged before its patient. */
 export class NoDicom extends Error {}
@@ -60,8 +63,12 @@ class Walk {
     this.at = at;
   }
 
+  /** Whether nothing is left, or zeros alone. */
   get ended(): boolean {
-    return this.at >= this.#bytes.length || this.#bytes.subarray(this.at).every((byte) => byte === 0);
+    const zeros = (bytes: Uint8Array) => bytes.every((byte) => byte === 0);
+    if (!zeros(this.#bytes.subarray(this.at, this.at + 8))) return false;
+    if (zeros(this.#bytes.subarray(this.at))) return true;
+    throw new NoDicom("zeros stand between its elements");
   }
 
   /** Steps over so many bytes and gives them. */
@@ -162,6 +169,30 @@ export function isDicom(bytes: Uint8Array): boolean {
   return headerAt(bytes) !== null || sniff(bytes, 0) !== null;
 }
 
+/** As much of a deflated data set as the patient's group may take. */
+function inflatedStart(deflated: Uint8Array): Uint8Array {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  const inflate = new Inflate((chunk) => {
+    chunks.push(chunk);
+    length += chunk.length;
+  });
+  try {
+    for (let at = 0; at < deflated.length && length < START; at += STEP) {
+      inflate.push(deflated.subarray(at, at + STEP), at + STEP >= deflated.length);
+    }
+  } catch {
+    if (length === 0) throw new NoDicom("its data set does not inflate");
+  }
+  const start = new Uint8Array(length);
+  let at = 0;
+  for (const chunk of chunks) {
+    start.set(chunk, at);
+    at += chunk.length;
+  }
+  return start;
+}
+
 /** The data set's bytes, where it begins in them and how it is written. */
 function open(bytes: Uint8Array): { readonly data: Uint8Array; readonly at: number; readonly encoding: Encoding } {
   const start = headerAt(bytes);
@@ -182,11 +213,7 @@ function open(bytes: Uint8Array): { readonly data: Uint8Array; readonly at: numb
     return { data: bytes, at, encoding };
   }
   if (syntax === DEFLATED) {
-    try {
-      return { data: inflateSync(bytes.subarray(at)), at: 0, encoding: { explicit: true, little: true } };
-    } catch {
-      throw new NoDicom("its data set does not inflate");
-    }
+    return { data: inflatedStart(bytes.subarray(at)), at: 0, encoding: { explicit: true, little: true } };
   }
   const said = { explicit: syntax !== IMPLICIT, little: syntax !== BIG_ENDIAN };
   return { data: bytes, at, encoding: new Walk(bytes, at).really(said) };

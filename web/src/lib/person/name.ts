@@ -4,8 +4,8 @@ import { type Reason, weightOf } from "./reason";
 
 /** What stands in place of a name or number that is not known. */
 export const PLACEHOLDERS: ReadonlySet<string> = new Set([
-  "ANON", "ANONYM", "ANONYMOUS", "ANONYMIZED", "ANONYMISED", "DEIDENTIFIED", "DESCONOCIDO", "INCONNU", "NA", "NN",
-  "NOID", "NONAME", "NONE", "NULL", "SCONOSCIUTO", "UNBEKANNT", "UNKNOWN", "UNNAMED", "XXX", "XXXX",
+  "ANON", "ANONYM", "ANONYMOUS", "ANONYMIZED", "ANONYMISED", "DEIDENTIFIED", "DESCONOCIDO", "INCONNU", "NN",
+  "NOID", "NONAME", "SCONOSCIUTO", "UNBEKANNT", "UNKNOWN", "UNNAMED", "XXX", "XXXX",
 ]);
 
 /** Titles that programs put into a name written as one. */
@@ -33,7 +33,8 @@ function known(name: Name): Name | null {
 
 /** A name whose parts are known. */
 export function nameOf(family: string, given: readonly string[]): Name | null {
-  return known({ family: words(family), given: given.flatMap(words), asOne: false });
+  const name = { family: words(family), given: given.flatMap(words), asOne: false };
+  return name.family.length + name.given.length > 0 ? name : null;
 }
 
 /**

@@ -75,6 +75,11 @@ fn patient_of(path: &Path) -> Result<DicomPatient, Failure> {
     }
 }
 
+/// A value of a file, without what would move the terminal's cursor.
+fn shown(value: &str) -> String {
+    value.chars().filter(|c| !c.is_control()).collect()
+}
+
 /// Both sides beside each other, with what was found.
 fn told(
     image: &Path,
@@ -101,7 +106,7 @@ fn told(
             None => ("", ""),
         };
         let field = reason.field().map_or("", Field::name);
-        table.add_row([field, image, chosen, reason.words()]);
+        table.add_row([field, &shown(image), &shown(chosen), reason.words()]);
     }
     format!("{}\n{head}\n{table}", image.display())
 }
