@@ -6,9 +6,10 @@ import { join } from "node:path";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const check = process.argv.includes("--check");
+const { contracts } = JSON.parse(readFileSync(join(root, "eip712.json"), "utf8"));
 let stale = 0;
 
-for (const name of ["Registry", "Records", "Consents", "Log"]) {
+for (const name of contracts) {
   const artifact = JSON.parse(readFileSync(join(root, "out", `${name}.sol`, `${name}.json`)));
   const { abi, bytecode } = artifact;
   const wanted = JSON.stringify({ abi, bytecode: { object: bytecode.object } }, null, 2) + "\n";

@@ -18,19 +18,20 @@ const START = 1_800_000_000; // Unix time of the first block
 const DEADLINE = START + 7 * 86_400;
 const BATCH = 50;
 
-// What each act may cost, in gas; the batches per item.
-const CEILINGS = {
-  "commit, first version": 90_000,
-  "commit, first correction": 90_000,
-  "commit, later correction": 90_000,
-  grant: 60_000,
-  revoke: 40_000,
-  request: 40_000,
-  "checkpoint, an institution's first": 60_000,
-  "checkpoint, later": 60_000,
-  [`commit in a batch of ${BATCH}`]: 45_000,
-  [`grant in a batch of ${BATCH}`]: 35_000,
-};
+// What a line may cost where that is less than its act may use at most, which eip712.json says;
+// batches per item.
+const ceilings = new Map([
+  ["commit, first version", 90_000],
+  ["commit, first correction", 90_000],
+  ["commit, later correction", 90_000],
+  ["grant", 60_000],
+  ["revoke", 40_000],
+  ["request", 40_000],
+  ["checkpoint, an institution's first", 60_000],
+  ["checkpoint, later", 60_000],
+  [`commit in a batch of ${BATCH}`, 45_000],
+  [`grant in a batch of ${BATCH}`, 35_000],
+]);
 
 const { domain, types } = read("eip712.json");
 const fieldsOf = (name) => types[name].fields;
@@ -113,14 +114,15 @@ async function measure(provider) {
     read("out", "PrintedReports.sol", "PrintedReports.json"),
   );
 
-  async function act(label, contract, name, method, value, ...signers) {
+  async function act(label, contract, name, value, ...signers) {
     const signatures = [];
     for (const signer of signers) signatures.push(await sign(signer, contract, name, value));
-    await send(label, (options) => contract[method](value, ...signatures, options));
+    if (!ceilings.has(label)) ceilings.set(label, types[name].gas);
+    await send(label, (options) => contract[types[name].call](value, ...signatures, options));
   }
 
   const admission = { institution: hospital.address, status: 1, nonce: 0, deadline: DEADLINE };
-  await act("admit an institution", registry, "SetInstitution", "setInstitution", admission, registrar);
+  await act("admit an institution", registry, "SetInstitution", admission, registrar);
   const joining = {
     staff: doctor.address,
     institution: hospital.address,
@@ -128,13 +130,13 @@ async function measure(provider) {
     nonce: 0,
     deadline: DEADLINE,
   };
-  await act("admit a doctor", registry, "AdmitStaff", "admitStaff", joining, hospital, doctor);
+  await act("admit a doctor", registry, "AdmitStaff", joining, hospital, doctor);
   const statement = { wallet: doctor.address, digest: id("key"), version: 1, deadline: DEADLINE };
-  await act("publish a key statement", registry, "PublishKey", "publishKey", statement, doctor);
+  await act("publish a key statement", registry, "PublishKey", statement, doctor);
   const enrolment = { institution: hospital.address, patient: id("patient"), deadline: DEADLINE };
-  await act("enrol a patient", registry, "EnrolPatient", "enrolPatient", enrolment, hospital);
+  await act("enrol a patient", registry, "EnrolPatient", enrolment, hospital);
   const change = { ...joining, role: 2, status: 1, nonce: 1 };
-  await act("change a role", registry, "SetStaff", "setStaff", change, hospital);
+  await act("change a role", registry, "SetStaff", change, hospital);
 
   const commitOf = (controller, version) => ({
     controller: controller.address,
@@ -148,23 +150,23 @@ async function measure(provider) {
   const versions = ["commit, first version", "commit, first correction", "commit, later correction"];
   for (const [index, label] of versions.entries()) {
     const value = commitOf(patient, index + 1);
-    await act(label, records, "Commit", "commit", value, hospital, patient);
+    await act(label, records, "Commit", value, hospital, patient);
   }
 
   const request = { id: id("request"), requester: doctor.address, deadline: DEADLINE };
-  await act("request", consents, "Request", "request", request, doctor);
+  await act("request", consents, "Request", request, doctor);
   const grant = { controller: patient.address, id: id("grant"), expiry: DEADLINE };
-  await act("grant", consents, "Grant", "grant", grant, patient);
+  await act("grant", consents, "Grant", grant, patient);
   const revocation = { controller: patient.address, id: id("grant") };
-  await act("revoke", consents, "Revoke", "revoke", revocation, patient);
+  await act("revoke", consents, "Revoke", revocation, patient);
   const burning = { controller: patient.address, id: id("unsent grant") };
-  await act("revoke before the grant", consents, "Revoke", "revoke", burning, patient);
+  await act("revoke before the grant", consents, "Revoke", burning, patient);
 
   const first = { institution: hospital.address, size: 123_456, root: id("first root") };
   const label = "checkpoint, an institution's first";
-  await act(label, log, "Checkpoint", "checkpoint", first, hospital);
+  await act(label, log, "Checkpoint", first, hospital);
   const later = { institution: hospital.address, size: 234_567, root: id("later root") };
-  await act("checkpoint, later", log, "Checkpoint", "checkpoint", later, hospital);
+  await act("checkpoint, later", log, "Checkpoint", later, hospital);
 
   const controllers = Array.from({ length: BATCH }, (_, index) => key(`controller ${index}`));
   async function signedItems(contract, name, values) {
@@ -204,7 +206,7 @@ async function measure(provider) {
   );
 
   const erasure = { controller: patient.address, deadline: DEADLINE };
-  await act("erase", records, "Erase", "erase", erasure, patient);
+  await act("erase", records, "Erase", erasure, patient);
 
   await send("addReport of the printed contract", (options) =>
     printed.addReport(
@@ -237,7 +239,7 @@ function table(rows) {
   for (const [contract, pattern] of OURS) {
     for (const [act, gas] of rows) {
       if (!pattern.test(act)) continue;
-      const ceiling = CEILINGS[act] ? number(CEILINGS[act]) : "";
+      const ceiling = ceilings.has(act) ? number(ceilings.get(act)) : "";
       lines.push(`| ${contract} | ${act} | ${number(gas)} | ${ceiling} |`);
     }
   }
@@ -264,8 +266,8 @@ names, e-mail addresses and a link in the clear and checks no signature.
 }
 
 function overCeiling(rows) {
-  const over = [...rows].filter(([act, gas]) => CEILINGS[act] && gas > CEILINGS[act]);
-  for (const [act, gas] of over) console.error(`${act}: ${gas} gas, above ${CEILINGS[act]}`);
+  const over = [...rows].filter(([act, gas]) => gas > (ceilings.get(act) ?? Infinity));
+  for (const [act, gas] of over) console.error(`${act}: ${gas} gas, above ${ceilings.get(act)}`);
   return over.length > 0;
 }
 

@@ -2,10 +2,10 @@
 pragma solidity 0.8.37;
 
 import { EIP712 } from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
-import { TypeHashes } from "../src/libraries/TypeHashes.sol";
 import { Fixture } from "./support/Fixture.sol";
 
-/// @notice eip712.json, which other languages read, says what the contracts do.
+/// @notice eip712.json, from which the type hashes and what other languages sign are written
+/// (scripts/acts.mjs), says what the contracts do.
 contract TypesTest is Fixture {
     /// @dev A field as `parseJson` returns it: its members in alphabetical order.
     struct Field {
@@ -13,36 +13,11 @@ contract TypesTest is Fixture {
         string kind;
     }
 
-    mapping(string name => bytes32) private _typeHashes;
     string private _json;
 
     function setUp() public override {
         super.setUp();
         _json = CHEATS.readFile("eip712.json");
-        _typeHashes["SetInstitution"] = TypeHashes.SET_INSTITUTION;
-        _typeHashes["AdmitStaff"] = TypeHashes.ADMIT_STAFF;
-        _typeHashes["SetStaff"] = TypeHashes.SET_STAFF;
-        _typeHashes["PublishKey"] = TypeHashes.PUBLISH_KEY;
-        _typeHashes["EnrolPatient"] = TypeHashes.ENROL_PATIENT;
-        _typeHashes["Commit"] = TypeHashes.COMMIT;
-        _typeHashes["CommitBatch"] = TypeHashes.COMMIT_BATCH;
-        _typeHashes["Erase"] = TypeHashes.ERASE;
-        _typeHashes["Request"] = TypeHashes.REQUEST;
-        _typeHashes["Grant"] = TypeHashes.GRANT;
-        _typeHashes["Revoke"] = TypeHashes.REVOKE;
-        _typeHashes["Checkpoint"] = TypeHashes.CHECKPOINT;
-    }
-
-    function test_type_hashes_are_those_of_the_file() public view {
-        string[] memory names = CHEATS.parseJsonKeys(_json, ".types");
-        uint256 onChain = 0;
-        for (uint256 i = 0; i < names.length; ++i) {
-            bytes32 ours = _typeHashes[names[i]];
-            if (ours == 0) continue; // a type that no contract checks
-            ++onChain;
-            same(keccak256(bytes(typeString(names[i]))), ours, names[i]);
-        }
-        same(onChain, 12, "every type that a contract checks stands in the file");
     }
 
     function test_type_strings_follow_from_their_fields() public view {

@@ -12,9 +12,16 @@ function* files(folder) {
   }
 }
 
-/** Every string literal that is handed to t(…) or say(…). */
+/** What a person is told before each signature: contracts/eip712.json has it in English. */
+function sentences() {
+  const path = new URL("../../contracts/eip712.json", import.meta.url);
+  const { types } = JSON.parse(readFileSync(path, "utf8"));
+  return Object.values(types).flatMap(({ sentence }) => sentence ?? []);
+}
+
+/** Every string literal that is handed to t(…) or say(…), and every sentence before a signature. */
 export function used() {
-  const found = new Set();
+  const found = new Set(sentences());
   for (const path of files(root)) {
     const source = readFileSync(path, "utf8");
     for (const [, , text] of source.matchAll(/\b(t|say)\(\s*"((?:[^"\\]|\\.)*)"/g)) found.add(JSON.parse(`"${text}"`));

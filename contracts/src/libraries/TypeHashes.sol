@@ -2,11 +2,10 @@
 pragma solidity 0.8.37;
 
 /// @title The EIP-712 type hashes of everything that is signed
-/// @notice The same types stand in eip712.json, which other languages read; a test compares them.
+/// @notice Written by scripts/acts.mjs from eip712.json, which other languages read as well.
 library TypeHashes {
-    bytes32 internal constant SET_INSTITUTION = keccak256(
-        "SetInstitution(address institution,uint8 status,uint64 nonce,uint64 deadline)"
-    );
+    bytes32 internal constant SET_INSTITUTION =
+        keccak256("SetInstitution(address institution,uint8 status,uint64 nonce,uint64 deadline)");
     bytes32 internal constant ADMIT_STAFF = keccak256(
         "AdmitStaff(address staff,address institution,uint8 role,uint64 nonce,uint64 deadline)"
     );

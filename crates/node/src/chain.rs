@@ -2,18 +2,20 @@
 
 use std::sync::Arc;
 
+use acts::{Act, Deployment, SignedAct};
 use alloy_primitives::{Address, B256, Bytes, U256};
+use api::acts::Progress;
 use async_trait::async_trait;
-use custody::act::{Act, Deployment, Progress, SignedAct};
-use custody::chain::{
-    Carried, Chain, ChainError, GrantFacts, InstitutionFacts, KeyFacts, RecordFacts, StaffFacts,
+use custody::model::chain_facts::{
+    Carried, GrantFacts, InstitutionFacts, KeyFacts, RecordFacts, StaffFacts,
 };
-use ledger::Finality;
+use custody::model::error::ChainError;
+use custody::ports::chain::Chain;
 use ledger::contracts::{Consents, Log, Records, Registry};
 use ledger::relayer::{Call, Relayer, Status};
 use ledger::rollup::{Bulk, l1_data_fee};
 use ledger::rpc::{At, Endpoint, Receipt, Request};
-use ledger::typed;
+use ledger::{Finality, typed};
 
 /// The chain of one deployment.
 pub struct LedgerChain {
@@ -92,12 +94,12 @@ impl LedgerChain {
     ///
     /// # Errors
     /// If the endpoint does not answer, or has no block.
-    pub(crate) async fn price(&self) -> ledger::Result<crate::fees::Price> {
+    pub(crate) async fn price(&self) -> ledger::Result<api::fees::Price> {
         let endpoint = self.chain.endpoint();
         let head = self.chain.head().await?;
         let tip = endpoint.tip().await?;
         let fits = |wei: u128| u64::try_from(wei).unwrap_or(u64::MAX);
-        Ok(crate::fees::Price {
+        Ok(api::fees::Price {
             at: crate::now(),
             block: head.number,
             base_fee_wei: fits(head.base_fee_per_gas.unwrap_or_default()),
@@ -109,7 +111,7 @@ impl LedgerChain {
     ///
     /// # Errors
     /// If the endpoint does not answer.
-    pub(crate) async fn l1_data_fees(&self) -> ledger::Result<Option<crate::fees::L1DataFees>> {
+    pub(crate) async fn l1_data_fees(&self) -> ledger::Result<Option<api::fees::L1DataFees>> {
         let endpoint = self.chain.endpoint();
         let fee = async |act: Bulk| {
             let wei = l1_data_fee(endpoint.as_ref(), act.bytes()).await?;
@@ -118,7 +120,7 @@ impl LedgerChain {
         let Some(commit) = fee(Bulk::Commit).await? else {
             return Ok(None);
         };
-        Ok(Some(crate::fees::L1DataFees {
+        Ok(Some(api::fees::L1DataFees {
             commit,
             grant: fee(Bulk::Grant).await?.unwrap_or_default(),
             revoke: fee(Bulk::Revoke).await?.unwrap_or_default(),

@@ -2,13 +2,13 @@
 //! stays hidden behind salted hashes.
 use core::fmt;
 
+use acts::{Domain, Signed};
 use alloy_primitives::{B256, Bytes};
 use cid::Cid;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use crate::codec::{self, Format1};
-use crate::eip712::{self, Domain, Signed};
 use crate::error::{Error, Result, at_most};
 use crate::manifest::{Header, Manifest, Part, check_cid, check_part_name, commitment};
 use crate::secret::Secret32;
@@ -124,7 +124,7 @@ impl Disclosure {
         }
         self.check()?;
         let digest = domain.digest(&self.header.statement(self.root));
-        let author = eip712::check(
+        let author = acts::check(
             "author statement",
             self.header.author,
             digest,

@@ -104,6 +104,20 @@ impl Error {
     }
 }
 
+impl From<acts::Error> for Error {
+    fn from(error: acts::Error) -> Self {
+        match error {
+            acts::Error::SignatureTooLong(found) => Self::TooLarge {
+                what: "signature",
+                limit: acts::SIGNATURE_BYTES,
+                found,
+            },
+            acts::Error::WrongSignature { what, signer } => Self::WrongSignature { what, signer },
+            other => Self::invalid("signature", other.to_string()),
+        }
+    }
+}
+
 /// A `Result` with this crate's [`Error`].
 pub type Result<T, E = Error> = core::result::Result<T, E>;
 

@@ -2,6 +2,7 @@
 //! when. The documents stay off chain; the chain sees their ids.
 use core::fmt;
 
+use acts::Role;
 use alloy_primitives::{Address, B256, keccak256};
 use serde::{Deserialize, Serialize};
 
@@ -69,80 +70,6 @@ impl core::str::FromStr for Purpose {
 impl fmt::Display for Purpose {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.code())
-    }
-}
-
-/// A staff role, with the number that the Registry contract gives it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[repr(u8)]
-pub enum Role {
-    /// Doctor.
-    Doctor = 1,
-    /// Technician.
-    Technician = 2,
-    /// Nurse.
-    Nurse = 3,
-    /// Pharmacist.
-    Pharmacist = 4,
-    /// Insurer.
-    Insurer = 5,
-    /// Researcher.
-    Researcher = 6,
-    /// Auditor.
-    Auditor = 7,
-}
-
-impl Role {
-    /// Every role, by number.
-    pub const ALL: [Self; 7] = [
-        Self::Doctor,
-        Self::Technician,
-        Self::Nurse,
-        Self::Pharmacist,
-        Self::Insurer,
-        Self::Researcher,
-        Self::Auditor,
-    ];
-
-    /// The Registry's number.
-    pub fn number(self) -> u8 {
-        self as u8
-    }
-
-    /// The role of that number.
-    pub fn from_number(number: u8) -> Option<Self> {
-        Self::ALL.into_iter().find(|role| role.number() == number)
-    }
-
-    /// The role's name, as documents write it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Doctor => "doctor",
-            Self::Technician => "technician",
-            Self::Nurse => "nurse",
-            Self::Pharmacist => "pharmacist",
-            Self::Insurer => "insurer",
-            Self::Researcher => "researcher",
-            Self::Auditor => "auditor",
-        }
-    }
-}
-
-impl fmt::Display for Role {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-impl core::str::FromStr for Role {
-    type Err = Error;
-    fn from_str(name: &str) -> Result<Self> {
-        let known = Self::ALL.into_iter().find(|role| role.name() == name);
-        known.ok_or_else(|| {
-            let names = Self::ALL.map(Self::name).join(", ");
-            Error::invalid("role", format!("not known; use one of {names}"))
-        })
     }
 }
 

@@ -7,13 +7,13 @@
 //! straight into one buffer that is erased afterwards.
 use std::collections::BTreeMap;
 
+use acts::{Domain, IndexStatement, Signed};
 use alloy_primitives::{Address, B256, Bytes, keccak256};
 use cid::Cid;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use crate::codec::{self, Format1};
-use crate::eip712::{self, Domain, IndexStatement, Signed};
 use crate::error::{Error, Result, at_most};
 use crate::grant::GrantDocument;
 use crate::limits;
@@ -475,16 +475,13 @@ impl SealedIndex {
     /// Checks the owner's signature.
     ///
     /// # Errors
-    /// As [`eip712::check`]. A signature not by the owner's own key is no error yet: see
+    /// As [`acts::check`]. A signature not by the owner's own key is no error yet: see
     /// [`Signed`].
     pub fn verify(&self, domain: &Domain) -> Result<Signed> {
         self.check()?;
-        eip712::check(
-            "index statement",
-            self.owner,
-            self.digest(domain),
-            &self.signature,
-        )
+        let digest = self.digest(domain);
+        let signed = acts::check("index statement", self.owner, digest, &self.signature)?;
+        Ok(signed)
     }
 
     /// keccak256 of owner, version, parents and sealed bytes, as the next version names it. The

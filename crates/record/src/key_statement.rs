@@ -1,9 +1,9 @@
 //! The statement that binds a public sealing key to a wallet.
+use acts::{Domain, Signed};
 use alloy_primitives::{Address, B256, Bytes, keccak256};
 use serde::{Deserialize, Serialize};
 
 use crate::codec::{self, Format1};
-use crate::eip712::{self, Domain, KeyStatementType, Signed};
 use crate::error::{Error, Result, at_most};
 use crate::limits;
 use crate::manifest::keccak;
@@ -44,7 +44,7 @@ impl KeyStatement {
 
     /// The digest that the wallet signs.
     pub fn digest(&self, domain: &Domain) -> B256 {
-        domain.digest(&KeyStatementType {
+        domain.digest(&acts::KeyStatement {
             wallet: self.wallet,
             sealingPublic: self.sealing_public.clone(),
             issuedAt: self.issued_at,
@@ -61,16 +61,13 @@ impl KeyStatement {
     /// Checks the signature.
     ///
     /// # Errors
-    /// As [`eip712::check`]. A signature not by the wallet's own key is no error yet: see
+    /// As [`acts::check`]. A signature not by the wallet's own key is no error yet: see
     /// [`Signed`].
     pub fn verify(&self, domain: &Domain) -> Result<Signed> {
         self.check()?;
-        eip712::check(
-            "key statement",
-            self.wallet,
-            self.digest(domain),
-            &self.signature,
-        )
+        let digest = self.digest(domain);
+        let signed = acts::check("key statement", self.wallet, digest, &self.signature)?;
+        Ok(signed)
     }
 
     /// What the chain holds: keccak256(salt ‖ keccak256(encoding, signature included)).

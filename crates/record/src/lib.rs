@@ -13,7 +13,6 @@
 
 mod codec;
 pub mod disclosure;
-pub mod eip712;
 mod error;
 pub mod grant;
 pub mod index;
@@ -24,14 +23,12 @@ pub mod merkle;
 pub mod proof;
 pub mod secret;
 
+pub use acts::{Contracts, Domain, Role, Signed, WalletQuestion};
 pub use disclosure::{DisclosedPart, Disclosure, PartKeys, VerifiedDisclosure};
-pub use eip712::{Domain, Signed, WalletQuestion};
 pub use error::{Error, Result};
-pub use grant::{
-    Caller, GrantDocument, Purpose, Recipient, Refusal, RequestDocument, Role, StaffStatus,
-};
+pub use grant::{Caller, GrantDocument, Purpose, Recipient, Refusal, RequestDocument, StaffStatus};
 pub use index::{IndexEntry, IndexVersion, Order, PatientIndex, SealedIndex, Trusted};
 pub use key_statement::KeyStatement;
 pub use manifest::{Header, Manifest, Part, commitment, patient_commitment, verify_history};
-pub use proof::{ChainFact, Contracts, LogProof, ProofBundle, ProofReport, TxRef};
+pub use proof::{ChainFact, LogProof, ProofBundle, ProofReport, TxRef};
 pub use secret::Secret32;

@@ -1,6 +1,8 @@
 //! The limits that every parser of this crate keeps. A value beyond one is refused before memory
 //! is spent on it.
 
+pub use acts::SIGNATURE_BYTES;
+
 /// Most bytes of an encoded [`Manifest`](crate::Manifest).
 pub const MANIFEST_BYTES: usize = 256 * 1024;
 /// Most parts of a record version.
@@ -9,8 +11,6 @@ pub const PARTS: usize = 256;
 pub const PART_NAME_BYTES: usize = 64;
 /// Most bytes of a media type (RFC 6838 allows 127 on either side of the slash; ours are shorter).
 pub const MEDIA_TYPE_BYTES: usize = 127;
-/// Most bytes of a signature: 65 for ECDSA, more for ERC-1271 wallets.
-pub const SIGNATURE_BYTES: usize = 4096;
 /// Most bytes of an encoded [`Disclosure`](crate::Disclosure).
 pub const DISCLOSURE_BYTES: usize = 512 * 1024;
 /// Most bytes of encoded [`PartKeys`](crate::PartKeys).

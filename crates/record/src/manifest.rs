@@ -1,12 +1,12 @@
 //! The manifest of a record version: its header, its parts, their Merkle root and the author's
 //! signature.
+use acts::{AuthorStatement, Domain, Signed};
 use alloy_primitives::{Address, B256, Bytes, Keccak256};
 use cid::Cid;
 use rand_core::CryptoRng;
 use serde::{Deserialize, Serialize};
 
 use crate::codec::{self, Format1};
-use crate::eip712::{self, AuthorStatement, Domain, Signed};
 use crate::error::{Error, Result, at_most};
 use crate::{limits, merkle};
 
@@ -293,12 +293,9 @@ impl Manifest {
     pub fn verify(&self, domain: &Domain) -> Result<Signed> {
         self.check()?;
         let digest = self.digest(domain);
-        eip712::check(
-            "author statement",
-            self.header.author,
-            digest,
-            &self.author_signature,
-        )
+        let author = self.header.author;
+        let signed = acts::check("author statement", author, digest, &self.author_signature)?;
+        Ok(signed)
     }
 
     /// Leaf hashes of the tree: header first, then the parts.

@@ -1,30 +1,16 @@
 //! The proof bundle (`FILE.proof`): what anyone needs, beside an Ethereum endpoint, to verify a
 //! record and the trail of its touches. It holds no key and opens nothing.
+use acts::{Contracts, Domain, Signed, WalletQuestion};
 use alloy_primitives::{Address, B256, Bytes};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::codec::{self, Format1};
 use crate::disclosure::Disclosure;
-use crate::eip712::{Domain, Signed, WalletQuestion};
 use crate::error::{Error, Result, at_most};
 use crate::grant::GrantDocument;
 use crate::manifest::{Header, Part};
 use crate::{limits, merkle};
-
-/// Addresses of one deployment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Contracts {
-    /// Registry.
-    pub registry: Address,
-    /// Records.
-    pub records: Address,
-    /// Consents.
-    pub consents: Address,
-    /// Log.
-    pub log: Address,
-}
 
 /// A log entry in the clear, with the proof that an institution's log holds it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -22,6 +22,7 @@ fn a_signature_is_for_one_author_chain_contract_and_record() {
     let fixture = record(2);
     let wrong = |manifest: &Manifest, domain: &Domain| {
         let error = manifest.verify(domain).unwrap().by_key().unwrap_err();
+        let error = Error::from(error);
         assert!(matches!(error, Error::WrongSignature { .. }), "{error}");
     };
     wrong(

@@ -5,9 +5,9 @@ mod support;
 
 use std::path::{Path, PathBuf};
 
+use acts::{AuthorStatement, IndexStatement};
 use alloy_primitives::{Address, B256, Bytes, keccak256};
 use alloy_sol_types::SolStruct;
-use record::eip712::{AuthorStatement, IndexStatement, KeyStatementType};
 use record::grant::{NewGrant, NewRequest};
 use record::index::Enrolment;
 use record::proof::NewProof;
@@ -479,7 +479,7 @@ fn what_is_signed_is_what_the_contracts_file_says() {
     let file: Value = serde_json::from_slice(&json).unwrap();
     let types = [
         ("AuthorStatement", AuthorStatement::eip712_encode_type()),
-        ("KeyStatement", KeyStatementType::eip712_encode_type()),
+        ("KeyStatement", acts::KeyStatement::eip712_encode_type()),
         ("IndexStatement", IndexStatement::eip712_encode_type()),
     ];
     for (name, ours) in types {

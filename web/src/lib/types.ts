@@ -3,6 +3,11 @@
  * seconds; CIDs are text.
  */
 
+import type { Contract, FieldValue, Role, StatementKind } from "./acts/statements";
+
+export { ROLES } from "./acts/statements";
+export type { Role } from "./acts/statements";
+
 /** Bytes as lower-case hex with `0x`. */
 export type Hex = `0x${string}`;
 
@@ -17,12 +22,7 @@ export type OnProgress = (progress: Progress) => void;
 /** Where the contracts are. */
 export interface Deployment {
   readonly chainId: number;
-  readonly contracts: {
-    readonly registry: Hex;
-    readonly records: Hex;
-    readonly consents: Hex;
-    readonly log: Hex;
-  };
+  readonly contracts: Readonly<Record<Contract, Hex>>;
 }
 
 /** What a node says about itself. */
@@ -35,9 +35,6 @@ export interface NodeCard {
   /** The block in which the contracts were deployed; 0 where the node does not say. */
   readonly firstBlock: number;
 }
-
-export const ROLES = ["doctor", "technician", "nurse", "pharmacist", "insurer", "researcher", "auditor"] as const;
-export type Role = (typeof ROLES)[number];
 
 /** What a wallet is at a node at this moment. */
 export interface Who {
@@ -93,30 +90,14 @@ export interface ApprovalTerms {
 
 /** What is about to be signed, so that a page can say it in plain words first. */
 export interface SignatureAsk {
-  /** The statement's type, as in `contracts/eip712.json`, or the sign-in message. */
-  readonly kind:
-    | "SignIn"
-    | "SetInstitution"
-    | "AdmitStaff"
-    | "SetStaff"
-    | "PublishKey"
-    | "Commit"
-    | "Erase"
-    | "Request"
-    | "Checkpoint"
-    | "EnrolPatient"
-    | "Grant"
-    | "Revoke"
-    | "AuthorStatement"
-    | "KeyStatement"
-    | "IndexStatement"
-    | "AuditReport";
+  /** The statement's type, or a message that is signed as text. */
+  readonly kind: "SignIn" | "AuditReport" | StatementKind;
   /** Who signs: the wallet, or a record's own controller. */
   readonly signer: Hex;
   /** Whether a wallet outside of the app will show a window of its own. */
   readonly external: boolean;
   /** The statement's fields. */
-  readonly fields: Readonly<Record<string, string | number | bigint>>;
+  readonly fields: Readonly<Record<string, FieldValue>>;
 }
 /** Called before each signature. To answer `false` (or throw) stops the flow with `cancelled`. */
 export type BeforeSign = (ask: SignatureAsk) => boolean | Promise<boolean>;

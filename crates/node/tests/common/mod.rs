@@ -13,14 +13,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use alloy_primitives::{Address, B256, keccak256};
-use clinical::{PatientDemographics, Sex};
-use custody::KeyRing;
-use custody::approve::VersionView;
-use custody::upload::{NewUpload, UploadFile};
+use api::records::VersionView;
+use client::session::{Client, Session};
+use custody::model::keys::KeyRing;
+use custody::model::upload::{NewUpload, UploadFile};
 use ledger::testing::{TestChain, fund};
-use node::client::{Client, Session};
 use node::config::{Config, Limits, Peer};
 use node::{Node, now};
+use clinical::{PatientDemographics, Sex};
 use record::{Purpose, Recipient, Role};
 use tempfile::TempDir;
 

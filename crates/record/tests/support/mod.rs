@@ -3,10 +3,10 @@
 
 use core::convert::Infallible;
 
+use acts::WalletKey;
 use alloy_primitives::{Address, B256, Bytes};
 use cid::Cid;
 use cid::multihash::Multihash;
-use k256::ecdsa::SigningKey;
 use record::manifest::NewManifest;
 use record::{Domain, Manifest, Part};
 use sha2::{Digest, Sha256};
@@ -35,24 +35,20 @@ impl rand_core::TryRng for TestRng {
 }
 impl rand_core::TryCryptoRng for TestRng {}
 
-pub struct Wallet(SigningKey);
+pub struct Wallet(WalletKey);
 
 impl Wallet {
     pub fn new(n: u8) -> Self {
-        Self(SigningKey::from_slice(&[n; 32]).unwrap())
+        Self(WalletKey::from_bytes(&[n; 32]).unwrap())
     }
     pub fn secret(&self) -> [u8; 32] {
-        self.0.to_bytes().into()
+        *self.0.expose()
     }
     pub fn address(&self) -> Address {
-        let point = self.0.verifying_key().to_sec1_point(false);
-        Address::from_raw_public_key(&point.as_bytes()[1..])
+        self.0.address()
     }
     pub fn sign(&self, digest: B256) -> Bytes {
-        let (signature, id) = self.0.sign_prehash_recoverable(digest.as_slice());
-        let mut bytes = signature.to_bytes().to_vec();
-        bytes.push(27 + id.to_byte());
-        bytes.into()
+        Bytes::copy_from_slice(&self.0.sign(digest))
     }
 }
 

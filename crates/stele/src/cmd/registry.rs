@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use alloy_primitives::Address;
+use api::acts::ActView;
+use api::people::PatientCard;
 use clap::Subcommand;
-use clinical::{PatientDemographics, Sex};
-use custody::enrol::PatientCard;
 use ledger::{FeePolicy, Rpc};
-use node::api::ActView;
+use clinical::{PatientDemographics, Sex};
 use record::Role;
 use serde::Serialize;
 
@@ -357,7 +357,7 @@ async fn enrolled(json: bool, enrol: Enrol) -> Result<(), Failure> {
 /// Wait for an act and show it.
 pub(crate) async fn acted(
     json: bool,
-    session: &node::client::Session,
+    session: &client::session::Session,
     act: ActView,
 ) -> Result<(), Failure> {
     let settled = session.settle(act.act, SETTLE).await.map_err(refused)?;

@@ -1,9 +1,12 @@
 /** The chain, read through the node's read-only door. Loaded when a proof is checked. */
 
-import { createClient, custom, parseAbi } from "viem";
+import { createClient, custom } from "viem";
 import { getBlock, getBlockNumber, getLogs, getTransactionReceipt, readContract } from "viem/actions";
 import type { AbiEvent, Client, Log } from "viem";
 
+import {
+  consentsAbi, consentsEvents, logAbi, logEvents, recordsAbi, recordsEvents, registryAbi, registryEvents,
+} from "../acts/abi";
 import type { Http } from "../api/http";
 import { SteleError } from "../errors";
 import { hash32 } from "../formats/bytes";
@@ -16,26 +19,6 @@ const SPAN = 10_000n;
 /** Clocks of authors and of blocks may differ by this many seconds. */
 const SKEW = 600;
 const ACTIVE = 1;
-
-const LOG = parseAbi([
-  "function latest(address institution) view returns (uint64 size, bytes26 rootPrefix)",
-  "event Anchored(address indexed institution, uint64 indexed size, bytes32 root)",
-]);
-const REGISTRY = parseAbi([
-  "function enrolled(address institution, bytes32 patient) view returns (bool)",
-  "event InstitutionSet(address indexed institution, uint8 status, uint64 nonce)",
-  "event StaffSet(address indexed staff, address indexed institution, uint8 role, uint8 status, uint64 nonce)",
-]);
-const RECORDS = parseAbi([
-  "event Committed(address indexed controller, bytes32 indexed commitment, address indexed institution, uint64 version, bytes32 previous)",
-  "event Erased(address indexed controller)",
-  "function current(address controller) view returns (bytes32)",
-]);
-const CONSENTS = parseAbi([
-  "event Granted(address indexed controller, bytes32 indexed id, uint64 expiry)",
-  "event Revoked(address indexed controller, bytes32 indexed id)",
-  "function isLive(address controller, bytes32 id) view returns (bool)",
-]);
 
 /** A checkpoint that the chain holds. */
 export interface Anchored {
@@ -70,14 +53,14 @@ export class ChainReader {
   /** The newest checkpoint of an institution: size and the first 26 bytes of its root. */
   async latest(institution: Hex): Promise<{ readonly size: number; readonly prefix: Hex }> {
     const [size, prefix] = await readContract(this.#client, {
-      address: this.#at.contracts.log, abi: LOG, functionName: "latest", args: [institution],
+      address: this.#at.contracts.log, abi: logAbi, functionName: "latest", args: [institution],
     });
     return { size: Number(size), prefix };
   }
 
   /** Every checkpoint of an institution, oldest first. */
   async anchored(institution: Hex, fromBlock: number, onBlock?: (done: number, total: number) => void): Promise<Anchored[]> {
-    const logs = await this.#events(this.#at.contracts.log, LOG[1], { institution }, fromBlock, onBlock);
+    const logs = await this.#events(this.#at.contracts.log, logEvents.Anchored, { institution }, fromBlock, onBlock);
     return logs.map(({ args, blockNumber, transactionHash }) => ({
       size: Number(args.size),
       root: hash32(args.root, "root"),
@@ -96,7 +79,7 @@ export class ChainReader {
   /** Whether a grant is live at this moment. */
   async isLive(controller: Hex, grant: Hex): Promise<boolean> {
     return readContract(this.#client, {
-      address: this.#at.contracts.consents, abi: CONSENTS, functionName: "isLive", args: [controller, grant],
+      address: this.#at.contracts.consents, abi: consentsAbi, functionName: "isLive", args: [controller, grant],
     });
   }
 
@@ -104,10 +87,10 @@ export class ChainReader {
   async versionOf(controller: Hex, commitment: Hex, fromBlock: number): Promise<GrantStanding["version"]> {
     const { records } = this.#at.contracts;
     const current = await readContract(this.#client, {
-      address: records, abi: RECORDS, functionName: "current", args: [controller],
+      address: records, abi: recordsAbi, functionName: "current", args: [controller],
     });
     if (current === commitment) return "current";
-    const commits = await this.#events(records, RECORDS[0], { controller }, fromBlock);
+    const commits = await this.#events(records, recordsEvents.Committed, { controller }, fromBlock);
     return commits.some(({ args }) => args.commitment === commitment) ? "corrected" : "unknown";
   }
 
@@ -135,8 +118,8 @@ export class ChainReader {
 
   async #committed({ controller, commitment, disclosure: { header } }: ProofBundle, fromBlock: number): Promise<ChainFact> {
     const { records } = this.#at.contracts;
-    const commits = await this.#events(records, RECORDS[0], { controller }, fromBlock);
-    const erased = await this.#events(records, RECORDS[1], { controller }, fromBlock);
+    const commits = await this.#events(records, recordsEvents.Committed, { controller }, fromBlock);
+    const erased = await this.#events(records, recordsEvents.Erased, { controller }, fromBlock);
     const holds = commits.some(
       ({ args }) =>
         args.commitment === commitment && Number(args.version) === header.version &&
@@ -150,14 +133,14 @@ export class ChainReader {
 
   async #institution({ disclosure: { header } }: ProofBundle, fromBlock: number): Promise<ChainFact> {
     const { institution } = header;
-    const events = await this.#events(this.#at.contracts.registry, REGISTRY[1], { institution }, fromBlock);
+    const events = await this.#events(this.#at.contracts.registry, registryEvents.InstitutionSet, { institution }, fromBlock);
     const last = await this.#inForce(events, header.created_at);
     return { kind: "institution", about: institution, holds: last?.args.status === ACTIVE, note: null };
   }
 
   async #staff({ disclosure: { header } }: ProofBundle, fromBlock: number): Promise<ChainFact> {
     const staff = header.author;
-    const events = await this.#events(this.#at.contracts.registry, REGISTRY[2], { staff }, fromBlock);
+    const events = await this.#events(this.#at.contracts.registry, registryEvents.StaffSet, { staff }, fromBlock);
     const last = await this.#inForce(events, header.created_at);
     const holds = last?.args.status === ACTIVE && last.args.institution.toLowerCase() === header.institution;
     return { kind: "staff", about: staff, holds, note: null };
@@ -165,7 +148,7 @@ export class ChainReader {
 
   async #enrolled({ disclosure: { header } }: ProofBundle): Promise<ChainFact> {
     const holds = await readContract(this.#client, {
-      address: this.#at.contracts.registry, abi: REGISTRY, functionName: "enrolled",
+      address: this.#at.contracts.registry, abi: registryAbi, functionName: "enrolled",
       args: [header.institution, header.patient],
     });
     return { kind: "enrolled", about: header.patient, holds, note: null };
@@ -174,8 +157,8 @@ export class ChainReader {
   async #grants({ controller, grants }: ProofBundle, fromBlock: number): Promise<ChainFact[]> {
     if (grants.length === 0) return [];
     const { consents } = this.#at.contracts;
-    const given = await this.#events(consents, CONSENTS[0], { controller }, fromBlock);
-    const revoked = await this.#events(consents, CONSENTS[1], { controller }, fromBlock);
+    const given = await this.#events(consents, consentsEvents.Granted, { controller }, fromBlock);
+    const revoked = await this.#events(consents, consentsEvents.Revoked, { controller }, fromBlock);
     return grants.map((grant): ChainFact => {
       const id = grantId(grant);
       const holds = given.some(({ args }) => args.id === id && Number(args.expiry) === grant.until);

@@ -1,25 +1,20 @@
-/** EIP-712 statements of `contracts/eip712.json`, and secp256k1 signatures of them. */
+/** EIP-712 statements as typed data, and secp256k1 signatures of them. */
 
 import { secp256k1 } from "@noble/curves/secp256k1.js";
 import { keccak_256 } from "@noble/hashes/sha3.js";
 import { hashTypedData } from "viem/utils";
 
-import types from "../../../../contracts/eip712.json" with { type: "json" };
+import { DOMAIN, STATEMENTS } from "../acts/statements";
+import type { FieldValue, StatementFields, StatementKind } from "../acts/statements";
 import { BadInput, Wrong } from "../errors";
 import type { Deployment, Hex, SignatureAsk } from "../types";
 import { concat, fromHex, toHex, utf8 } from "./bytes";
 import { SIGNATURE_BYTES } from "./limits";
 
-type Types = typeof types.types;
-/** The name of a statement. */
-export type StatementKind = Exclude<keyof Types, "CommitBatch">;
-/** A statement's fields by name. */
-export type Fields = Readonly<Record<string, string | number | bigint>>;
-
-export interface Statement {
-  readonly kind: StatementKind;
-  readonly fields: Fields;
-}
+/** A statement: its kind and, by name, the fields of that kind. */
+export type Statement = {
+  readonly [Kind in StatementKind]: { readonly kind: Kind; readonly fields: StatementFields[Kind] };
+}[StatementKind];
 
 /** A statement as wallets take it (`eth_signTypedData_v4`). */
 export interface TypedData {
@@ -31,16 +26,13 @@ export interface TypedData {
   };
   readonly types: Record<string, readonly { readonly name: string; readonly type: string }[]>;
   readonly primaryType: string;
-  readonly message: Record<string, string | number | bigint>;
+  readonly message: Record<string, FieldValue>;
 }
-
-const CONTRACTS = { Registry: "registry", Records: "records", Consents: "consents", Log: "log" } as const;
 
 /** The typed data of a statement at a deployment. */
 export function typedData(at: Deployment, statement: Statement): TypedData {
-  const type = types.types[statement.kind];
-  const contract = CONTRACTS[type.contract as keyof typeof CONTRACTS];
-  return typedDataFor({ chainId: at.chainId, contract: at.contracts[contract] }, statement);
+  const contract = at.contracts[STATEMENTS[statement.kind].contract];
+  return typedDataFor({ chainId: at.chainId, contract }, statement);
 }
 
 /** The same for a contract that the caller names. */
@@ -48,17 +40,17 @@ export function typedDataFor(
   domain: { readonly chainId: number; readonly contract: Hex },
   statement: Statement,
 ): TypedData {
-  const fields = types.types[statement.kind].fields;
+  const { fields } = STATEMENTS[statement.kind];
+  const values: Readonly<Record<string, FieldValue | undefined>> = statement.fields;
   const message = Object.fromEntries(
     fields.map(({ name }) => {
-      const value = statement.fields[name];
+      const value = values[name];
       if (value === undefined) throw new BadInput(name, `${statement.kind} needs ${name}`);
       return [name, value];
     }),
   );
-  const { name, version } = types.domain;
   return {
-    domain: { name, version, chainId: domain.chainId, verifyingContract: domain.contract },
+    domain: { ...DOMAIN, chainId: domain.chainId, verifyingContract: domain.contract },
     types: { [statement.kind]: fields },
     primaryType: statement.kind,
     message,

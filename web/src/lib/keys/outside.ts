@@ -2,6 +2,7 @@
 
 import { getAddress } from "viem/utils";
 
+import { DOMAIN_TYPE } from "../acts/statements";
 import { WalletError } from "../errors";
 import { address20, fromHex, hash32, toHex, utf8 } from "../formats/bytes";
 import type { TypedData } from "../formats/eip712";
@@ -101,15 +102,7 @@ export async function send(wallet: ExternalWallet, call: OwnWalletCall): Promise
 
 /** The JSON that wallets take: with the domain's own type, and integers as text. */
 export function typedDataText(data: TypedData): string {
-  const types = {
-    EIP712Domain: [
-      { name: "name", type: "string" },
-      { name: "version", type: "string" },
-      { name: "chainId", type: "uint256" },
-      { name: "verifyingContract", type: "address" },
-    ],
-    ...data.types,
-  };
+  const types = { EIP712Domain: DOMAIN_TYPE, ...data.types };
   return JSON.stringify({ ...data, types }, (_, value: unknown) => (typeof value === "bigint" ? value.toString() : value));
 }
 
