@@ -50,7 +50,20 @@ export type Word = readonly Letter[];
  * Marks that may be left out: accents of Latin, Greek and Cyrillic letters, vowel points of Hebrew
  * and Arabic. Marks of other scripts are letters of their own.
  */
-const ACCENT = /^[\u0300-\u036f\u0591-\u05c7\u064b-\u065f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff]$/u;
+const ACCENTS = [
+  [0x300, 0x36f],
+  [0x591, 0x5c7],
+  [0x64b, 0x65f],
+  [0x1ab0, 0x1aff],
+  [0x1dc0, 0x1dff],
+  [0x20d0, 0x20ff],
+] as const;
+
+function isAccent(sign: string): boolean {
+  const code = sign.codePointAt(0) ?? 0;
+  return ACCENTS.some(([first, last]) => code >= first && code <= last);
+}
+
 const LEFT_OUT = new Set(["'", "’", "‘", "ʼ", "`", "´", "."]);
 const PART_OF_WORD = /^[\p{Alphabetic}\p{N}\p{M}]$/u;
 
@@ -65,7 +78,7 @@ function formsOf(pairs: string): ReadonlyMap<string, string> {
 export function words(text: string): Word[] {
   const found: Letter[][] = [[]];
   for (const sign of text.normalize("NFKC").toLowerCase().normalize("NFC")) {
-    if (ACCENT.test(sign) || LEFT_OUT.has(sign)) continue;
+    if (isAccent(sign) || LEFT_OUT.has(sign)) continue;
     if (PART_OF_WORD.test(sign)) found.at(-1)?.push(letter(sign));
     else found.push([]);
   }
@@ -79,7 +92,7 @@ function letter(given: string): Letter {
   const sign = given >= "ァ" && given <= "ヶ" ? String.fromCodePoint((given.codePointAt(0) ?? 0) - 0x60) : given;
   const form = FORMS.get(sign);
   if (form !== undefined) return [form];
-  const bare = Array.from(sign.normalize("NFD")).filter((one) => !ACCENT.test(one));
+  const bare = Array.from(sign.normalize("NFD")).filter((one) => !isAccent(one));
   return [bare.join("").normalize("NFC")];
 }
 
