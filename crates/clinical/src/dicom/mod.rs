@@ -18,6 +18,7 @@ mod structure;
 mod summary;
 mod syntax;
 pub mod tags;
+mod write;
 
 pub use character_set::CharacterSet;
 pub use data_set::{DataSet, Element};
@@ -25,6 +26,7 @@ pub use file::{DicomFile, is_dicom};
 pub use pixels::{Fragments, PixelData};
 pub use summary::{DicomPatient, DicomSummary, read};
 pub use tags::Tag;
+pub use write::NewDicom;
 
 /// Limits for reading a DICOM file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

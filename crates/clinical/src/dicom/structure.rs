@@ -318,7 +318,7 @@ fn length(head: [u8; HEADER], encoding: Encoding) -> u32 {
 }
 
 /// Whether the length has 16 bits (PS3.5, table 7.1-2). VRs to come will have 32.
-fn has_short_length(vr: Vr) -> bool {
+pub(crate) fn has_short_length(vr: Vr) -> bool {
     matches!(
         &vr,
         b"AE"
