@@ -25,7 +25,7 @@ DOCUMENTS = ["imaging-study", "media"]
 
 
 def load(name: str) -> dict:
-    return json.loads((VECTORS / f"record-fhir-{name}.json").read_text(encoding="utf-8"))
+    return json.loads((VECTORS / f"clinical-fhir-{name}.json").read_text(encoding="utf-8"))
 
 
 def narratives(value):

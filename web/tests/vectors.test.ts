@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 
 import { sha256 } from "@noble/hashes/sha2.js";
 import fc from "fast-check";
+import { deflateSync } from "fflate";
 import { describe, expect, it } from "vitest";
 
 import { fromHex, toHex, utf8 } from "../src/lib/formats/bytes";
@@ -25,8 +26,11 @@ import {
 import { checkLogProof, entryDigest, proofCodec, verifyProof } from "../src/lib/formats/proof";
 import { openFile, Opener, openRange, SealError, Sealer, sealFile } from "../src/lib/formats/sealed-file";
 import { restore, split } from "../src/lib/formats/shares";
+import { decodeText } from "../src/lib/person/character-set";
+import { comparePeople, type FilePatient } from "../src/lib/person/compare";
+import { filePatient, isDicom, NoDicom } from "../src/lib/person/file-patient";
 import { PURPOSES, ROLES } from "../src/lib/types";
-import type { Hex } from "../src/lib/types";
+import type { Demographics, Hex } from "../src/lib/types";
 
 // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- names the file's form once
 function vectors<T>(name: string): T {
@@ -479,4 +483,84 @@ describe("vault-cids.json", () => {
     for (const piece of content(v.len, v.zero, v.seed)) hasher.push(piece);
     expect(hasher.finish()).toBe(v.cid);
   }, 120_000);
+});
+
+describe("people.json", () => {
+  interface Case { name: string; file: FilePatient; chosen: Demographics; verdict: string; reasons: string[] }
+  const file = vectors<{ people: Case[]; texts: { declared: string; bytes: string; text: string }[] }>("people");
+
+  it.each(file.people.map((v) => [v.name, v] as const))("compares: %s", (_, v) => {
+    const { verdict, reasons } = comparePeople(v.file, v.chosen);
+    expect([verdict, ...reasons]).toEqual([v.verdict, ...v.reasons]);
+  });
+
+  it.each(file.texts.map((v) => [v.text, v] as const))("decodes: %s", (text, v) => {
+    expect(decodeText(v.declared, bare(v.bytes))).toBe(text);
+  });
+
+  const patient = { id: "T-0001", issuer: "", other_ids: [], name: "Müller^Jürgen", birth_date: "19710309", sex: "F" };
+
+  /** An element in little endian, with or without its VR. */
+  function element(group: number, number: number, vr: string, value: Uint8Array, length = value.length): Uint8Array {
+    const head = new DataView(new ArrayBuffer(12));
+    head.setUint16(0, group, true);
+    head.setUint16(2, number, true);
+    const wide = /^(?:UN|SQ|OB|OW)$/.test(vr);
+    for (const [i, letter] of Array.from(vr).entries()) head.setUint8(4 + i, letter.charCodeAt(0));
+    if (wide) head.setUint32(8, length, true);
+    else if (vr) head.setUint16(6, length, true);
+    else head.setUint32(4, length, true);
+    return Uint8Array.from([...new Uint8Array(head.buffer).subarray(0, wide ? 12 : 8), ...value]);
+  }
+
+  function dataSet(explicit: boolean, between: Uint8Array[] = []): Uint8Array {
+    const one = (g: number, n: number, vr: string, text: string) => {
+      const value = utf8(text);
+      return element(g, n, explicit ? vr : "", value.length % 2 === 0 ? value : Uint8Array.from([...value, 32]));
+    };
+    const parts = [
+      one(8, 5, "CS", "ISO_IR 192"), one(8, 0x60, "CS", "CR"), ...between, one(0x10, 0x10, "PN", patient.name),
+      one(0x10, 0x20, "LO", patient.id), one(0x10, 0x30, "DA", patient.birth_date), one(0x10, 0x40, "CS", patient.sex),
+      one(0x11, 0x10, "LO", "ACME"),
+    ];
+    return Uint8Array.from(Buffer.concat(parts));
+  }
+
+  function dicom(syntax: string, data: Uint8Array): Uint8Array {
+    const uid = utf8(syntax);
+    const even = Uint8Array.from(uid.length % 2 === 0 ? uid : [...uid, 0]);
+    return Uint8Array.from(Buffer.concat([new Uint8Array(128), utf8("DICM"), element(2, 0x10, "UI", even), data]));
+  }
+
+  it("reads the patient of a DICOM file, however it is written", () => {
+    const item = Uint8Array.of(0xfe, 0xff, 0, 0xe0, 0xff, 0xff, 0xff, 0xff);
+    const itemEnd = Uint8Array.of(0xfe, 0xff, 0x0d, 0xe0, 0, 0, 0, 0);
+    const end = Uint8Array.of(0xfe, 0xff, 0xdd, 0xe0, 0, 0, 0, 0);
+    const inside = element(9, 0x11, "", utf8("UNUNUNUN"));
+    const unknown = element(9, 0x1010, "UN", Uint8Array.from([...item, ...inside, ...itemEnd, ...end]), 0xffffffff);
+    const plain = dicom("1.2.840.10008.1.2.1", dataSet(true));
+    const forms: Record<string, Uint8Array> = {
+      explicit: plain,
+      implicit: dicom("1.2.840.10008.1.2", dataSet(false)),
+      "explicit, called implicit": dicom("1.2.840.10008.1.2", dataSet(true)),
+      "implicit, called explicit": dicom("1.2.840.10008.1.2.1", dataSet(false)),
+      deflated: dicom("1.2.840.10008.1.2.1.99", deflateSync(dataSet(true))),
+      "unknown sequence": dicom("1.2.840.10008.1.2.1", dataSet(true, [unknown])),
+      "zeros behind": Uint8Array.from([...plain, ...new Uint8Array(99)]),
+      "no preamble": plain.subarray(128),
+      "no header": dataSet(false),
+    };
+    for (const [form, bytes] of Object.entries(forms)) {
+      expect(isDicom(bytes), form).toBe(true);
+      expect(filePatient(bytes), form).toEqual(patient);
+    }
+    expect(isDicom(utf8("%PDF-1.7 and so on, not an image at all"))).toBe(false);
+    for (let cut = 0; cut < 200; cut += 1) {
+      try {
+        expect(filePatient(plain.subarray(0, cut)).name).not.toBe(patient.name);
+      } catch (error) {
+        expect(error).toBeInstanceOf(NoDicom);
+      }
+    }
+  });
 });

@@ -1,7 +1,8 @@
 //! Staff, patients, and the keys to seal to.
 
 use alloy_primitives::{Address, B256, Bytes};
-use record::{PatientDemographics, Role, patient_commitment};
+use clinical::PatientDemographics;
+use record::{Role, patient_commitment};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 

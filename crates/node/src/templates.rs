@@ -4,39 +4,15 @@
 //! the same `url` takes the place of a built-in one. Files are checked when the node starts, so
 //! that a doctor never meets a form that cannot be filled in.
 
-use std::collections::BTreeSet;
 use std::path::Path;
 
+use clinical::fhir::check_questionnaire;
 use serde_json::Value;
 
 /// The largest file, bytes.
 const FILE: u64 = 256 << 10;
 /// Most files in the folder.
 const FILES: usize = 200;
-/// Most items of one template.
-const ITEMS: usize = 300;
-/// How deep groups may be nested.
-const DEPTH: usize = 5;
-/// The types of items that FHIR R4 knows.
-const TYPES: [&str; 16] = [
-    "group",
-    "display",
-    "boolean",
-    "decimal",
-    "integer",
-    "date",
-    "dateTime",
-    "time",
-    "string",
-    "text",
-    "url",
-    "choice",
-    "open-choice",
-    "attachment",
-    "reference",
-    "quantity",
-];
-
 const BUILT_IN: [(&str, &str); 6] = [
     (
         "high-blood-pressure.json",
@@ -106,7 +82,7 @@ impl Templates {
     fn add(&mut self, name: &str, text: &str) -> Result<(), String> {
         let questionnaire: Value =
             serde_json::from_str(text).map_err(|e| format!("{name}: {e}"))?;
-        check(&questionnaire).map_err(|why| format!("{name}: {why}"))?;
+        check_questionnaire(&questionnaire).map_err(|why| format!("{name}: {why}"))?;
         let url = questionnaire["url"].clone();
         match self.0.iter_mut().find(|known| known["url"] == url) {
             Some(known) => *known = questionnaire,
@@ -114,60 +90,6 @@ impl Templates {
         }
         Ok(())
     }
-}
-
-fn check(questionnaire: &Value) -> Result<(), String> {
-    if questionnaire["resourceType"] != "Questionnaire" {
-        return Err("resourceType is not Questionnaire".to_owned());
-    }
-    for field in ["url", "name", "title", "status"] {
-        if questionnaire[field].as_str().is_none_or(str::is_empty) {
-            return Err(format!("{field} is missing"));
-        }
-    }
-    let mut ids = BTreeSet::new();
-    check_items(&questionnaire["item"], &mut ids, 1)?;
-    if ids.is_empty() {
-        return Err("it asks nothing".to_owned());
-    }
-    Ok(())
-}
-
-fn check_items<'a>(
-    items: &'a Value,
-    ids: &mut BTreeSet<&'a str>,
-    depth: usize,
-) -> Result<(), String> {
-    if items.is_null() {
-        return Ok(());
-    }
-    if depth > DEPTH {
-        return Err(format!("items are nested over {DEPTH} deep"));
-    }
-    let items = items.as_array().ok_or("item is not a list")?;
-    for item in items {
-        let id = item["linkId"].as_str().unwrap_or_default();
-        if id.is_empty() || !ids.insert(id) {
-            return Err(format!("linkId {id:?} is missing or there twice"));
-        }
-        if ids.len() > ITEMS {
-            return Err(format!("it has over {ITEMS} items"));
-        }
-        let kind = item["type"].as_str().unwrap_or_default();
-        if !TYPES.contains(&kind) {
-            return Err(format!("{id}: the type {kind:?} does not exist"));
-        }
-        if !item["text"].is_string() {
-            return Err(format!("{id}: text is missing"));
-        }
-        let options = item["answerOption"].as_array().map_or(0, Vec::len);
-        let set_elsewhere = item["answerValueSet"].is_string();
-        if kind == "choice" && options == 0 && !set_elsewhere {
-            return Err(format!("{id}: a choice has answers to choose from"));
-        }
-        check_items(&item["item"], ids, depth + 1)?;
-    }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -196,7 +118,7 @@ mod tests {
 
     #[test]
     fn a_template_that_cannot_be_filled_in_is_named_and_refused() {
-        let deep = (0..DEPTH + 1).fold(serde_json::json!([]), |inner, n| {
+        let deep = (0..6).fold(serde_json::json!([]), |inner, n| {
             serde_json::json!([{"linkId": n.to_string(), "type": "group", "text": "", "item": inner}])
         });
         type Change<'a> = &'a dyn Fn(&mut Value);

@@ -93,39 +93,6 @@ pub enum Error {
         /// What differs.
         reason: &'static str,
     },
-    /// A file of no bytes.
-    #[error("the file is empty; choose the image again")]
-    EmptyFile,
-    /// Not a DICOM file.
-    #[error(
-        "not a DICOM file: DICM does not follow a preamble of 128 bytes; export it as a DICOM file (PS3.10), or send PNG or JPEG"
-    )]
-    NotDicom,
-    /// A file that ends early, or that claims more bytes than it has.
-    #[error(
-        "the image ends early: at byte {at} of its data it claims more than is there; send it again"
-    )]
-    TruncatedImage {
-        /// Where, in bytes of the part that was being read.
-        at: u64,
-    },
-    /// An image file that cannot be read.
-    #[error("the image cannot be read: {reason}")]
-    BadImage {
-        /// Why. Holds no values of the file.
-        reason: String,
-    },
-    /// The image is of another patient than the chosen one. Values are hidden from messages.
-    #[error("the image is of another patient: {0}; choose the right patient or the right image")]
-    WrongPatient(Box<crate::identity::Mismatch>),
-    /// A FHIR resource that does not hold what is needed.
-    #[error("the FHIR resource cannot be used: {path}: {reason}")]
-    BadFhir {
-        /// The element, as a FHIRPath.
-        path: String,
-        /// Why.
-        reason: String,
-    },
 }
 
 impl Error {

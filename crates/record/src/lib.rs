@@ -1,4 +1,4 @@
-//! What a record is: manifest, parts, selective disclosure, grants, FHIR, DICOM. Pure, no I/O.
+//! What a record is: manifest, parts, selective disclosure, grants, index, proofs. Pure, no I/O.
 //!
 //! A record version is a [`Manifest`] that lists its parts. Each part, and the header that names
 //! author, institution, patient and previous version, is a leaf of a salted Merkle tree; the
@@ -12,14 +12,9 @@
 #![deny(missing_docs)]
 
 mod codec;
-pub mod demographics;
-pub mod dicom;
 pub mod disclosure;
 mod error;
-pub mod fhir;
 pub mod grant;
-pub mod identity;
-pub mod image;
 pub mod index;
 pub mod key_statement;
 pub mod limits;
@@ -29,7 +24,6 @@ pub mod proof;
 pub mod secret;
 
 pub use acts::{Contracts, Domain, Role, Signed, WalletQuestion};
-pub use demographics::{PatientDemographics, Sex};
 pub use disclosure::{DisclosedPart, Disclosure, PartKeys, VerifiedDisclosure};
 pub use error::{Error, Result};
 pub use grant::{Caller, GrantDocument, Purpose, Recipient, Refusal, RequestDocument, StaffStatus};

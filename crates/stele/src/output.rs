@@ -7,7 +7,8 @@ use std::process::ExitCode;
 /// Why a command failed, and the exit status that tells a script which kind it was.
 ///
 /// 1: the work failed (a check did not hold, a peer refused); 2: the call was wrong (arguments,
-/// unreadable input); clap uses 2 for its own errors too.
+/// unreadable input); clap uses 2 for its own errors too. A result that is no failure, but has a
+/// status of its own, has no message.
 #[derive(Debug)]
 pub(crate) struct Failure {
     code: u8,
@@ -34,6 +35,16 @@ impl Failure {
         }
     }
 
+    /// The work is done and its result printed; the exit status alone tells which result it was.
+    #[cfg(feature = "hospital")]
+    pub(crate) fn outcome(code: u8) -> Self {
+        Self {
+            code,
+            message: String::new(),
+            hint: None,
+        }
+    }
+
     /// What the user should do next.
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
@@ -42,7 +53,9 @@ impl Failure {
 
     /// Print to standard error and give the exit status.
     pub(crate) fn report(self) -> ExitCode {
-        eprintln!("error: {}", self.message);
+        if !self.message.is_empty() {
+            eprintln!("error: {}", self.message);
+        }
         if let Some(hint) = self.hint {
             eprintln!("  try: {hint}");
         }

@@ -1,7 +1,7 @@
 //! Enrolling patients and finding them.
 
 use api::people::{NewPatient, PatientCard, PatientView};
-use record::PatientDemographics;
+use clinical::PatientDemographics;
 
 use super::{Result, Session, now};
 

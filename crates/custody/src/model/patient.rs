@@ -3,7 +3,7 @@
 use acts::Deployment;
 use alloy_primitives::{Address, B256};
 use api::people::{PatientCard, PatientView};
-use record::PatientDemographics;
+use clinical::PatientDemographics;
 use seal::SealingPublic;
 use serde::{Deserialize, Serialize};
 

@@ -36,7 +36,8 @@ use custody::uses::hospital::{Hospital, Settings};
 use custody::uses::journal::journaled::Journaled;
 use custody::uses::people::key_statement::state_key;
 use custody::uses::replication::{ActiveInstitutions, InstitutionSigner, StoreBook, key_id};
-use record::{Contracts, PatientDemographics, Role, Sex};
+use clinical::{PatientDemographics, Sex};
+use record::{Contracts, Role};
 use vault::replicate::{Holder, LocalPeer, Peer, Policy, Quotas, Replicator};
 use vault::{MemoryVault, Vault};
 

@@ -20,7 +20,8 @@ use custody::model::upload::{NewUpload, UploadFile};
 use ledger::testing::{TestChain, fund};
 use node::config::{Config, Limits, Peer};
 use node::{Node, now};
-use record::{PatientDemographics, Purpose, Recipient, Role, Sex};
+use clinical::{PatientDemographics, Sex};
+use record::{Purpose, Recipient, Role};
 use tempfile::TempDir;
 
 /// A PNG of one pixel.

@@ -2,49 +2,25 @@
 //! C.11.1, C.11.2; PS3.5 A.4; PS3.14 is left to the display).
 
 use std::borrow::Cow;
-use std::io::Cursor;
 
-use dicom_object::mem::InMemElement;
-use dicom_object::{DefaultDicomObject, InMemDicomObject, OpenFileOptions, Tag};
-use dicom_pixeldata::PixelDecoder;
+use clinical::dicom::{DataSet, DicomFile, DicomLimits, Fragments, PixelData, Tag, tags};
 
 use super::jpeg::{self, Samples};
 use super::{Format, Image, Limits, Meta, gather, luma, orient};
 use crate::Error;
 
-mod guard;
 mod rle;
 
-type Parts = (Image, Meta, Vec<String>);
+const RLE: &str = "1.2.840.10008.1.2.5";
+const JPEG_2000_LOSSLESS: &str = "1.2.840.10008.1.2.4.90";
+const JPEG_2000: &str = "1.2.840.10008.1.2.4.91";
 
-mod tags {
-    use dicom_object::Tag;
-    pub(super) const MODALITY: Tag = Tag(0x0008, 0x0060);
-    pub(super) const BODY_PART: Tag = Tag(0x0018, 0x0015);
-    pub(super) const VIEW_POSITION: Tag = Tag(0x0018, 0x5101);
-    pub(super) const PATIENT_ORIENTATION: Tag = Tag(0x0020, 0x0020);
-    pub(super) const SAMPLES: Tag = Tag(0x0028, 0x0002);
-    pub(super) const PHOTOMETRIC: Tag = Tag(0x0028, 0x0004);
-    pub(super) const PLANAR: Tag = Tag(0x0028, 0x0006);
-    pub(super) const FRAMES: Tag = Tag(0x0028, 0x0008);
-    pub(super) const ROWS: Tag = Tag(0x0028, 0x0010);
-    pub(super) const COLUMNS: Tag = Tag(0x0028, 0x0011);
-    pub(super) const BITS_ALLOCATED: Tag = Tag(0x0028, 0x0100);
-    pub(super) const BITS_STORED: Tag = Tag(0x0028, 0x0101);
-    pub(super) const HIGH_BIT: Tag = Tag(0x0028, 0x0102);
-    pub(super) const REPRESENTATION: Tag = Tag(0x0028, 0x0103);
-    pub(super) const PADDING: Tag = Tag(0x0028, 0x0120);
-    pub(super) const WINDOW_CENTER: Tag = Tag(0x0028, 0x1050);
-    pub(super) const WINDOW_WIDTH: Tag = Tag(0x0028, 0x1051);
-    pub(super) const INTERCEPT: Tag = Tag(0x0028, 0x1052);
-    pub(super) const SLOPE: Tag = Tag(0x0028, 0x1053);
-    pub(super) const VOI_FUNCTION: Tag = Tag(0x0028, 0x1056);
-    pub(super) const MODALITY_LUT: Tag = Tag(0x0028, 0x3000);
-    pub(super) const VOI_LUT: Tag = Tag(0x0028, 0x3010);
-    pub(super) const LUT_DESCRIPTOR: Tag = Tag(0x0028, 0x3002);
-    pub(super) const LUT_DATA: Tag = Tag(0x0028, 0x3006);
-    pub(super) const PIXEL_DATA: Tag = Tag(0x7FE0, 0x0010);
+/// Whether the pixel data of a transfer syntax is encapsulated.
+fn is_compressed(syntax: &str) -> bool {
+    syntax == RLE || syntax.starts_with("1.2.840.10008.1.2.4.")
 }
+
+type Parts = (Image, Meta, Vec<String>);
 
 /// The transfer syntaxes that are read: UID and name.
 #[must_use]
@@ -52,6 +28,10 @@ pub fn transfer_syntaxes() -> &'static [(&'static str, &'static str)] {
     &[
         ("1.2.840.10008.1.2", "Implicit VR Little Endian"),
         ("1.2.840.10008.1.2.1", "Explicit VR Little Endian"),
+        (
+            "1.2.840.10008.1.2.1.99",
+            "Deflated Explicit VR Little Endian",
+        ),
         ("1.2.840.10008.1.2.2", "Explicit VR Big Endian"),
         ("1.2.840.10008.1.2.4.50", "JPEG Baseline"),
         ("1.2.840.10008.1.2.4.51", "JPEG Extended"),
@@ -68,26 +48,36 @@ pub fn transfer_syntaxes() -> &'static [(&'static str, &'static str)] {
 
 /// Decode a DICOM file.
 pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Parts, Error> {
-    let syntax = guard::check(bytes)?;
+    let structure = DicomLimits {
+        file_bytes: limits.max_bytes,
+        // A data set as large as the largest picture, and its other elements.
+        inflated_bytes: limits.max_pixels.saturating_mul(6).saturating_add(1 << 20),
+        ..DicomLimits::default()
+    };
+    let file = DicomFile::open(bytes, &structure).map_err(|e| refused(&e))?;
+    let syntax = file.transfer_syntax().to_owned();
     if !transfer_syntaxes().iter().any(|(uid, _)| *uid == syntax) {
         return Err(Error::Input(format!(
             "the DICOM transfer syntax {syntax} is not read: export the image uncompressed, as JPEG, JPEG 2000 or RLE"
         )));
     }
-    let object = OpenFileOptions::new()
-        .from_reader(Cursor::new(bytes))
-        .map_err(|e| damaged(&e))?;
-    let layout = Layout::of(&object)?;
+    let data_set = file.data_set();
+    let layout = Layout::of(data_set)?;
     limits.check(layout.columns, layout.rows)?;
     let mut warnings = Vec::new();
+    if file.is_headless() {
+        warnings.push(
+            "the DICOM file has no header; it was read by what its first bytes tell".to_owned(),
+        );
+    }
     let frame = layout.frame(&mut warnings);
-    let samples = samples(&object, &layout, &syntax, frame, limits)?;
+    let samples = samples(data_set, &layout, &syntax, frame, limits)?;
     let mut image = if samples.channels == 1 {
-        grey(&object, &layout, &samples, limits, &mut warnings)?
+        grey(data_set, &layout, &samples, limits, &mut warnings)?
     } else {
         colour(&samples, limits)
     };
-    let (orientation, turned) = upright(text(&object, tags::PATIENT_ORIENTATION).as_deref());
+    let (orientation, turned) = upright(data_set.text(tags::PATIENT_ORIENTATION).as_deref());
     if let Some(words) = turned {
         image = orient(image, orientation);
         warnings.push(words);
@@ -99,11 +89,22 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Parts, Error> {
     }
     meta.frames = layout.frames;
     meta.photometric = Some(layout.photometric.clone());
-    meta.modality = text(&object, tags::MODALITY);
-    meta.body_part = text(&object, tags::BODY_PART);
-    meta.view = text(&object, tags::VIEW_POSITION);
+    meta.modality = data_set.text(tags::MODALITY);
+    meta.body_part = data_set.text(tags::BODY_PART_EXAMINED);
+    meta.view = data_set.text(tags::VIEW_POSITION);
     meta.transfer_syntax = Some(syntax);
     Ok((image, meta, warnings))
+}
+
+/// What the file's structure was refused for, in this crate's words.
+fn refused(e: &clinical::Error) -> Error {
+    match e {
+        clinical::Error::TooLarge { .. } => Error::TooLarge(e.to_string()),
+        clinical::Error::TruncatedImage { .. } => Error::Input(
+            "the DICOM file is damaged: an element is longer than the file; export it again".into(),
+        ),
+        e => Error::Input(format!("the DICOM file cannot be read: {e}")),
+    }
 }
 
 fn damaged(e: &dyn std::fmt::Display) -> Error {
@@ -116,19 +117,8 @@ fn missing(what: &str) -> Error {
     ))
 }
 
-fn text(object: &InMemDicomObject, tag: Tag) -> Option<String> {
-    let value = object.get(tag)?.to_str().ok()?;
-    let value = value.trim_matches(['\0', ' ']);
-    (!value.is_empty()).then(|| value.to_owned())
-}
-
-fn number(object: &InMemDicomObject, tag: Tag) -> Option<u16> {
-    object.get(tag)?.to_int().ok()
-}
-
-fn real(object: &InMemDicomObject, tag: Tag) -> Option<f64> {
-    let values = object.get(tag)?.to_multi_float64().ok()?;
-    values.first().copied().filter(|v| v.is_finite())
+fn number(data_set: &DataSet<'_>, tag: Tag) -> Option<u16> {
+    data_set.integer(tag).and_then(|n| u16::try_from(n).ok())
 }
 
 /// How the samples are laid out (PS3.3 C.7.6.3).
@@ -146,27 +136,28 @@ struct Layout {
 }
 
 impl Layout {
-    fn of(object: &InMemDicomObject) -> Result<Self, Error> {
-        let need = |tag, what: &str| number(object, tag).ok_or_else(|| missing(what));
+    fn of(data_set: &DataSet<'_>) -> Result<Self, Error> {
+        let need = |tag, what: &str| number(data_set, tag).ok_or_else(|| missing(what));
         let allocated = need(tags::BITS_ALLOCATED, "Bits Allocated")?;
-        let stored = number(object, tags::BITS_STORED).unwrap_or(allocated);
-        let high = number(object, tags::HIGH_BIT).unwrap_or(stored.saturating_sub(1));
-        let frames = object
-            .get(tags::FRAMES)
-            .and_then(|e| e.to_int::<u32>().ok())
+        let stored = number(data_set, tags::BITS_STORED).unwrap_or(allocated);
+        let high = number(data_set, tags::HIGH_BIT).unwrap_or(stored.saturating_sub(1));
+        let frames = data_set
+            .integer(tags::NUMBER_OF_FRAMES)
+            .and_then(|n| u32::try_from(n).ok())
             .unwrap_or(1)
             .max(1);
         let layout = Self {
             rows: usize::from(need(tags::ROWS, "Rows")?),
             columns: usize::from(need(tags::COLUMNS, "Columns")?),
-            samples: usize::from(number(object, tags::SAMPLES).unwrap_or(1)),
+            samples: usize::from(number(data_set, tags::SAMPLES_PER_PIXEL).unwrap_or(1)),
             allocated,
             stored,
             high,
-            signed: number(object, tags::REPRESENTATION) == Some(1),
-            planar: number(object, tags::PLANAR) == Some(1),
+            signed: number(data_set, tags::PIXEL_REPRESENTATION) == Some(1),
+            planar: number(data_set, tags::PLANAR_CONFIGURATION) == Some(1),
             frames,
-            photometric: text(object, tags::PHOTOMETRIC)
+            photometric: data_set
+                .text(tags::PHOTOMETRIC_INTERPRETATION)
                 .unwrap_or_else(|| "MONOCHROME2".to_owned()),
         };
         layout.check()?;
@@ -219,55 +210,36 @@ impl Layout {
 
 /// The stored values of one frame, colours interleaved.
 fn samples(
-    object: &DefaultDicomObject,
+    data_set: &DataSet<'_>,
     layout: &Layout,
     syntax: &str,
     frame: u32,
     limits: &Limits,
 ) -> Result<Samples, Error> {
-    let data = object
-        .get(tags::PIXEL_DATA)
-        .ok_or_else(|| missing("Pixel Data"))?;
-    let samples = match syntax {
-        "1.2.840.10008.1.2.5" => {
+    let pixels = data_set.pixels().ok_or_else(|| missing("Pixel Data"))?;
+    let samples = match (syntax, &pixels) {
+        (RLE, PixelData::Encapsulated(fragments)) => {
             let planes = layout.samples * usize::from(layout.allocated / 8);
-            let fragment = data.fragments().and_then(|f| f.get(frame as usize));
+            let stream = stream(*fragments, layout, frame)?;
             let area = layout.rows * layout.columns;
-            if !fragment.is_some_and(|f| rle::is_whole(f, planes, area)) {
-                return Err(Error::Input(
+            let unpacked = rle::unpack(&stream, planes, layout.samples, area).ok_or_else(|| {
+                Error::Input(
                     "the DICOM pixel data (RLE) ends early or is damaged: export it again".into(),
-                ));
-            }
-            let decoded = object
-                .decode_pixel_data_frame(frame)
-                .map_err(|e| damaged(&e))?;
-            native(decoded.data(), layout, false)?
+                )
+            })?;
+            native(&unpacked, layout, false)?
         }
-        "1.2.840.10008.1.2.4.90" | "1.2.840.10008.1.2.4.91" => {
-            jpeg2000(&stream(data, layout, frame)?, limits)?
+        (JPEG_2000_LOSSLESS | JPEG_2000, PixelData::Encapsulated(fragments)) => {
+            jpeg2000(&stream(*fragments, layout, frame)?, limits)?
         }
-        s if s.starts_with("1.2.840.10008.1.2.4.") => {
-            jpeg::complete(&stream(data, layout, frame)?, limits)?
+        (_, PixelData::Encapsulated(fragments)) => {
+            jpeg::complete(&stream(*fragments, layout, frame)?, limits)?
         }
-        _ => {
-            let bytes = data.to_bytes().map_err(|e| damaged(&e))?;
-            let start = layout
-                .frame_bytes()
-                .checked_mul(frame as usize)
-                .ok_or_else(|| missing("such a frame"))?;
-            let end = start.saturating_add(layout.frame_bytes());
-            let cut = || {
-                Error::Input(format!(
-                    "the DICOM pixel data ends early ({} bytes of {}): the file was cut; export it again",
-                    bytes.len().saturating_sub(start),
-                    layout.frame_bytes()
-                ))
-            };
-            native(
-                bytes.get(start..end).ok_or_else(cut)?,
-                layout,
-                layout.planar,
-            )?
+        (syntax, PixelData::Native(_)) if is_compressed(syntax) => {
+            return Err(missing("encapsulated pixel data"));
+        }
+        (_, PixelData::Native(bytes)) => {
+            native(frame_of(bytes, layout, frame)?, layout, layout.planar)?
         }
     };
     if (samples.width, samples.height, samples.channels)
@@ -284,6 +256,22 @@ fn samples(
         )));
     }
     Ok(samples)
+}
+
+/// The bytes of one uncompressed frame.
+fn frame_of<'a>(bytes: &'a [u8], layout: &Layout, frame: u32) -> Result<&'a [u8], Error> {
+    let start = layout
+        .frame_bytes()
+        .checked_mul(frame as usize)
+        .ok_or_else(|| missing("such a frame"))?;
+    let end = start.saturating_add(layout.frame_bytes());
+    bytes.get(start..end).ok_or_else(|| {
+        Error::Input(format!(
+            "the DICOM pixel data ends early ({} bytes of {}): the file was cut; export it again",
+            bytes.len().saturating_sub(start),
+            layout.frame_bytes()
+        ))
+    })
 }
 
 /// Uncompressed samples, little endian.
@@ -333,34 +321,15 @@ fn native(bytes: &[u8], layout: &Layout, planar: bool) -> Result<Samples, Error>
     })
 }
 
-/// The code stream of one frame, out of its fragments (PS3.5 A.4). A frame may be spread over
-/// several fragments; each frame begins with its format's start marker.
-fn stream<'a>(data: &'a InMemElement, layout: &Layout, frame: u32) -> Result<Cow<'a, [u8]>, Error> {
-    let fragments = data
-        .fragments()
-        .ok_or_else(|| missing("encapsulated pixel data"))?;
-    if fragments.len() == layout.frames as usize {
-        return Ok(Cow::Borrowed(&fragments[frame as usize]));
-    }
-    if layout.frames == 1 {
-        return Ok(Cow::Owned(fragments.concat()));
-    }
-    let begins = |f: &[u8]| {
-        f.starts_with(&[0xFF, 0xD8])
-            || f.starts_with(&[0xFF, 0x4F, 0xFF, 0x51])
-            || f.get(4..8) == Some(b"jP  ")
-    };
-    let starts: Vec<usize> = (0..fragments.len())
-        .filter(|i| begins(&fragments[*i]))
-        .collect();
-    let start = *starts
-        .get(frame as usize)
-        .ok_or_else(|| missing("such a frame"))?;
-    let end = starts
-        .get(frame as usize + 1)
-        .copied()
-        .unwrap_or(fragments.len());
-    Ok(Cow::Owned(fragments[start..end].concat()))
+/// The code stream of one frame, out of its fragments.
+fn stream<'a>(
+    fragments: Fragments<'a>,
+    layout: &Layout,
+    frame: u32,
+) -> Result<Cow<'a, [u8]>, Error> {
+    fragments
+        .frame(frame as usize, layout.frames as usize)
+        .ok_or_else(|| missing("such a frame"))
 }
 
 /// JPEG 2000 (ITU-T T.800), by a decoder without unsafe code.
@@ -431,7 +400,7 @@ fn colour(samples: &Samples, limits: &Limits) -> Image {
 /// Stored values to grey: modality transform, VOI transform, polarity. All three depend on the
 /// value alone, so that they are worked out once per value and not once per pixel.
 fn grey(
-    object: &InMemDicomObject,
+    data_set: &DataSet<'_>,
     layout: &Layout,
     samples: &Samples,
     limits: &Limits,
@@ -443,15 +412,14 @@ fn grey(
         .values
         .iter()
         .for_each(|v| histogram[decode.index(*v)] += 1);
-    let modality = Modality::of(object, layout)?;
+    let modality = Modality::of(data_set, layout)?;
     let values: Vec<f64> = (0..histogram.len())
         .map(|i| modality.apply(decode.value(i)))
         .collect();
-    let padding = object
-        .get(tags::PADDING)
-        .and_then(|e| e.to_int::<i64>().ok())
+    let padding = data_set
+        .integer(tags::PIXEL_PADDING_VALUE)
         .map(|p| decode.index(p as u16));
-    let mut table = match Voi::of(object, layout)? {
+    let mut table = match Voi::of(data_set, layout)? {
         Some(voi) => voi.table(&values),
         // Eight bits without a window are meant as they are; more are raw from the detector.
         None if layout.stored <= 8 => Voi::full(layout).table(&values),
@@ -526,29 +494,22 @@ struct Lut {
 }
 
 impl Lut {
-    fn of(object: &InMemDicomObject, sequence: Tag, signed: bool) -> Option<Self> {
-        let item = object.get(sequence)?.items()?.first()?;
-        let descriptor = item.get(tags::LUT_DESCRIPTOR)?.to_multi_int::<i32>().ok()?;
+    fn of(data_set: &DataSet<'_>, sequence: Tag, signed: bool) -> Option<Self> {
+        let item = data_set.items(sequence).next()?;
+        let descriptor = item.element(tags::LUT_DESCRIPTOR)?.words();
         let [count, first, bits] = *descriptor.as_slice() else {
             return None;
         };
         // The descriptor's words are unsigned or signed by the data they stand for.
         let first = if signed {
-            i32::from(first as u16 as i16)
+            i32::from(first.cast_signed())
         } else {
-            i32::from(first as u16)
+            i32::from(first)
         };
-        let mut entries: Vec<u16> = item
-            .get(tags::LUT_DATA)?
-            .to_multi_int::<i32>()
-            .ok()?
-            .iter()
-            .map(|v| *v as u16)
-            .collect();
-        let count = if count as u16 == 0 {
-            65_536
-        } else {
-            usize::from(count as u16)
+        let mut entries = item.element(tags::LUT_DATA)?.words();
+        let count = match count {
+            0 => 65_536,
+            count => usize::from(count),
         };
         if entries.len() * 2 == count {
             // Two 8-bit entries per word.
@@ -558,7 +519,7 @@ impl Lut {
         (!entries.is_empty()).then_some(Self {
             first,
             entries,
-            bits: (bits as u16).clamp(8, 16),
+            bits: bits.clamp(8, 16),
         })
     }
 
@@ -575,11 +536,11 @@ enum Modality {
 }
 
 impl Modality {
-    fn of(object: &InMemDicomObject, layout: &Layout) -> Result<Self, Error> {
-        if let Some(lut) = Lut::of(object, tags::MODALITY_LUT, layout.signed) {
+    fn of(data_set: &DataSet<'_>, layout: &Layout) -> Result<Self, Error> {
+        if let Some(lut) = Lut::of(data_set, tags::MODALITY_LUT_SEQUENCE, layout.signed) {
             return Ok(Self::Table(lut));
         }
-        let slope = real(object, tags::SLOPE).unwrap_or(1.0);
+        let slope = data_set.decimal(tags::RESCALE_SLOPE).unwrap_or(1.0);
         if slope == 0.0 {
             return Err(Error::Input(
                 "the DICOM file has a rescale slope of 0: export it again".into(),
@@ -587,7 +548,7 @@ impl Modality {
         }
         Ok(Self::Linear {
             slope,
-            intercept: real(object, tags::INTERCEPT).unwrap_or(0.0),
+            intercept: data_set.decimal(tags::RESCALE_INTERCEPT).unwrap_or(0.0),
         })
     }
 
@@ -608,17 +569,17 @@ enum Voi {
 }
 
 impl Voi {
-    fn of(object: &InMemDicomObject, layout: &Layout) -> Result<Option<Self>, Error> {
-        if let Some(lut) = Lut::of(object, tags::VOI_LUT, layout.signed) {
+    fn of(data_set: &DataSet<'_>, layout: &Layout) -> Result<Option<Self>, Error> {
+        if let Some(lut) = Lut::of(data_set, tags::VOI_LUT_SEQUENCE, layout.signed) {
             return Ok(Some(Self::Table(lut)));
         }
         let (Some(center), Some(width)) = (
-            real(object, tags::WINDOW_CENTER),
-            real(object, tags::WINDOW_WIDTH),
+            data_set.decimal(tags::WINDOW_CENTER),
+            data_set.decimal(tags::WINDOW_WIDTH),
         ) else {
             return Ok(None);
         };
-        let voi = match text(object, tags::VOI_FUNCTION).as_deref() {
+        let voi = match data_set.text(tags::VOI_LUT_FUNCTION).as_deref() {
             Some("SIGMOID") if width > 0.0 => Self::Sigmoid { center, width },
             Some("LINEAR_EXACT") if width > 0.0 => Self::Exact { center, width },
             Some("SIGMOID" | "LINEAR_EXACT") => return Ok(None),

@@ -140,7 +140,7 @@ impl Format {
             Some(Self::Jpeg)
         } else if bytes.starts_with(b"\x89PNG\r\n\x1a\n") {
             Some(Self::Png)
-        } else if bytes.get(128..132) == Some(b"DICM") {
+        } else if clinical::dicom::is_dicom(bytes) {
             Some(Self::Dicom)
         } else {
             None

@@ -1,9 +1,7 @@
 //! A prediction in the words of other systems: a FHIR R4 Bundle and a DICOM Secondary Capture.
 
 use base64::Engine as _;
-use dicom_core::{DataElement, PrimitiveValue, VR};
-use dicom_object::meta::FileMetaTableBuilder;
-use dicom_object::{InMemDicomObject, OpenFileOptions, Tag};
+use clinical::dicom::{DicomFile, DicomLimits, NewDicom, Tag};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -16,7 +14,6 @@ use crate::model::ModelJson;
 const CAUTION: &str = "Decision support, not a medical device and not a diagnosis.";
 /// PS3.4 B.5.
 const SECONDARY_CAPTURE: &str = "1.2.840.10008.5.1.4.1.1.7";
-const EXPLICIT_LITTLE_ENDIAN: &str = "1.2.840.10008.1.2.1";
 
 /// A FHIR R4 Bundle (type `collection`): the model as Device, what it said as DiagnosticReport and
 /// Observations, the heatmap as Media, and the Provenance of it all with the digests of the image
@@ -200,88 +197,71 @@ pub fn secondary_capture(
     }
     let (date, time) = date_time(now);
     let uid = |what: &str| uid(&[what, &p.input_sha256, &p.model_sha256, &date, &time]);
-    let mut object = InMemDicomObject::new_empty();
-    let mut put = |group: u16, element: u16, vr: VR, value: PrimitiveValue| {
-        object.put(DataElement::new(Tag(group, element), vr, value));
-    };
-    let instance = uid("instance");
-    put(0x0008, 0x0016, VR::UI, SECONDARY_CAPTURE.into());
-    put(0x0008, 0x0018, VR::UI, instance.as_str().into());
-    put(0x0008, 0x0020, VR::DA, date.as_str().into());
-    put(0x0008, 0x0030, VR::TM, time.as_str().into());
-    put(0x0008, 0x0050, VR::SH, "".into());
-    put(0x0008, 0x0060, VR::CS, "OT".into());
-    put(0x0008, 0x0064, VR::CS, "WSD".into());
-    put(0x0008, 0x0070, VR::LO, "Stele".into());
-    put(0x0008, 0x0090, VR::PN, "".into());
-    put(
-        0x0008,
-        0x103E,
-        VR::LO,
-        "Heatmap of a model, no diagnosis".into(),
-    );
-    put(0x0008, 0x2111, VR::ST, derivation(p).as_str().into());
-    put(0x0010, 0x0010, VR::PN, "".into());
-    put(0x0010, 0x0020, VR::LO, "".into());
-    put(0x0010, 0x0030, VR::DA, "".into());
-    put(0x0010, 0x0040, VR::CS, "".into());
-    put(0x0020, 0x000D, VR::UI, uid("study").as_str().into());
-    put(0x0020, 0x000E, VR::UI, uid("series").as_str().into());
-    put(0x0020, 0x0010, VR::SH, "".into());
-    put(0x0020, 0x0011, VR::IS, "9001".into());
-    put(0x0020, 0x0013, VR::IS, "1".into());
-    put(0x0020, 0x4000, VR::LT, comment(p).as_str().into());
-    put(0x0028, 0x0002, VR::US, 3u16.into());
-    put(0x0028, 0x0004, VR::CS, "RGB".into());
-    put(0x0028, 0x0006, VR::US, 0u16.into());
-    put(0x0028, 0x0010, VR::US, rows.into());
-    put(0x0028, 0x0011, VR::US, columns.into());
-    put(0x0028, 0x0100, VR::US, 8u16.into());
-    put(0x0028, 0x0101, VR::US, 8u16.into());
-    put(0x0028, 0x0102, VR::US, 7u16.into());
-    put(0x0028, 0x0103, VR::US, 0u16.into());
-    put(0x0028, 0x0301, VR::CS, "NO".into());
-    let mut pixels = rgb.to_vec();
-    pixels.resize(pixels.len().next_multiple_of(2), 0);
-    put(0x7FE0, 0x0010, VR::OB, PrimitiveValue::U8(pixels.into()));
-    adopt_study(source, &mut object)?;
-    let meta = FileMetaTableBuilder::new()
-        .transfer_syntax(EXPLICIT_LITTLE_ENDIAN)
-        .media_storage_sop_class_uid(SECONDARY_CAPTURE)
-        .media_storage_sop_instance_uid(instance.as_str());
-    let file = object.with_meta(meta).map_err(|e| failed(&e))?;
-    let mut out = Vec::new();
-    file.write_all(&mut out).map_err(|e| failed(&e))?;
-    Ok(out)
+    let mut file = NewDicom::new(SECONDARY_CAPTURE, &uid("instance"));
+    for (group, number, vr, value) in [
+        (0x0008, 0x0020, b"DA", date.as_str()),
+        (0x0008, 0x0030, b"TM", time.as_str()),
+        (0x0008, 0x0050, b"SH", ""),
+        (0x0008, 0x0060, b"CS", "OT"),
+        (0x0008, 0x0064, b"CS", "WSD"),
+        (0x0008, 0x0070, b"LO", "Stele"),
+        (0x0008, 0x0090, b"PN", ""),
+        (0x0008, 0x103E, b"LO", "Heatmap of a model, no diagnosis"),
+        (0x0008, 0x2111, b"ST", &derivation(p)),
+        (0x0010, 0x0010, b"PN", ""),
+        (0x0010, 0x0020, b"LO", ""),
+        (0x0010, 0x0030, b"DA", ""),
+        (0x0010, 0x0040, b"CS", ""),
+        (0x0020, 0x000D, b"UI", &uid("study")),
+        (0x0020, 0x000E, b"UI", &uid("series")),
+        (0x0020, 0x0010, b"SH", ""),
+        (0x0020, 0x0011, b"IS", "9001"),
+        (0x0020, 0x0013, b"IS", "1"),
+        (0x0020, 0x4000, b"LT", &comment(p)),
+        (0x0028, 0x0004, b"CS", "RGB"),
+        (0x0028, 0x0301, b"CS", "NO"),
+    ] {
+        file.text(Tag(group, number), *vr, value);
+    }
+    for (number, value) in [
+        (0x0002, 3),
+        (0x0006, 0),
+        (0x0010, rows),
+        (0x0011, columns),
+        (0x0100, 8),
+        (0x0101, 8),
+        (0x0102, 7),
+        (0x0103, 0),
+    ] {
+        file.short(Tag(0x0028, number), value);
+    }
+    file.bytes(Tag(0x7FE0, 0x0010), *b"OB", rgb.to_vec());
+    adopt_study(source, &mut file)?;
+    file.write().map_err(|e| failed(&e))
 }
 
-/// Copy what ties an image to its patient and study from the source. The source was decoded before,
-/// so its lengths are known to be sound.
-fn adopt_study(source: &[u8], object: &mut InMemDicomObject) -> Result<(), Error> {
-    const KEPT: [Tag; 11] = [
-        Tag(0x0008, 0x0005),
-        Tag(0x0008, 0x0020),
-        Tag(0x0008, 0x0030),
-        Tag(0x0008, 0x0050),
-        Tag(0x0008, 0x0090),
-        Tag(0x0010, 0x0010),
-        Tag(0x0010, 0x0020),
-        Tag(0x0010, 0x0030),
-        Tag(0x0010, 0x0040),
-        Tag(0x0020, 0x000D),
-        Tag(0x0020, 0x0010),
+/// Copy what ties an image to its patient and study from the source.
+fn adopt_study(source: &[u8], file: &mut NewDicom) -> Result<(), Error> {
+    const KEPT: [(Tag, &[u8; 2]); 11] = [
+        (Tag(0x0008, 0x0005), b"CS"),
+        (Tag(0x0008, 0x0020), b"DA"),
+        (Tag(0x0008, 0x0030), b"TM"),
+        (Tag(0x0008, 0x0050), b"SH"),
+        (Tag(0x0008, 0x0090), b"PN"),
+        (Tag(0x0010, 0x0010), b"PN"),
+        (Tag(0x0010, 0x0020), b"LO"),
+        (Tag(0x0010, 0x0030), b"DA"),
+        (Tag(0x0010, 0x0040), b"CS"),
+        (Tag(0x0020, 0x000D), b"UI"),
+        (Tag(0x0020, 0x0010), b"SH"),
     ];
     if Format::of(source) != Some(Format::Dicom) {
         return Ok(());
     }
-    let from = OpenFileOptions::new()
-        .read_until(Tag(0x7FE0, 0x0010))
-        .from_reader(source)
+    let from = DicomFile::open(source, &DicomLimits::default())
         .map_err(|e| Error::Input(format!("the DICOM file is damaged ({e}): export it again")))?;
-    for tag in KEPT {
-        if let Some(element) = from.get(tag) {
-            object.put(element.clone());
-        }
+    for (tag, vr) in KEPT {
+        file.adopt(tag, *vr, from.data_set());
     }
     Ok(())
 }
@@ -411,18 +391,16 @@ mod tests {
     fn a_secondary_capture_is_a_dicom_file_with_the_same_pixels() {
         let rgb: Vec<u8> = (0..5 * 3 * 3).map(|i| (i * 5) as u8).collect();
         let file = secondary_capture(b"", &prediction(), &rgb, 5, 3, 1_795_262_400).unwrap();
-        let back = OpenFileOptions::new().from_reader(file.as_slice()).unwrap();
-        assert_eq!(
-            back.get(Tag(0x7FE0, 0x0010)).unwrap().to_bytes().unwrap()[..45],
-            rgb[..]
-        );
-        assert!(
-            back.get(Tag(0x0020, 0x4000))
-                .unwrap()
-                .to_str()
-                .unwrap()
-                .starts_with("fractured, 83.0 %")
-        );
+        let back = DicomFile::open(&file, &DicomLimits::default()).unwrap();
+        let pixels = back.data_set().element(Tag(0x7FE0, 0x0010)).unwrap();
+        assert_eq!(pixels.bytes()[..45], rgb[..]);
+        let comment = back.data_set().text(Tag(0x0020, 0x4000)).unwrap();
+        assert!(comment.starts_with("fractured, 83.0 %"), "{comment}");
+        // A heatmap over a DICOM file is of its study and patient.
+        let over = secondary_capture(&file, &prediction(), &rgb, 5, 3, 1_795_262_401).unwrap();
+        let over = DicomFile::open(&over, &DicomLimits::default()).unwrap();
+        let study = |file: &DicomFile<'_>| file.data_set().text(Tag(0x0020, 0x000D)).unwrap();
+        assert_eq!(study(&over), study(&back));
         let decoded = decode(&file, &Limits::default()).unwrap();
         assert_eq!((decoded.meta.columns, decoded.meta.rows), (5, 3));
     }

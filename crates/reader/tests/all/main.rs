@@ -7,7 +7,6 @@ mod burn;
 mod engines;
 mod figures;
 mod gradients;
-mod input;
 mod pytorch;
 mod reference;
 mod shipped;

@@ -1,4 +1,6 @@
-//! `stele record`: upload, approve, list, read, export, verify, erase.
+//! `stele record`: upload, approve, list, read, export, verify, erase; compare.
+
+mod compare;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -130,6 +132,13 @@ enum Command {
         #[arg(long, default_value_t = 0)]
         from_block: u64,
     },
+    /// Compare the patient that an image names with the chosen one; needs no node
+    #[command(after_help = "Examples:
+  stele record compare --patient rao.json wrist.dcm
+  stele record compare --patient patient-bundle.json --json wrist.dcm
+
+Exit status: 0 same, 3 look (a person has to confirm), 4 different; 2 if a file cannot be read.")]
+    Compare(compare::Args),
     /// Erase a record: its keys and copies go for good
     #[command(after_help = "Example:\n  stele record erase --key maria.key --yes 0x71…")]
     Erase {
@@ -284,6 +293,7 @@ async fn work(args: Args) -> Result<(), Failure> {
             rpc,
             from_block,
         } => verified(json, &file, &rpc, from_block).await,
+        Command::Compare(args) => compare::run(json, &args),
         Command::Erase {
             person,
             controller,

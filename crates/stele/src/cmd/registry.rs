@@ -9,7 +9,8 @@ use api::people::DirectoryView;
 use api::people::PatientCard;
 use clap::Subcommand;
 use ledger::{FeePolicy, Rpc};
-use record::{PatientDemographics, Role, Sex};
+use clinical::{PatientDemographics, Sex};
+use record::Role;
 use serde::Serialize;
 
 use super::Failure;

@@ -16,6 +16,8 @@ export interface Report {
   template: Template | null;
   answers: Answers;
   text: string;
+  /** What the author says of images whose patient is in doubt. */
+  confirmations: readonly string[];
   readings: readonly Reading[];
   issuedAt: number;
   attachments: readonly string[];
@@ -60,6 +62,7 @@ export function sections(report: Report): readonly Section[] {
   if (loose.length > 0) made.unshift({ title: report.template?.title ?? "Report", lines: lines(loose, report.answers) });
   if (report.text.trim()) made.push({ title: "Report", lines: report.text.trim().split("\n") });
   for (const reading of report.readings) made.push({ title: "Computer reading", lines: readingLines(reading) });
+  if (report.confirmations.length > 0) made.push({ title: "Patient of the images", lines: report.confirmations });
   if (report.attachments.length > 0) made.push({ title: "Attached", lines: report.attachments });
   return made.filter((section) => section.lines.length > 0);
 }

@@ -12,7 +12,7 @@ use acts::Act;
 use alloy_primitives::{Address, B256};
 use api::log::Deed;
 use api::people::NewPatient;
-use record::PatientDemographics;
+use clinical::PatientDemographics;
 
 use crate::model::act::Errand;
 use crate::model::document::{Batch, Held, Kind, Query, hex_id};

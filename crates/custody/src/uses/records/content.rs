@@ -1,10 +1,11 @@
 //! What is in an upload, before it is sealed.
 
 use bytes::Bytes;
-use record::dicom::{DicomLimits, DicomSummary};
-use record::fhir::{Image, Organization, Practitioner, Radiograph, document_bundle};
-use record::image::{ImageKind, ImageLimits, ImageSummary};
-use record::{dicom, identity, image};
+use clinical::dicom::{DicomLimits, DicomSummary};
+use clinical::fhir::{Image, Organization, Practitioner, Radiograph, document_bundle};
+use clinical::image::{ImageKind, ImageLimits, ImageSummary};
+use clinical::person::Verdict;
+use clinical::{dicom, image, person};
 
 use crate::model::caller::Caller;
 use crate::model::error::{Error, Result};
@@ -91,7 +92,7 @@ pub(crate) async fn contents(
 }
 
 pub(crate) fn read(bytes: &[u8], limit: u64) -> Result<Header> {
-    let bad = |e: record::Error| Error::BadFile(e.to_string());
+    let bad = |e: clinical::Error| Error::BadFile(e.to_string());
     let file_bytes = usize::try_from(limit).unwrap_or(usize::MAX);
     if ImageKind::of(bytes).map_err(bad)? == ImageKind::Dicom {
         let limits = DicomLimits {
@@ -115,9 +116,10 @@ pub(crate) fn read(bytes: &[u8], limit: u64) -> Result<Header> {
 /// Refuse an image that says that it is of somebody else. The message names the fields, not their
 /// values.
 pub(crate) fn compare(summary: &DicomSummary, patient: &Patient) -> Result<()> {
-    match identity::compare(&summary.patient, &patient.demographics) {
-        Ok(_) => Ok(()),
-        Err(mismatch) => Err(Error::WrongPatient(mismatch.to_string())),
+    let judgement = person::compare(&summary.patient, &patient.demographics);
+    match judgement.verdict {
+        Verdict::Same | Verdict::Look => Ok(()),
+        Verdict::Different => Err(Error::WrongPatient(judgement.to_string())),
     }
 }
 
@@ -171,6 +173,7 @@ pub(crate) fn document(
             issued_at: hospital.now(),
         },
         &mut rng(),
-    )?;
+    )
+    .map_err(|e| Error::BadFile(e.to_string()))?;
     serde_json::to_vec(&bundle).map_err(|e| Error::Internal(e.to_string()))
 }

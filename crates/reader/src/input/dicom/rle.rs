@@ -1,29 +1,63 @@
-//! A look at a run-length encoded frame before it is unpacked (PS3.5 annex G): the decoder takes it
-//! for granted that every segment holds a whole plane.
+//! Run-length encoding (PS3.5, annex G).
 
 /// Bytes of the header: the number of segments and where each of them begins.
 const HEADER: usize = 64;
 
-/// Whether each of `planes` segments unpacks to at least `area` bytes.
-pub(super) fn is_whole(frame: &[u8], planes: usize, area: usize) -> bool {
+/// The frame's samples, little endian, colours interleaved. There are `planes` segments, one for
+/// each byte of each of the `samples` of a pixel, the most significant byte first; each unpacks to
+/// `area` bytes. `None` where a segment does not.
+pub(super) fn unpack(frame: &[u8], planes: usize, samples: usize, area: usize) -> Option<Vec<u8>> {
     let word = |i: usize| {
         let bytes = frame.get(4 * i..4 * i + 4)?;
         Some(u32::from_le_bytes(bytes.try_into().ok()?) as usize)
     };
-    if frame.len() < HEADER || word(0) != Some(planes) || planes >= HEADER / 4 {
-        return false;
+    if frame.len() < HEADER || word(0) != Some(planes) || planes >= HEADER / 4 || samples == 0 {
+        return None;
     }
-    (1..=planes).all(|i| {
-        let end = if i == planes {
+    let segment = |i: usize| {
+        let end = if i + 1 == planes {
             Some(frame.len())
         } else {
-            word(i + 1)
+            word(i + 2)
         };
-        let segment = word(i)
-            .zip(end)
-            .and_then(|(start, end)| frame.get(start..end));
-        segment.is_some_and(|s| unpacks_to(s, area))
+        frame.get(word(i + 1)?..end?)
+    };
+    // Nothing is set aside before every segment is known to be whole.
+    let whole = (0..planes).all(|i| segment(i).is_some_and(|s| unpacks_to(s, area)));
+    if !whole {
+        return None;
+    }
+    let depth = planes / samples;
+    let mut out = vec![0; area * planes];
+    for i in 0..planes {
+        let (sample, byte) = (i / depth, depth - 1 - i % depth);
+        let places = out.iter_mut().skip(sample * depth + byte).step_by(planes);
+        for (place, value) in places.zip(runs(segment(i)?)) {
+            *place = value;
+        }
+    }
+    Some(out)
+}
+
+/// The bytes that a segment's runs (PackBits) stand for.
+fn runs(segment: &[u8]) -> impl Iterator<Item = u8> {
+    let mut rest = segment;
+    core::iter::from_fn(move || {
+        let (&count, later) = rest.split_first()?;
+        let (read, run): (usize, &[u8]) = match count {
+            0..=127 => (usize::from(count) + 1, later.get(..=usize::from(count))?),
+            128 => (0, &[]),
+            _ => (1, later.get(..1)?),
+        };
+        rest = &later[read..];
+        let times = if count > 128 {
+            257 - usize::from(count)
+        } else {
+            1
+        };
+        Some(core::iter::repeat_n(run, times).flatten().copied())
     })
+    .flatten()
 }
 
 /// Whether a segment's runs (PackBits) give at least `area` bytes.
@@ -66,14 +100,17 @@ mod tests {
     fn only_whole_planes_pass() {
         // A run of five, three literal bytes, and a filler.
         let good: &[u8] = &[252, 7, 128, 2, 1, 2, 3, 0];
-        assert!(is_whole(&frame(&[good, good]), 2, 8));
-        assert!(!is_whole(&frame(&[good, good]), 2, 10));
-        assert!(!is_whole(&frame(&[good]), 2, 8));
-        assert!(!is_whole(&frame(&[good, &good[..5]]), 2, 8));
-        assert!(!is_whole(&frame(&[good, &good[..1]]), 2, 5));
-        assert!(!is_whole(&frame(&[good])[..HEADER - 1], 1, 8));
+        let whole = unpack(&frame(&[good, good]), 2, 1, 8).unwrap();
+        assert_eq!(whole, [7u8, 7, 7, 7, 7, 1, 2, 3].map(|v| [v, v]).concat());
+        let planes = unpack(&frame(&[good, &[255, 9, 249, 4]]), 2, 2, 8).unwrap();
+        assert_eq!(planes[..6], [7, 9, 7, 9, 7, 4]);
+        assert!(unpack(&frame(&[good, good]), 2, 1, 10).is_none());
+        assert!(unpack(&frame(&[good]), 2, 1, 8).is_none());
+        assert!(unpack(&frame(&[good, &good[..5]]), 2, 1, 8).is_none());
+        assert!(unpack(&frame(&[good, &good[..1]]), 2, 1, 5).is_none());
+        assert!(unpack(&frame(&[good])[..HEADER - 1], 1, 1, 8).is_none());
         let mut backwards = frame(&[good, good]);
         backwards[4..8].copy_from_slice(&200u32.to_le_bytes());
-        assert!(!is_whole(&backwards, 2, 8));
+        assert!(unpack(&backwards, 2, 1, 8).is_none());
     }
 }

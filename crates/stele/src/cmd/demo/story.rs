@@ -13,7 +13,8 @@ use client::verify::{ChainWitness, verify};
 use custody::model::keys::KeyRing;
 use custody::model::upload::{DOCUMENT, IMAGE, NewUpload};
 use record::grant::{NewGrant, NewRequest};
-use record::{PatientDemographics, Purpose, Recipient, Role, Sex};
+use clinical::{PatientDemographics, Sex};
+use record::{Purpose, Recipient, Role};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
@@ -81,8 +82,8 @@ impl Xray {
             birth_date: "1968-04-11".into(),
             sex: Sex::Female,
         };
-        if record::dicom::is_dicom(&bytes) {
-            let summary = record::dicom::read(&bytes, &record::dicom::DicomLimits::default())
+        if clinical::dicom::is_dicom(&bytes) {
+            let summary = clinical::dicom::read(&bytes, &clinical::dicom::DicomLimits::default())
                 .map_err(Failure::usage)?;
             identify(&mut patient, &summary.patient);
         }
@@ -99,7 +100,7 @@ impl Xray {
 }
 
 /// The patient of the story is the one of the file, so that the comparison at upload is a real one.
-fn identify(patient: &mut PatientDemographics, file: &record::dicom::DicomPatient) {
+fn identify(patient: &mut PatientDemographics, file: &clinical::dicom::DicomPatient) {
     if !file.id.is_empty() {
         patient.id.clone_from(&file.id);
     }

@@ -16,6 +16,7 @@ import { fullName, useName, usePatients, useRefresh } from "../../data/hooks";
 import { heatmapBytes, type Reading, useReader } from "../../data/reading";
 import { useSession } from "../../data/session";
 import { documentBundle, type Report, sections } from "../../fhir/document";
+import type { Found } from "../../fhir/identity";
 import { type Answers, missing, readTemplates, type Template } from "../../fhir/questionnaire";
 import { bytes as size, day, now, percent } from "../../format";
 import { language, useT } from "../../i18n";
@@ -36,7 +37,10 @@ interface Picture {
   bytes: Uint8Array;
   mediaType: string;
   reading: Reading | null;
-  wrong: string | null;
+  /** How the file's patient compares with the chosen one; nothing for PNG and JPEG, which name none. */
+  found: Found | null;
+  /** Why the author says that it is this patient's, where that is in doubt. */
+  confirmed: string;
 }
 
 function useTemplates() {
@@ -101,13 +105,12 @@ function PickPatient({ lines }: { lines: readonly PatientLine[] }) {
 async function readPicture(file: File, patient: PatientLine): Promise<Picture> {
   const bytes = new Uint8Array(await file.arrayBuffer());
   const type = pictureType(bytes);
-  const base = { id: crypto.randomUUID(), name: file.name, bytes, reading: null };
-  if (type) return { ...base, mediaType: type, wrong: null };
-  const dicom = bytes.length > 132 && String.fromCodePoint(...bytes.subarray(128, 132)) === "DICM";
-  if (!dicom) throw new TypeError("unknown");
-  const { contradictions } = await import("../../fhir/identity");
-  const found = contradictions(bytes, patient.demographics);
-  return { ...base, mediaType: "application/dicom", wrong: found.length > 0 ? found.join(", ") : null };
+  const base = { id: crypto.randomUUID(), name: file.name, bytes, reading: null, confirmed: "" };
+  if (type) return { ...base, mediaType: type, found: null };
+  const { compareFile } = await import("../../fhir/identity");
+  const found = compareFile(bytes, patient.demographics);
+  if (!found) throw new TypeError("unknown");
+  return { ...base, mediaType: "application/dicom", found };
 }
 
 function Compose({ line, corrects }: { line: PatientLine; corrects: Hex | null }) {
@@ -132,7 +135,8 @@ function Compose({ line, corrects }: { line: PatientLine; corrects: Hex | null }
   const wrong = new Set(tried ? lacking.map((item) => item.linkId) : []);
   const [previewing, preview] = useState(false);
   const [issuedAt] = useState(now);
-  const blocked = pictures.find((picture) => picture.wrong !== null);
+  const blocked = pictures.find((picture) => isBlocked(picture));
+  const confirmations = pictures.flatMap((picture, i) => confirmation(picture, i + 1));
 
   const take = async (files: File[]) => {
     setRefused(null);
@@ -163,6 +167,7 @@ function Compose({ line, corrects }: { line: PatientLine; corrects: Hex | null }
     template,
     answers,
     text,
+    confirmations,
     readings: pictures.map((picture) => picture.reading).filter((reading) => reading !== null),
     issuedAt,
     attachments: [...pictures.map((_, i) => (i === 0 ? t("the image") : t("image {{n}}", { n: i + 1 }))), ...papers.map((paper) => paper.name)],
@@ -224,6 +229,8 @@ function Compose({ line, corrects }: { line: PatientLine; corrects: Hex | null }
             picture={picture}
             number={i + 1}
             canRead={readings === true}
+            patient={line}
+            onConfirm={(confirmed) => setPictures((had) => had.map((one) => (one.id === picture.id ? { ...one, confirmed } : one)))}
             onRead={(reading) => setPictures((had) => had.map((one) => (one.id === picture.id ? { ...one, reading } : one)))}
             onRemove={() => setPictures((had) => had.filter((one) => one.id !== picture.id))}
           />
@@ -256,7 +263,58 @@ function useAuthorName(): string {
   return data?.name ?? session.account.name;
 }
 
-function PictureCard({ picture, number, canRead, onRead, onRemove }: { picture: Picture; number: number; canRead: boolean; onRead: (reading: Reading) => void; onRemove: () => void }) {
+function isBlocked(picture: Picture): boolean {
+  const verdict = picture.found?.verdict ?? "same";
+  return verdict === "different" || (verdict === "look" && !picture.confirmed.trim());
+}
+
+/** What the author says of an image whose patient is in doubt, as it is signed into the record. */
+function confirmation(picture: Picture, number: number): string[] {
+  if (picture.found?.verdict !== "look" || !picture.confirmed.trim()) return [];
+  return [`Image ${String(number)}: ${picture.found.words.join(", ")}. Confirmed by the author: ${picture.confirmed.trim()}`];
+}
+
+/** Both sides beside each other, and the author's word that they are one. */
+function Confirm({ picture, patient, found, onConfirm }: { picture: Picture; patient: PatientLine; found: Found; onConfirm: (reason: string) => void }) {
+  const t = useT();
+  const chosen = patient.demographics;
+  const rows = [
+    [t("Name"), found.file.name, fullName(patient)],
+    [t("Birth date"), found.file.birth_date, chosen.birth_date],
+    [t("Number"), found.file.id, chosen.id],
+    [t("Sex"), found.file.sex, chosen.sex],
+  ];
+  return (
+    <Notice tone="warn" live title={t("Is this image of the chosen patient?")}>
+      <p>{t("Found: {{words}}.", { words: found.words.join(", ") })}</p>
+      <table>
+        <thead>
+          <tr>
+            <th />
+            <th>{t("The image says")}</th>
+            <th>{t("Chosen")}</th>
+          </tr>
+        </thead>
+        <tbody>
+          {rows.map(([label, file, own]) => (
+            <tr key={label}>
+              <th>{label}</th>
+              <td>
+                <Said>{file || "–"}</Said>
+              </td>
+              <td>
+                <Said>{own || "–"}</Said>
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+      <Field label={t("Why it is this patient’s image")} hint={t("Your reason is signed into the record.")} value={picture.confirmed} onChange={(event) => onConfirm(event.target.value)} autoComplete="off" />
+    </Notice>
+  );
+}
+
+function PictureCard({ picture, patient, number, canRead, onRead, onConfirm, onRemove }: { picture: Picture; patient: PatientLine; number: number; canRead: boolean; onRead: (reading: Reading) => void; onConfirm: (reason: string) => void; onRemove: () => void }) {
   const t = useT();
   const heat = useMemo(() => heatmapBytes(picture.reading), [picture.reading]);
   return (
@@ -269,15 +327,16 @@ function PictureCard({ picture, number, canRead, onRead, onRemove }: { picture: 
           <Trash2 size={16} aria-hidden /> {t("Take away")}
         </Button>
       </div>
-      {picture.wrong ? (
+      {picture.found?.verdict === "different" ? (
         <Notice tone="bad" live title={t("This image says that it is of somebody else")}>
-          <p>{t("It differs in: {{fields}}. Choose the right patient or the right file.", { fields: picture.wrong })}</p>
+          <p>{t("Found: {{words}}. Choose the right patient or the right file.", { words: picture.found.words.join(", ") })}</p>
         </Notice>
       ) : null}
+      {picture.found?.verdict === "look" ? <Confirm picture={picture} patient={patient} found={picture.found} onConfirm={onConfirm} /> : null}
       <Suspense fallback={<Skeleton lines={2} />}>
         <Viewer bytes={picture.bytes} label={t("image {{n}}", { n: number })} heatmap={heat} />
       </Suspense>
-      {canRead && !picture.wrong ? <ReadingPanel picture={picture} onRead={onRead} /> : null}
+      {canRead && picture.found?.verdict !== "different" ? <ReadingPanel picture={picture} onRead={onRead} /> : null}
       {!canRead ? <p className="small muted">{t("This hospital's node offers no computer reading.")}</p> : null}
     </div>
   );

@@ -3,9 +3,10 @@
 use std::io::Write;
 use std::path::PathBuf;
 
+use clinical::dicom::{self, DicomFile, DicomLimits, DicomSummary, PixelData, tags};
+use clinical::person::{Reason, Verdict, compare};
+use clinical::{Error, PatientDemographics, Sex};
 use proptest::prelude::*;
-use record::dicom::{self, DicomLimits, DicomSummary};
-use record::{Error, PatientDemographics, Sex, identity};
 
 const EXPLICIT: &str = "1.2.840.10008.1.2.1";
 const IMPLICIT: &str = "1.2.840.10008.1.2";
@@ -96,10 +97,7 @@ fn check_summary(summary: &DicomSummary) {
     assert_eq!(summary.study_uid, "1.2.3");
     assert_eq!(summary.series_uid, "1.2.3.4");
     assert_eq!(summary.sop_instance_uid, "1.2.3.4.5");
-    assert_eq!(
-        summary.sop_class_name(),
-        Some("Computed Radiography Image Storage")
-    );
+    assert_eq!(summary.sop_class_uid, "1.2.840.10008.5.1.4.1.1.1");
 }
 
 #[test]
@@ -318,11 +316,11 @@ fn a_real_radiograph_of_another_patient_is_refused() {
         birth_date: String::new(),
         sex: Sex::Unknown,
     };
-    assert!(identity::compare(&image, &chosen).unwrap().identifies());
-    chosen.given = vec!["Rg1".into()];
-    let error = identity::compare(&image, &chosen).unwrap_err();
-    assert!(matches!(error, Error::WrongPatient(_)));
-    assert!(error.to_string().contains("name differs"), "{error}");
+    assert_eq!(compare(&image, &chosen).verdict, Verdict::Same);
+    chosen.given = vec!["Someone".into()];
+    let judgement = compare(&image, &chosen);
+    assert_eq!(judgement.verdict, Verdict::Different);
+    assert!(judgement.reasons.contains(&Reason::NameGivenDiffers));
 }
 
 proptest! {
@@ -366,5 +364,153 @@ proptest! {
         ];
         let dataset: Vec<u8> = tokens.iter().flat_map(|n| all[*n].clone()).collect();
         let _ = read(&file(syntax, &[header(), dataset].concat()));
+    }
+}
+
+const ITEM: [u8; 8] = [0xfe, 0xff, 0x00, 0xe0, 0xff, 0xff, 0xff, 0xff];
+const ITEM_END: [u8; 8] = [0xfe, 0xff, 0x0d, 0xe0, 0, 0, 0, 0];
+const SEQUENCE_END: [u8; 8] = [0xfe, 0xff, 0xdd, 0xe0, 0, 0, 0, 0];
+
+/// An element in implicit VR, little endian.
+fn implicit(group: u16, number: u16, value: &[u8]) -> Vec<u8> {
+    let mut bytes = [group.to_le_bytes(), number.to_le_bytes()].concat();
+    bytes.extend((value.len() as u32).to_le_bytes());
+    bytes.extend(value);
+    bytes
+}
+
+fn pixel_element() -> Vec<u8> {
+    element(0x7fe0, 0x10, "OW", &[1; 64])
+}
+
+/// The files that archives, discs and vendors bring, each of which some reader refused or read
+/// wrongly.
+#[test]
+fn what_the_field_brings_is_read() {
+    let unknown = |inside: &[u8]| {
+        let head = element_claiming(0x29, 0x1010, "UN", &[], Some(u32::MAX));
+        [&head, &ITEM[..], inside, &ITEM_END, &SEQUENCE_END].concat()
+    };
+    let with = |between: &[u8]| {
+        let data_set = [&header(), between, &pixel_element()].concat();
+        file(EXPLICIT, &data_set)
+    };
+    let plain = with(&[]);
+    // Its VR, read as a length, would be of gigabytes.
+    let deep = implicit(0x29, 0x1011, b"UNUNUNUN");
+    let forms = [
+        ("implicit inside unknown", with(&unknown(&deep))),
+        (
+            "explicit inside unknown",
+            with(&unknown(&element(0x29, 0x10, "LO", b"ACME"))),
+        ),
+        (
+            "an implicit element among explicit ones",
+            with(&implicit(0x29, 0x10, b"ACME")),
+        ),
+        (
+            "a broken sequence of stated length",
+            with(&element_claiming(0x40, 0x275, "SQ", &[7; 20], None)),
+        ),
+        ("zeros behind", [&plain[..], &[0; 4096]].concat()),
+        ("three zeros behind", [&plain[..], &[0; 3]].concat()),
+        ("no preamble", plain[128..].to_vec()),
+        ("no DICM", plain[132..].to_vec()),
+        ("explicit, called implicit", file(IMPLICIT, &with_pixels())),
+        ("no transfer syntax", file("", &with_pixels())),
+    ];
+    for (form, bytes) in forms {
+        assert!(dicom::is_dicom(&bytes), "{form}");
+        let summary = read(&bytes).unwrap_or_else(|e| panic!("{form}: {e}"));
+        check_summary(&summary);
+    }
+    let bare = read(&with_pixels()).unwrap();
+    check_summary(&bare);
+    assert_eq!(bare.transfer_syntax, EXPLICIT);
+}
+
+/// Zeros are looked through once, however many elements they could be.
+#[test]
+fn zeros_between_elements_are_refused_at_once() {
+    let bytes = [&file(EXPLICIT, &with_pixels())[..], &vec![0; 8 << 20], &[1]].concat();
+    assert!(matches!(read(&bytes), Err(Error::BadImage { .. })));
+}
+
+/// Other bytes do not begin a data set by chance.
+#[test]
+fn what_begins_like_a_data_set_is_looked_at() {
+    for bytes in [
+        &b"\x08\0"[..],
+        b"\x08\0\x05\0",
+        b"\x08\0\x05\0\xff\xff\xff\x7f",
+        b"\x08\0\x05\0\0\0\0\0\x01\0\x05\0\0\0\0\0",
+        b"\x02\0\0\0\0\0\0\0",
+    ] {
+        assert!(!dicom::is_dicom(bytes), "{bytes:?}");
+    }
+}
+
+/// One element at most for eight bytes, one fragment at most for eight: what the walk keeps is
+/// bounded by the file, whatever it claims.
+#[test]
+fn the_elements_are_where_the_file_says() {
+    let native = file(EXPLICIT, &with_pixels());
+    let opened = DicomFile::open(&native, &DicomLimits::default()).unwrap();
+    let data_set = opened.data_set();
+    assert_eq!(data_set.integer(tags::ROWS), Some(600));
+    assert_eq!(data_set.text(tags::PATIENT_NAME).unwrap(), "Grün^Zoë");
+    assert!(!opened.is_headless());
+    match data_set.pixels() {
+        Some(PixelData::Native(bytes)) => assert_eq!(*bytes, [1; 64]),
+        _ => panic!("native pixels"),
+    }
+    let fragment = |bytes: &[u8]| {
+        let len = (bytes.len() as u32).to_le_bytes();
+        [&ITEM[..4], &len, bytes].concat()
+    };
+    let streams = |table: &[u8]| {
+        let data_set = [
+            header(),
+            element_claiming(0x7fe0, 0x10, "OB", &[], Some(u32::MAX)),
+            fragment(table),
+            fragment(&[0xff, 0xd8, 1, 1]),
+            fragment(&[2, 2]),
+            fragment(&[0xff, 0xd8, 3, 3]),
+            SEQUENCE_END.to_vec(),
+        ];
+        file("1.2.840.10008.1.2.4.50", &data_set.concat())
+    };
+    let offsets = [0u32.to_le_bytes(), 22u32.to_le_bytes()].concat();
+    for table in [&offsets[..], &[]] {
+        let bytes = streams(table);
+        let opened = DicomFile::open(&bytes, &DicomLimits::default()).unwrap();
+        let Some(PixelData::Encapsulated(fragments)) = opened.data_set().pixels() else {
+            panic!("fragments")
+        };
+        assert_eq!(fragments.len(), 3);
+        assert_eq!(*fragments.frame(0, 2).unwrap(), [0xff, 0xd8, 1, 1, 2, 2]);
+        assert_eq!(*fragments.frame(1, 2).unwrap(), [0xff, 0xd8, 3, 3]);
+        assert_eq!(fragments.frame(0, 1).unwrap().len(), 10);
+        assert!(fragments.frame(2, 2).is_none());
+    }
+}
+
+#[test]
+fn items_of_a_sequence_are_read_in_both_forms() {
+    let lut = element(0x28, 0x3002, "US", &[4, 0, 0, 0, 16, 0]);
+    let stated = [&ITEM[..4], &(lut.len() as u32).to_le_bytes(), &lut].concat();
+    let open = [&ITEM[..], &lut, &ITEM_END].concat();
+    let ended = [&open[..], &SEQUENCE_END].concat();
+    for (value, claimed) in [(stated, None), (open, None), (ended, Some(u32::MAX))] {
+        let sequence = element_claiming(0x28, 0x3010, "SQ", &value, claimed);
+        let bytes = file(EXPLICIT, &[header(), sequence, pixel_element()].concat());
+        let opened = DicomFile::open(&bytes, &DicomLimits::default()).unwrap();
+        let item = opened
+            .data_set()
+            .items(tags::VOI_LUT_SEQUENCE)
+            .next()
+            .unwrap();
+        let words = item.element(tags::LUT_DESCRIPTOR).unwrap().words();
+        assert_eq!(words, [4, 0, 16]);
     }
 }

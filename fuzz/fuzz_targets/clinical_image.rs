@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use record::image::{ImageLimits, sniff};
+use clinical::image::{ImageLimits, sniff};
 
 fuzz_target!(|data: &[u8]| {
     let limits = ImageLimits::default();

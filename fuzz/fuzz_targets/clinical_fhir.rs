@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use record::fhir::{organizations_from_json, patient_from_json, practitioners_from_json};
+use clinical::fhir::{organizations_from_json, patient_from_json, practitioners_from_json};
 
 fuzz_target!(|data: &[u8]| {
     if let Ok(patient) = patient_from_json(data) {

@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use record::dicom::{DicomLimits, read};
+use clinical::dicom::{DicomLimits, read};
 
 /// The meta group of a file in `syntax`, whose length is even.
 fn begin(syntax: &[u8]) -> Vec<u8> {

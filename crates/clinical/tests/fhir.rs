@@ -5,10 +5,10 @@ mod support;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use record::dicom::{DicomPatient, DicomSummary};
-use record::fhir::{self, Image, Organization, Practitioner, Radiograph};
-use record::image::{ImageKind, ImageSummary};
-use record::{Error, PatientDemographics, Sex};
+use clinical::dicom::{DicomPatient, DicomSummary};
+use clinical::fhir::{self, Image, Organization, Practitioner, Radiograph};
+use clinical::image::{ImageKind, ImageSummary};
+use clinical::{Error, PatientDemographics, Sex};
 use serde_json::{Value, json};
 use support::TestRng;
 
@@ -297,7 +297,7 @@ fn documents_are_written_for_the_independent_check() {
         let text = serde_json::to_string_pretty(&document).unwrap();
         // What is committed for readers in other languages is what is written today.
         let golden = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join(format!("../../testdata/vectors/record-fhir-{name}.json"));
+            .join(format!("../../testdata/vectors/clinical-fhir-{name}.json"));
         if std::env::var_os("STELE_WRITE_VECTORS").is_some() {
             std::fs::write(&golden, format!("{text}\n")).unwrap();
         }
