@@ -19,13 +19,12 @@ pub mod relayer;
 pub mod rollup;
 pub mod rpc;
 mod tx;
-pub mod typed;
 
 #[cfg(feature = "testing")]
 pub mod testing;
 
 pub use chain::{
-    AnchoredCheckpoint, Chain, ERASED, GrantState, Institution, KeyAnchor, Role, Staff, Status,
+    AnchoredCheckpoint, Chain, ERASED, GrantState, Institution, KeyAnchor, Staff, Status,
 };
 pub use clock::{Clock, SystemClock};
 pub use deployment::{Deployment, FILE_NAME, deploy};
@@ -36,4 +35,3 @@ pub use log::{Anchor, FraudProof, Log, LogStore, Origin, SignedCheckpoint};
 pub use relayer::{Call, OutboxStore, Relayer};
 pub use rpc::{Endpoint, Rpc};
 pub use tx::{FeePolicy, Fees};
-pub use typed::{Signer, WalletKey, wallet};

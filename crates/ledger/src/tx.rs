@@ -1,5 +1,6 @@
 //! Making and signing EIP-1559 transactions, and what they should pay.
 
+use acts::Signer;
 use alloy::consensus::{SignableTransaction, Transaction, TxEip1559, TxEnvelope};
 use alloy::eips::eip2718::{Decodable2718, Encodable2718};
 use alloy_primitives::{Address, B256, Bytes, TxKind, U256};
@@ -7,7 +8,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::rpc::{At, Endpoint};
-use crate::typed::Signer;
 
 /// What a transaction pays for each unit of gas (EIP-1559).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -132,7 +132,7 @@ pub(crate) fn sign(draft: &Draft<'_>, signer: &dyn Signer) -> Result<(B256, Byte
         access_list: Default::default(),
         input: draft.data.clone(),
     };
-    let signature = signer.sign(&tx.signature_hash())?;
+    let signature = signer.sign_digest(&tx.signature_hash())?;
     let envelope = TxEnvelope::from(tx.into_signed(signature));
     Ok((*envelope.tx_hash(), envelope.encoded_2718().into()))
 }

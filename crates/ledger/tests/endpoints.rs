@@ -16,9 +16,7 @@ use ledger::index::{self, MemoryIndex};
 use ledger::relayer::{self, MemoryOutbox, Status};
 use ledger::rpc::{At, Block, Limits, Receipt, Request, Sent};
 use ledger::testing::key;
-use ledger::{
-    Call, Chain, Deployment, Endpoint, Error, Finality, Indexer, Relayer, Result, Rpc, Signer,
-};
+use ledger::{Call, Chain, Deployment, Endpoint, Error, Finality, Indexer, Relayer, Result, Rpc};
 
 /// Answers every connection with these bytes, or with nothing at all for ever.
 fn serve(answer: Option<Vec<u8>>) -> String {
@@ -335,7 +333,7 @@ async fn logs_are_believed_only_with_their_block() {
 
 #[tokio::test]
 async fn a_witness_stops_an_endpoint_from_widening_access() {
-    let account = Signer::address(&key("doctor"));
+    let account = key("doctor").address();
     let alone = chain(Lie::State).await;
     assert!(
         alone.is_active_staff(account).await.unwrap(),

@@ -15,7 +15,7 @@ use alloy_primitives::{Address, Bytes, U256};
 use common::sim::{CHAIN_ID, Death, Fate, Life, MortalOutbox, SimChain, SimEndpoint};
 use ledger::relayer::{Call, MemoryOutbox, OutboxStore, Settings, State, Status};
 use ledger::testing::key;
-use ledger::{FeePolicy, Finality, Relayer, Signer};
+use ledger::{FeePolicy, Finality, Relayer};
 use proptest::prelude::*;
 
 const FINALITY: u64 = 3;
@@ -370,7 +370,7 @@ proptest! {
                     Happening::Reorganise { depth, fate } => {
                         world.chain.reorganise(depth, fate);
                     }
-                    Happening::Usurp => world.chain.usurp(Signer::address(&key("relayer"))),
+                    Happening::Usurp => world.chain.usurp(key("relayer").address()),
                     Happening::BaseFee(wei) => world.chain.set_base_fee(wei),
                     Happening::Pass(seconds) => world.pass(seconds),
                 }

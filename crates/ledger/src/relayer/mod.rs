@@ -25,6 +25,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use acts::Signer;
 use alloy_primitives::Address;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Mutex, Notify};
@@ -36,7 +37,6 @@ use crate::error::{Error, Result};
 use crate::finality::Finality;
 use crate::rpc::Endpoint;
 use crate::tx::FeePolicy;
-use crate::typed::Signer;
 
 /// How a relayer works.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
