@@ -6,14 +6,16 @@ mod common;
 use std::sync::atomic::Ordering;
 
 use alloy_primitives::B256;
+use api::acts::{LONGEST_WAIT, Payer, Progress, Wish};
+use api::log::Deed;
+use api::records::{Approval, Stage};
+use client::person::approval::OpenedVersion;
 use common::{World, now_of};
-use custody::Error;
-use custody::act::{Errand, Progress};
-use custody::approve::{Approval, OpenedVersion};
-use custody::carry::{LONGEST_WAIT, MARGIN, OWN_PATIENCE, OWN_WAIT, Payer, Wish};
-use custody::chain::RecordFacts;
-use custody::touch::Deed;
-use custody::upload::{Stage, Version};
+use custody::model::act::Errand;
+use custody::model::error::Error;
+use custody::model::version::Version;
+use custody::ports::chain::RecordFacts;
+use custody::uses::acts::carry::{MARGIN, OWN_PATIENCE, OWN_WAIT};
 
 const GWEI: u64 = 1_000_000_000;
 
@@ -23,7 +25,7 @@ async fn approval(world: &World, record: B256, wish: Wish, deadline: u64) -> App
     let opened = opened(world, record).await;
     let (mut index, before) = world.index().await;
     let now = now_of(&world.now);
-    let mut approval = custody::approve::approve(
+    let mut approval = client::person::approval::approve(
         &world.patient,
         &at,
         &opened,
@@ -41,9 +43,9 @@ async fn approval(world: &World, record: B256, wish: Wish, deadline: u64) -> App
 async fn opened(world: &World, record: B256) -> OpenedVersion {
     let at = *world.hospital.deployment();
     let view = version(world, record).await.to_patient();
-    let secrets = custody::approve::open_envelope(&world.patient, &at, &view).unwrap();
+    let secrets = client::person::approval::open_envelope(&world.patient, &at, &view).unwrap();
     let sealed = world.sealed(&secrets.manifest).await;
-    custody::approve::open_version(&at, secrets, &sealed, &view).unwrap()
+    client::person::approval::open_version(&at, secrets, &sealed, &view).unwrap()
 }
 
 async fn version(world: &World, record: B256) -> Version {
@@ -217,10 +219,10 @@ async fn an_approval_taken_back_leaves_the_version_pending_and_can_be_given_agai
     let controller = version(&world, record).await.controller;
     let (mut index, before) = world.index().await;
     let commitment = version(&world, record).await.commitment;
-    custody::approve::take_back(&mut index, commitment);
+    client::person::approval::take_back(&mut index, commitment);
     assert!(index.records.is_empty());
     let at = *world.hospital.deployment();
-    let sealed = custody::approve::seal_index(&world.patient, &at, &index, before.as_ref());
+    let sealed = client::person::approval::seal_index(&world.patient, &at, &index, before.as_ref());
     let patient = world.caller(&world.patient).await;
     let sealed = Some(sealed.unwrap().encode().into());
     let taken = world

@@ -94,9 +94,9 @@ async fn an_image_of_the_chosen_patient_becomes_an_imaging_study() {
     let version = world.make(new, "k").await.unwrap();
     let at = *world.hospital.deployment();
     let view = version.to_patient();
-    let secrets = custody::approve::open_envelope(&world.patient, &at, &view).unwrap();
+    let secrets = client::person::approval::open_envelope(&world.patient, &at, &view).unwrap();
     let sealed = world.sealed(&secrets.manifest).await;
-    let opened = custody::approve::open_version(&at, secrets, &sealed, &view).unwrap();
+    let opened = client::person::approval::open_version(&at, secrets, &sealed, &view).unwrap();
     assert_eq!(
         opened.manifest.part("image").unwrap().media_type,
         "application/dicom"

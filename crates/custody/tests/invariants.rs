@@ -6,14 +6,16 @@ mod common;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use acts::{Act, SignedAct};
 use alloy_primitives::B256;
+use api::log::Deed;
+use api::records::Stage;
 use common::{FaultyStore, NAME, PNG, REPORT, World, clock_of, now_of, ring};
-use custody::act::{Act, SignedAct};
-use custody::journal::Journaled;
-use custody::store::{Kind, Query, Store};
-use custody::touch::{Deed, Entry, Touch};
-use custody::upload::Stage;
-use custody::{Error, Refusal};
+use custody::model::document::{Kind, Query};
+use custody::model::error::{Error, Refusal};
+use custody::model::log_entry::{Entry, Touch};
+use custody::ports::store::Store;
+use custody::uses::journal::journaled::Journaled;
 
 fn holds(haystack: &[u8], needle: &[u8]) -> bool {
     haystack
@@ -21,7 +23,7 @@ fn holds(haystack: &[u8], needle: &[u8]) -> bool {
         .any(|window| window == needle)
 }
 
-async fn rows(store: &dyn Store) -> Vec<custody::store::Row> {
+async fn rows(store: &dyn Store) -> Vec<custody::model::document::Row> {
     let mut rows = Vec::new();
     for kind in Kind::ALL {
         rows.extend(store.list(&Query::of(kind).limit(100_000)).await.unwrap());
@@ -31,7 +33,11 @@ async fn rows(store: &dyn Store) -> Vec<custody::store::Row> {
 
 async fn entries(world: &World) -> Vec<Entry> {
     let rows = world.store.list(&Query::of(Kind::Touch)).await.unwrap();
-    let touch = |row| custody::store::decode::<Touch>(row).unwrap().document;
+    let touch = |row| {
+        custody::model::document::decode::<Touch>(row)
+            .unwrap()
+            .document
+    };
     rows.into_iter()
         .map(|row| Entry::decode(&touch(row).entry).unwrap())
         .collect()
@@ -305,7 +311,7 @@ async fn five_the_database_is_a_cache() {
     let grant = world.grant(&version).await;
     let left = world.make(world.upload(), "waiting").await.unwrap();
     let head = world.hospital.checkpoint().await.unwrap();
-    let durable = |rows: Vec<custody::store::Row>| {
+    let durable = |rows: Vec<custody::model::document::Row>| {
         let rows = rows.into_iter().filter(|r| r.kind.durable());
         rows.map(|r| (r.kind, r.id, r.body)).collect::<Vec<_>>()
     };
@@ -418,8 +424,8 @@ async fn seven_erasure_leaves_nothing_that_opens() {
     index.erase(number);
     let at = *world.hospital.deployment();
     let sealed =
-        custody::approve::seal_index(&world.patient, &at, &index, before.as_ref()).unwrap();
-    let order = custody::erase::EraseOrder::new(
+        client::person::approval::seal_index(&world.patient, &at, &index, before.as_ref()).unwrap();
+    let order = client::person::erasure::erase(
         &world.patient.controller(number),
         &at,
         now_of(&world.now) + 600,
@@ -512,7 +518,8 @@ async fn a_refusal_is_logged_and_its_reason_is_for_the_author_alone() {
     let at = *world.hospital.deployment();
     let author = world.doctor.sealing_public();
     let reason = "This is not my clavicle";
-    let note = custody::approve::refuse(&at, &version.to_patient(), &author, reason).unwrap();
+    let note =
+        client::person::approval::refuse(&at, &version.to_patient(), &author, reason).unwrap();
     world
         .hospital
         .refuse(world.id, version.record, note)
@@ -525,10 +532,10 @@ async fn a_refusal_is_logged_and_its_reason_is_for_the_author_alone() {
         .unwrap();
     let view = made[0].to_author();
     assert_eq!(
-        custody::approve::read_refusal(&world.doctor, &at, &view).unwrap(),
+        client::person::approval::read_refusal(&world.doctor, &at, &view).unwrap(),
         reason
     );
-    assert!(custody::approve::read_refusal(&ring("else"), &at, &view).is_err());
+    assert!(client::person::approval::read_refusal(&ring("else"), &at, &view).is_err());
     assert!(entries(&world).await.iter().any(|e| e.deed == Deed::Refuse));
     for row in rows(world.store.as_ref()).await {
         assert!(!holds(&row.body, reason.as_bytes()));
@@ -545,7 +552,7 @@ async fn grants_for_others_deployments_and_records_are_not_taken() {
     let held = world.hospital.grants(&patient).await.unwrap();
     let message = held.into_iter().find(|g| g.id == grant).unwrap().message;
     let give = async |message| {
-        let submission = custody::grant::GrantSubmission {
+        let submission = api::consent::GrantSubmission {
             message,
             index: None,
             wish: Default::default(),
@@ -587,7 +594,8 @@ async fn drafts_that_nobody_signs_are_deleted_with_their_parts() {
     assert!(world.vault.has(&manifest.parts[0].cid).await.unwrap());
     world.now.fetch_add(3601, Ordering::SeqCst);
     let at = *world.hospital.deployment();
-    let signature = custody::upload::sign_draft(&world.doctor, &at, &draft, world.id).unwrap();
+    let signature =
+        client::person::upload::sign_draft(&world.doctor, &at, &draft, world.id).unwrap();
     let late = world
         .hospital
         .sign_upload(doctor.wallet, draft.record, signature)

@@ -7,15 +7,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use alloy_primitives::B256;
+use api::letters::LetterKind;
+use api::log::Deed;
+use api::people::ProfileView;
 use async_trait::async_trait;
 use common::{World, clock_of, now_of, open, ring};
-use custody::admit::{Invitation, state_key};
-use custody::letter::{self, LetterKind};
-use custody::mail::{Mail, Postman, Undelivered};
-use custody::profile::ProfileView;
-use custody::store::{Batch, Documents, Kind, Query};
-use custody::touch::Deed;
-use custody::{Error, KeyRing, Refusal};
+use custody::model::document::{Batch, Kind, Query};
+use custody::model::error::{Error, Refusal};
+use custody::model::invitation::Invitation;
+use custody::model::key_statement::state_key;
+use custody::model::keys::KeyRing;
+use custody::model::mail::{Mail, Undelivered};
+use custody::ports::postman::Postman;
+use custody::ports::store::Documents;
 use record::Role;
 
 #[tokio::test]
@@ -93,7 +97,7 @@ async fn a_refusal_is_logged_though_its_patient_is_gone() {
     let version = world.approve(made.record).await;
     let grant = world.grant(&version).await;
     let mut batch = Batch::new();
-    batch.delete::<custody::enrol::Patient>(hex::encode(world.id));
+    batch.delete::<custody::model::patient::Patient>(hex::encode(world.id));
     world.hospital.store.write(&batch).await.unwrap();
     let caller = world.caller(&ring("late stranger")).await;
     let answer = world.hospital.open_grant(&caller, grant).await;
@@ -105,11 +109,11 @@ async fn a_refusal_is_logged_though_its_patient_is_gone() {
 }
 
 /// Write a letter of the largest size.
-async fn write(world: &World, from: &KeyRing, to: &KeyRing) -> custody::Result<()> {
+async fn write(world: &World, from: &KeyRing, to: &KeyRing) -> custody::model::error::Result<()> {
     let at = world.hospital.deployment();
     let text = vec![7; 250 << 10];
     let reader = (to.address(), &to.sealing_public());
-    let letter = letter::write(
+    let letter = client::person::letters::write(
         from,
         at,
         reader,

@@ -2,18 +2,19 @@
 
 use std::sync::Arc;
 
+use acts::{Deployment, SignedAct};
 use alloy_primitives::{Address, B256, Bytes, U256};
+use api::acts::Progress;
 use async_trait::async_trait;
-use custody::act::{Act, Deployment, Progress, SignedAct};
-use custody::chain::{
-    Carried, Chain, ChainError, GrantFacts, InstitutionFacts, KeyFacts, RecordFacts, StaffFacts,
+use custody::model::chain_facts::{
+    Carried, GrantFacts, InstitutionFacts, KeyFacts, RecordFacts, StaffFacts,
 };
+use custody::model::error::ChainError;
+use custody::ports::chain::Chain;
 use ledger::Finality;
-use ledger::contracts::{Consents, Log, Records, Registry};
-use ledger::relayer::{Call, Relayer, Status};
+use ledger::relayer::{Relayer, Status};
 use ledger::rollup::{Bulk, l1_data_fee};
 use ledger::rpc::{At, Endpoint, Receipt, Request};
-use ledger::typed;
 
 /// The chain of one deployment.
 pub struct LedgerChain {
@@ -46,7 +47,7 @@ impl LedgerChain {
     }
 
     fn request(&self, act: &SignedAct) -> Request {
-        let call = call_of(&self.deployment, act);
+        let call = act.call(&self.deployment);
         Request {
             from: self.relayer.sender(),
             to: Some(call.to),
@@ -92,12 +93,12 @@ impl LedgerChain {
     ///
     /// # Errors
     /// If the endpoint does not answer, or has no block.
-    pub(crate) async fn price(&self) -> ledger::Result<crate::fees::Price> {
+    pub(crate) async fn price(&self) -> ledger::Result<api::fees::Price> {
         let endpoint = self.chain.endpoint();
         let head = self.chain.head().await?;
         let tip = endpoint.tip().await?;
         let fits = |wei: u128| u64::try_from(wei).unwrap_or(u64::MAX);
-        Ok(crate::fees::Price {
+        Ok(api::fees::Price {
             at: crate::now(),
             block: head.number,
             base_fee_wei: fits(head.base_fee_per_gas.unwrap_or_default()),
@@ -109,7 +110,7 @@ impl LedgerChain {
     ///
     /// # Errors
     /// If the endpoint does not answer.
-    pub(crate) async fn l1_data_fees(&self) -> ledger::Result<Option<crate::fees::L1DataFees>> {
+    pub(crate) async fn l1_data_fees(&self) -> ledger::Result<Option<api::fees::L1DataFees>> {
         let endpoint = self.chain.endpoint();
         let fee = async |act: Bulk| {
             let wei = l1_data_fee(endpoint.as_ref(), act.bytes()).await?;
@@ -118,7 +119,7 @@ impl LedgerChain {
         let Some(commit) = fee(Bulk::Commit).await? else {
             return Ok(None);
         };
-        Ok(Some(crate::fees::L1DataFees {
+        Ok(Some(api::fees::L1DataFees {
             commit,
             grant: fee(Bulk::Grant).await?.unwrap_or_default(),
             revoke: fee(Bulk::Revoke).await?.unwrap_or_default(),
@@ -185,9 +186,7 @@ impl Chain for LedgerChain {
         }
         Ok(Some(StaffFacts {
             institution: facts.institution,
-            role: facts
-                .role
-                .and_then(|role| record::Role::from_number(role.number())),
+            role: facts.role,
             active: self.chain.is_active_staff(wallet).await.map_err(silent)?,
             nonce: facts.nonce,
         }))
@@ -268,11 +267,6 @@ impl Chain for LedgerChain {
         head.base_fee_per_gas.ok_or_else(none)
     }
 
-    fn call(&self, act: &SignedAct) -> (Address, Bytes) {
-        let call = call_of(&self.deployment, act);
-        (call.to, call.data)
-    }
-
     async fn estimate(&self, act: &SignedAct) -> Result<u64, ChainError> {
         let (endpoint, request) = (self.chain.endpoint(), self.request(act));
         endpoint
@@ -315,7 +309,7 @@ impl Chain for LedgerChain {
     }
 
     async fn submit(&self, id: B256, act: &SignedAct) -> Result<(), ChainError> {
-        let call = call_of(&self.deployment, act);
+        let call = act.call(&self.deployment).into();
         let key = hex::encode(id);
         let status = self.relayer.submit(&key, call).await.map_err(silent)?;
         if matches!(status, Status::Refused(_)) {
@@ -354,203 +348,6 @@ fn carried(status: &Status) -> Carried {
         gas: inclusion.map(|i| i.gas_used),
         block: inclusion.map(|i| i.block),
         error: refusal,
-    }
-}
-
-/// The call that carries an act.
-fn call_of(at: &Deployment, signed: &SignedAct) -> Call {
-    let signature = |index: usize| signed.signatures.get(index).cloned().unwrap_or_default();
-    let (first, second) = (signature(0), signature(1));
-    let contracts = &at.contracts;
-    match signed.act {
-        Act::SetInstitution {
-            institution,
-            status,
-            nonce,
-            deadline,
-        } => {
-            let act = typed::SetInstitution {
-                institution,
-                status,
-                nonce,
-                deadline,
-            };
-            let call = Registry::setInstitutionCall {
-                act,
-                registrarSignature: first,
-            };
-            Call::new(contracts.registry, &call)
-        }
-        Act::AdmitStaff {
-            staff,
-            institution,
-            role,
-            nonce,
-            deadline,
-        } => {
-            let act = typed::AdmitStaff {
-                staff,
-                institution,
-                role,
-                nonce,
-                deadline,
-            };
-            let call = Registry::admitStaffCall {
-                act,
-                institutionSignature: first,
-                staffSignature: second,
-            };
-            Call::new(contracts.registry, &call)
-        }
-        Act::SetStaff {
-            staff,
-            institution,
-            role,
-            status,
-            nonce,
-            deadline,
-        } => {
-            let act = typed::SetStaff {
-                staff,
-                institution,
-                role,
-                status,
-                nonce,
-                deadline,
-            };
-            let call = Registry::setStaffCall {
-                act,
-                institutionSignature: first,
-            };
-            Call::new(contracts.registry, &call)
-        }
-        Act::PublishKey {
-            wallet,
-            digest,
-            version,
-            deadline,
-        } => {
-            let act = typed::PublishKey {
-                wallet,
-                digest,
-                version,
-                deadline,
-            };
-            let call = Registry::publishKeyCall {
-                act,
-                walletSignature: first,
-            };
-            Call::new(contracts.registry, &call)
-        }
-        Act::EnrolPatient {
-            institution,
-            patient,
-            deadline,
-        } => {
-            let act = typed::EnrolPatient {
-                institution,
-                patient,
-                deadline,
-            };
-            let call = Registry::enrolPatientCall {
-                act,
-                institutionSignature: first,
-            };
-            Call::new(contracts.registry, &call)
-        }
-        Act::Commit {
-            controller,
-            version,
-            previous,
-            commitment,
-            institution,
-            deadline,
-        } => {
-            let act = typed::Commit {
-                controller,
-                version,
-                previous,
-                commitment,
-                institution,
-                deadline,
-            };
-            let call = Records::commitCall {
-                act,
-                institutionSignature: first,
-                controllerSignature: second,
-            };
-            Call::new(contracts.records, &call)
-        }
-        Act::Erase {
-            controller,
-            deadline,
-        } => {
-            let act = typed::Erase {
-                controller,
-                deadline,
-            };
-            let call = Records::eraseCall {
-                act,
-                controllerSignature: first,
-            };
-            Call::new(contracts.records, &call)
-        }
-        Act::Request {
-            id,
-            requester,
-            deadline,
-        } => {
-            let act = typed::Request {
-                id,
-                requester,
-                deadline,
-            };
-            let call = Consents::requestCall {
-                act,
-                requesterSignature: first,
-            };
-            Call::new(contracts.consents, &call)
-        }
-        Act::Grant {
-            controller,
-            id,
-            expiry,
-        } => {
-            let act = typed::Grant {
-                controller,
-                id,
-                expiry,
-            };
-            let call = Consents::grantCall {
-                act,
-                controllerSignature: first,
-            };
-            Call::new(contracts.consents, &call)
-        }
-        Act::Revoke { controller, id } => {
-            let act = typed::Revoke { controller, id };
-            let call = Consents::revokeCall {
-                act,
-                controllerSignature: first,
-            };
-            Call::new(contracts.consents, &call)
-        }
-        Act::Checkpoint {
-            institution,
-            size,
-            root,
-        } => {
-            let act = typed::Checkpoint {
-                institution,
-                size,
-                root,
-            };
-            let call = Log::checkpointCall {
-                act,
-                institutionSignature: first,
-            };
-            Call::new(contracts.log, &call)
-        }
     }
 }
 

@@ -10,7 +10,9 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use custody::store::{Batch, Expect, Kind, Query, Row, Store, StoreError, Write};
+use custody::model::document::{Batch, Expect, Kind, Query, Row, Write};
+use custody::model::error::StoreError;
+use custody::ports::store::Store;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::sqlite::{

@@ -4,8 +4,10 @@
 //! nothing else about it.
 
 use alloy_primitives::{Address, B256};
-use custody::Hospital;
-use custody::store::{Batch, Document, Documents, Kind, Query, Store, StoreError};
+use custody::model::document::{Batch, Document, Kind, Query};
+use custody::model::error::StoreError;
+use custody::ports::store::{Documents, Store};
+use custody::uses::hospital::Hospital;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 

@@ -5,9 +5,10 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use custody::Hospital;
-use custody::carry::Open;
-use custody::touch::{Deed, Entry};
+use api::log::Deed;
+use custody::model::log_entry::Entry;
+use custody::uses::acts::carry::Open;
+use custody::uses::hospital::Hospital;
 use ledger::Relayer;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -73,7 +74,7 @@ async fn until(stop: CancellationToken, job: impl Future<Output = ()>) {
 /// Run `step` after every rest. A step is never cut off: the node waits for it when it stops.
 async fn every<F, S>(stop: CancellationToken, rest: Duration, app: App, step: S)
 where
-    F: Future<Output = custody::Result<()>>,
+    F: Future<Output = custody::model::error::Result<()>>,
     S: Fn(App) -> F,
 {
     loop {
@@ -106,14 +107,14 @@ async fn errands(app: App) {
     }
 }
 
-async fn carry(hospital: &Arc<Hospital>) -> custody::Result<Open> {
+async fn carry(hospital: &Arc<Hospital>) -> custody::model::error::Result<Open> {
     let open = hospital.run_errands().await?;
     hospital.settle_commits().await?;
     hospital.settle_erasures().await?;
     Ok(open)
 }
 
-async fn deliver(app: App) -> custody::Result<()> {
+async fn deliver(app: App) -> custody::model::error::Result<()> {
     let hospital = app.hospital();
     hospital.settle_grants().await?;
     hospital.settle_requests().await?;
@@ -121,11 +122,11 @@ async fn deliver(app: App) -> custody::Result<()> {
     hospital.settle_uploads().await
 }
 
-async fn pages(app: App) -> custody::Result<()> {
+async fn pages(app: App) -> custody::model::error::Result<()> {
     app.hospital().spread_pages().await
 }
 
-async fn mails(app: App) -> custody::Result<()> {
+async fn mails(app: App) -> custody::model::error::Result<()> {
     let keep = app.config().mail.demo_inbox;
     app.hospital()
         .deliver_mails(app.postman(), keep)
@@ -133,7 +134,7 @@ async fn mails(app: App) -> custody::Result<()> {
         .map(|_| ())
 }
 
-async fn tidy(app: App) -> custody::Result<()> {
+async fn tidy(app: App) -> custody::model::error::Result<()> {
     let hospital = app.hospital();
     hospital.expire_drafts().await?;
     hospital.expire_links().await?;
@@ -146,13 +147,13 @@ async fn tidy(app: App) -> custody::Result<()> {
     hospital.state_own_key().await
 }
 
-async fn anchor_log(app: App) -> custody::Result<()> {
+async fn anchor_log(app: App) -> custody::model::error::Result<()> {
     app.hospital().anchor().await.map(|_| ())
 }
 
 /// Look for lost and altered blocks, here and at the replicas, name them in the log, and restore
 /// them from whoever has them.
-pub(crate) async fn guard(app: App) -> custody::Result<()> {
+pub(crate) async fn guard(app: App) -> custody::model::error::Result<()> {
     let hospital = app.hospital();
     let replicator = &hospital.replicator;
     let (verified, mut repairs) = replicator.repair_own().await?;
@@ -166,7 +167,7 @@ pub(crate) async fn guard(app: App) -> custody::Result<()> {
             .await?;
     }
     let findings = replicator
-        .audit(&mut custody::hospital::rng(), SAMPLE)
+        .audit(&mut custody::ports::random::rng(), SAMPLE)
         .await?;
     for finding in &findings {
         app.metrics().damaged.inc();
@@ -180,7 +181,7 @@ pub(crate) async fn guard(app: App) -> custody::Result<()> {
     }
     repairs.extend(
         replicator
-            .repair(&mut custody::hospital::rng(), &findings)
+            .repair(&mut custody::ports::random::rng(), &findings)
             .await?,
     );
     for repair in &repairs {

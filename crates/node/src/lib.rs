@@ -4,9 +4,7 @@
 //! and stops within five seconds of SIGTERM with nothing lost. [`client`] is the other side of the
 //! same API.
 
-pub mod api;
 pub mod chain;
-pub mod client;
 pub mod config;
 pub mod db;
 mod devices;

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use custody::mail::{Mail, Postman, Undelivered};
+use custody::model::mail::{Mail, Undelivered};
+use custody::ports::postman::Postman;
 use lettre::message::{Mailbox, MultiPart};
 use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 

@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use alloy_primitives::Address;
 use async_trait::async_trait;
-use custody::store::{Batch, Document, Documents, Held, Kind, Query, Store, StoreError};
+use custody::model::document::{Batch, Document, Held, Kind, Query};
+use custody::model::error::StoreError;
+use custody::ports::store::{Documents, Store};
 use ledger::relayer::{Item, OutboxStore};
 use serde::{Deserialize, Serialize};
 
@@ -214,7 +216,7 @@ impl OutboxStore for Outbox {
 #[cfg(test)]
 mod tests {
     use alloy_primitives::{Bytes, U256};
-    use custody::store::MemoryStore;
+    use custody::ports::memory::store::MemoryStore;
     use ledger::relayer::{Call, Inclusion, State};
 
     use super::*;

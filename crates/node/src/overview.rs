@@ -4,114 +4,29 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use alloy_primitives::{Address, B256};
-use custody::act::{Errand, Progress};
-use custody::chain::RecordFacts;
-use custody::overview::Signed;
-use custody::touch::{Deed, Entry};
-use custody::upload::{Stage, Version};
-use custody::{Error, Hospital, Result};
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use api::acts::Progress;
+use api::hospital::{
+    BlockEvent, CopyState, CopyView, DayFigures, DoctorFigures, FiguresView, HealthView,
+    HeldRecord, HeldRecords, HolderView, Notice, OnChain, Signed,
+};
+use api::log::Deed;
+use custody::model::act::Errand;
+use custody::model::chain_facts::RecordFacts;
+use custody::model::error::{Error, Result};
+use custody::model::log_entry::Entry;
+use custody::model::version::Version;
+use custody::uses::hospital::Hospital;
 use vault::replicate::Act;
 
 use crate::http::App;
-use crate::watch::Notice;
 
 const DAY: u64 = 86_400;
+
 /// Log entries that are looked at; more than a busy hospital writes in a month.
 const ENTRIES: usize = 50_000;
+
 /// Events or notices in one answer.
 const EVENTS: usize = 200;
-
-/// How far a copy is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum CopyState {
-    /// The institution signed for every part.
-    Held,
-    /// It signed for some of them.
-    Partial,
-    /// It signed that it deleted them.
-    Deleted,
-}
-
-/// A copy of a record at an institution.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct CopyView {
-    /// The institution.
-    pub institution: String,
-    /// When it last signed for a part, unix seconds.
-    pub ok_at: u64,
-    /// How far the copy is.
-    pub state: CopyState,
-}
-
-/// What the chain says of a record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum OnChain {
-    /// Its patient has not approved it (yet), or refused it.
-    Not,
-    /// This version is the current one.
-    Current,
-    /// A later version is the current one.
-    Corrected,
-    /// The commit is on its way.
-    Underway,
-    /// Erased by its patient.
-    Erased,
-    /// The chain does not answer.
-    Unknown,
-}
-
-/// A record as the hospital holds it: sealed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct HeldRecord {
-    /// Its id.
-    #[schema(value_type = String)]
-    pub record: B256,
-    /// The version's number, from 1.
-    pub version: u64,
-    /// The id of its first version.
-    #[schema(value_type = String)]
-    pub series: B256,
-    /// The patient's commitment.
-    #[schema(value_type = String)]
-    pub patient: B256,
-    /// Who made it.
-    #[schema(value_type = String)]
-    pub author: Address,
-    /// Their name, if the directory here has it.
-    pub author_name: Option<String>,
-    /// When, unix seconds.
-    pub created_at: u64,
-    /// How far it is.
-    pub stage: Stage,
-    /// The sealed manifest's CID.
-    pub cid: String,
-    /// The number of sealed parts.
-    pub parts: usize,
-    /// Bytes of the parts before sealing; nothing if the manifest cannot be read.
-    pub size: Option<u64>,
-    /// Whether the author's signature holds, checked now.
-    pub signature: Signed,
-    /// The same as yes or no; nothing if there is nothing to check, or it cannot be checked now.
-    pub signature_verified: Option<bool>,
-    /// What the chain says.
-    pub on_chain: OnChain,
-    /// Copies at other institutions.
-    pub replicas: Vec<CopyView>,
-}
-
-/// A page of records.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct HeldRecords {
-    /// The records, by id.
-    pub records: Vec<HeldRecord>,
-    /// Give this as `after` for the next page; nothing if this is the last one.
-    #[schema(value_type = Option<String>)]
-    pub next: Option<B256>,
-}
 
 /// One page of records.
 ///
@@ -132,7 +47,7 @@ pub(crate) async fn records(app: &App, after: Option<B256>, limit: u32) -> Resul
 
 async fn held(hospital: &Hospital, version: Version) -> Result<HeldRecord> {
     let examined = match hospital.examine(&version).await {
-        Err(Error::Chain(_)) => custody::overview::Examined {
+        Err(Error::Chain(_)) => custody::uses::overview::Examined {
             signed: Signed::Unknown,
             bytes: None,
         },
@@ -205,59 +120,6 @@ async fn copies(hospital: &Hospital, version: &Version) -> Result<Vec<CopyView>>
         ok_at,
     };
     Ok(found.into_iter().map(view).collect())
-}
-
-/// Copies that one institution holds.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct HolderView {
-    /// The institution.
-    pub institution: String,
-    /// Blobs that it signed for.
-    pub holds: u64,
-    /// When it last signed, unix seconds.
-    pub last_at: u64,
-}
-
-/// Something that was found wrong with a stored block, or mended.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct BlockEvent {
-    /// When, unix seconds.
-    pub at: u64,
-    /// Whether it was mended; otherwise it was found.
-    pub mended: bool,
-    /// What and where.
-    pub text: String,
-}
-
-/// How it stands with copies, acts and the log.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct HealthView {
-    /// Copies of each blob that there should be, this hospital's included.
-    pub copies: usize,
-    /// Copies that must be there before an upload is acknowledged.
-    pub quorum: usize,
-    /// Blobs that are to be copied.
-    pub blobs: u64,
-    /// Of those, how many have fewer copies than there should be.
-    pub lacking: u64,
-    /// The copies by institution.
-    pub holders: Vec<HolderView>,
-    /// Blocks in this hospital's store.
-    pub blocks: u64,
-    /// Their size.
-    pub bytes: u64,
-    /// What was found wrong or mended in the last thirty days, newest first.
-    pub events: Vec<BlockEvent>,
-    /// Acts that are written down and not sent yet.
-    pub acts_waiting: u64,
-    /// Acts that are sent and not final yet.
-    pub acts_pending: u64,
-    /// Acts that the chain refused in the last thirty days.
-    pub acts_failed: u64,
-    /// Entries in the log.
-    pub log_size: u64,
-    /// Entries that the chain's checkpoint covers; nothing if the chain does not answer.
-    pub log_anchored: Option<u64>,
 }
 
 /// How it stands.
@@ -342,48 +204,6 @@ pub(crate) async fn intrusions(app: &App, days: u64) -> Result<Vec<Notice>> {
         notice.name = name_of(hospital, notice.who).await?;
     }
     Ok(notices)
-}
-
-/// One day of figures.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct DayFigures {
-    /// The day, for example `2025-03-01`, UTC.
-    pub date: String,
-    /// Versions uploaded.
-    pub uploads: u64,
-    /// Grants opened.
-    pub opens: u64,
-    /// Opens refused.
-    pub refusals: u64,
-    /// Gas that this hospital's transactions used.
-    pub gas: u64,
-}
-
-/// A doctor and their patients.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct DoctorFigures {
-    /// The doctor's wallet.
-    #[schema(value_type = String)]
-    pub doctor: Address,
-    /// Their name, if the directory here has it.
-    pub name: Option<String>,
-    /// Patients for whom they made records.
-    pub patients: u64,
-    /// Record versions that they made.
-    pub records: u64,
-}
-
-/// Figures of a hospital.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct FiguresView {
-    /// Day by day, oldest first; days on which nothing happened are there as well.
-    pub days: Vec<DayFigures>,
-    /// Patients by doctor, most first.
-    pub doctors: Vec<DoctorFigures>,
-    /// Patients enrolled here.
-    pub patients: u64,
-    /// Record versions made here, by how far they are.
-    pub records: BTreeMap<String, u64>,
 }
 
 /// Figures of the last `days` days, today included.

@@ -5,89 +5,24 @@
 //! is written anew from what was understood, never copied, so that nothing unforeseen gets through.
 
 use alloy_primitives::{Address, B256, Bytes, U64, U256};
-use serde::{Deserialize, Serialize};
+use api::chain::{Problem, Question};
+use serde::Deserialize;
 use serde_json::{Value, json};
-use utoipa::ToSchema;
 
 /// Blocks whose events may be asked for at once.
 pub(crate) const MAX_SPAN: u64 = 10_000;
+
 /// Blocks whose fees may be asked for at once.
 const MAX_FEES: u64 = 1024;
+
 /// Percentiles of the priority fee in one answer.
 const MAX_PERCENTILES: usize = 5;
+
 /// Alternatives for one topic of an event.
 const MAX_TOPICS: usize = 16;
+
 /// Data of a call, bytes.
 const MAX_CALL: usize = 16 << 10;
-
-/// A JSON-RPC request.
-#[derive(Clone, Debug, Deserialize, ToSchema)]
-pub struct Question {
-    /// Comes back with the answer.
-    #[serde(default)]
-    #[schema(value_type = Object)]
-    pub id: Value,
-    /// One of `eth_chainId`, `eth_blockNumber`, `eth_call`, `eth_getLogs`, `eth_getBlockByNumber`,
-    /// `eth_getTransactionReceipt`, `eth_feeHistory`, `eth_getCode`.
-    pub method: String,
-    /// As in Ethereum's JSON-RPC.
-    #[serde(default)]
-    #[schema(value_type = Vec<Object>)]
-    pub params: Value,
-}
-
-/// A JSON-RPC answer: `result`, or `error` with `code` and `message`.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct Reply {
-    /// `2.0`.
-    pub jsonrpc: &'static str,
-    /// The question's.
-    #[schema(value_type = Object)]
-    pub id: Value,
-    /// What the chain says.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Object)]
-    pub result: Option<Value>,
-    /// Why there is no result.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub error: Option<Problem>,
-}
-
-/// Why a question has no answer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
-pub struct Problem {
-    /// JSON-RPC's number for it.
-    pub code: i64,
-    /// In words.
-    pub message: String,
-}
-
-impl Problem {
-    fn method(name: &str) -> Self {
-        let name: String = name.chars().take(60).collect();
-        Self {
-            code: -32601,
-            message: format!("{name} is not among the methods that this node passes on"),
-        }
-    }
-
-    fn params(message: impl Into<String>) -> Self {
-        Self {
-            code: -32602,
-            message: message.into(),
-        }
-    }
-
-    /// More than is passed on at once.
-    pub(crate) fn span(blocks: u64) -> Self {
-        Self {
-            code: -32005,
-            message: format!(
-                "{blocks} blocks were asked for; ask for at most {MAX_SPAN} at a time"
-            ),
-        }
-    }
-}
 
 /// A question that was understood.
 #[derive(Clone, Debug, PartialEq)]

@@ -4,11 +4,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use custody::chain::Chain as _;
-use custody::holding::{ActiveInstitutions, InstitutionSigner, StoreBook, key_id};
-use custody::journal::Journaled;
-use custody::store::Store;
-use custody::{Hospital, KeyRing, Settings};
+use api::node::NodeCard;
+use custody::model::keys::KeyRing;
+use custody::ports::chain::Chain as _;
+use custody::ports::store::Store;
+use custody::uses::hospital::{Hospital, Settings};
+use custody::uses::journal::journaled::Journaled;
+use custody::uses::replication::{ActiveInstitutions, InstitutionSigner, StoreBook, key_id};
 use ledger::relayer::{Relayer, Settings as RelayerSettings};
 use ledger::{Finality, SystemClock};
 use tokio::net::TcpListener;
@@ -19,7 +21,6 @@ use vault::replicate::{Holder, Peer, Policy, Replicator};
 use vault::sign::{Guard, Signer, Verifier};
 use vault::{EmbeddedVault, GatewayClient, HttpPeer, KuboVault, S3Config, S3Vault, Vault};
 
-use crate::api::NodeCard;
 use crate::chain::LedgerChain;
 use crate::config::{Config, VaultConfig};
 use crate::db::Database;
@@ -72,10 +73,10 @@ pub enum NodeError {
     Vault(#[from] vault::Error),
     /// The database.
     #[error(transparent)]
-    Store(#[from] custody::store::StoreError),
+    Store(#[from] custody::model::error::StoreError),
     /// Anything of the use cases.
     #[error(transparent)]
-    Custody(#[from] custody::Error),
+    Custody(#[from] custody::model::error::Error),
     /// The database is empty, but the block store holds this institution's journal.
     #[error(
         "the database is empty, but the block store holds this institution's journal; restore the database with `stele rebuild`"
@@ -356,8 +357,8 @@ pub async fn rebuild(
     };
     let blobs = hospital.watch_again().await?;
     hospital.agrees_with_chain().await?;
-    let entry = custody::touch::Entry::new(
-        custody::touch::Deed::Rebuild,
+    let entry = custody::model::log_entry::Entry::new(
+        api::log::Deed::Rebuild,
         hospital.now(),
         hospital.address(),
     );
@@ -422,7 +423,7 @@ async fn open_blocks(config: &Config) -> Result<EmbeddedVault, NodeError> {
 async fn assemble(config: &Config, keys: Arc<KeyRing>) -> Result<Parts, NodeError> {
     let database = open_database(config).await?;
     let vault = open_vault(config).await?;
-    let clock: custody::Clock = Arc::new(crate::now);
+    let clock: custody::ports::clock::Clock = Arc::new(crate::now);
     let plain: Arc<dyn Store> = Arc::new(database.clone());
     let (chain, relayer) = open_chain(config, &keys, plain.clone()).await?;
     let key = seal::derive::subkey(keys.root(), "journal");
@@ -501,7 +502,7 @@ async fn open_chain(
     };
     settings.finality = finality;
     let (chain, endpoint) = crate::chain::connect(config, file).await?;
-    let signer = Arc::new(ledger::wallet(&keys.wallet().expose())?);
+    let signer = Arc::new(keys.wallet().clone());
     let outbox = Arc::new(Outbox::new(store));
     let relayer = Relayer::new(endpoint, outbox, signer, Arc::new(SystemClock), settings);
     let stale = config.limits.stale_block_s;

@@ -4,18 +4,19 @@
 //! database knows the hash alone. What a wallet may do is not written into the session: it is asked
 //! of the chain for every request, so that a suspension takes effect at once.
 
+use acts::{Deployment, recover};
 use alloy_primitives::{Address, B256};
+use api::session::{Challenge, SignIn};
 use axum::http::StatusCode;
-use custody::act::Deployment;
-use custody::chain::Chain;
-use custody::keys::signer_of;
-use custody::store::{Batch, Document, Documents, Kind, Query, Store, StoreError};
+use custody::model::document::{Batch, Document, Kind, Query};
+use custody::model::error::StoreError;
+use custody::ports::chain::Chain;
+use custody::ports::store::{Documents, Store};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use siwe::Message;
 use time::OffsetDateTime;
 
-use crate::api::{Challenge, SignIn};
 use crate::http::error::ApiError;
 
 /// How long a challenge is good, seconds.
@@ -121,7 +122,7 @@ pub(crate) fn session_id(token: &str) -> B256 {
 }
 
 fn unavailable(error: StoreError) -> ApiError {
-    custody::Error::from(error).into()
+    custody::model::error::Error::from(error).into()
 }
 
 /// Make a challenge.
@@ -186,12 +187,12 @@ pub(crate) async fn sign_in(
     check_message(&message, place, chain.deployment(), now)?;
     use_nonce(store, &message.nonce, now).await?;
     let wallet = Address::from(message.address);
-    let digest = custody::keys::personal_digest(request.message.as_bytes());
-    if signer_of(digest, &request.signature) != Some(wallet) {
+    let digest = custody::model::keys::personal_digest(request.message.as_bytes());
+    if recover(&digest, &request.signature).ok() != Some(wallet) {
         let confirmed = chain
             .wallet_says_yes(wallet, digest, &request.signature)
             .await;
-        if !confirmed.map_err(custody::Error::from)? {
+        if !confirmed.map_err(custody::model::error::Error::from)? {
             return Err(refuse(
                 "the message is not signed by the wallet that it names",
             ));

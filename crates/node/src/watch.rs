@@ -4,63 +4,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use alloy_primitives::{Address, B256};
-use custody::touch::{Deed, Entry};
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use api::hospital::{Level, Notice, NoticeKind};
+use api::log::Deed;
+use custody::model::log_entry::Entry;
 
 use crate::config::WatchConfig;
 
 const HOUR: u64 = 3600;
+
 const DAY: u64 = 86_400;
-
-/// How loud a notice is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Level {
-    /// For the record.
-    Info,
-    /// Worth a question.
-    Warn,
-    /// Worth a question now.
-    Alert,
-}
-
-/// What was unusual.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum NoticeKind {
-    /// Opens that were refused.
-    Refusals,
-    /// Opens at hours when the hospital is usually quiet.
-    OffHours,
-    /// Many records opened in a short time.
-    Bulk,
-    /// A sign-in from a device that this person has not used here before.
-    UnknownDevice,
-}
-
-/// One notice.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Notice {
-    /// When it was last so, unix seconds.
-    pub at: u64,
-    /// How loud it is.
-    pub level: Level,
-    /// What was unusual.
-    pub kind: NoticeKind,
-    /// Whose wallet.
-    #[schema(value_type = String)]
-    pub who: Address,
-    /// Their name, if the directory here has it.
-    pub name: Option<String>,
-    /// The patient, by commitment, if it is about one alone.
-    #[schema(value_type = Option<String>)]
-    pub subject: Option<B256>,
-    /// How often.
-    pub count: u64,
-    /// In words.
-    pub text: String,
-}
 
 /// A sign-in from a device that was new then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -219,7 +171,7 @@ fn bulk(entries: &[Entry], rules: &WatchConfig) -> Vec<Notice> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use custody::error::Refusal;
+    use custody::model::error::Refusal;
 
     const WHO: Address = Address::repeat_byte(1);
     /// Noon.

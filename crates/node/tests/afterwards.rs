@@ -4,9 +4,9 @@
 mod common;
 mod postgres;
 
+use api::consent::GrantStage;
+use api::records::Stage;
 use common::{WAIT, World, approve, grant_of, picture, ring, until, upload};
-use custody::grant::GrantStage;
-use custody::upload::Stage;
 use postgres::Postgres;
 use record::Role;
 use vault::sign::wallet;
@@ -34,7 +34,7 @@ async fn a_record_is_corrected_refused_shared_and_erased() {
     let view = views.iter().find(|v| v.record == made.record).unwrap();
     assert_eq!(view.stage, Stage::Refused);
     let at = doctor.card().deployment;
-    let why = custody::approve::read_refusal(doctor.keys(), &at, view).unwrap();
+    let why = client::person::approval::read_refusal(doctor.keys(), &at, view).unwrap();
     assert_eq!(why, "This is not my chest");
 
     // Corrected: version 2 of the same record, under the same controller.

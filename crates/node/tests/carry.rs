@@ -6,15 +6,12 @@ mod common;
 use std::time::Duration;
 
 use alloy_primitives::{B256, U256};
+use api::acts::{ActView, OwnTransaction, Payer, Progress, Wish};
+use api::records::{Stage, VersionView};
+use client::session::Session;
 use common::{WAIT, World, approve, grant_of, picture, until, upload};
-use custody::act::Progress;
-use custody::approve::VersionView;
-use custody::carry::{Payer, Wish};
-use custody::upload::Stage;
 use ledger::relayer::{Call, Relayer, Until};
 use ledger::rpc::Endpoint;
-use node::api::{ActView, OwnTransaction};
-use node::client::Session;
 use node::now;
 use record::Role;
 use serde_json::json;

@@ -5,7 +5,9 @@ mod postgres;
 
 use std::sync::Arc;
 
-use custody::store::{Batch, Expect, Kind, Query, Row, Store, StoreError, Write};
+use custody::model::document::{Batch, Expect, Kind, Query, Row, Write};
+use custody::model::error::StoreError;
+use custody::ports::store::Store;
 use node::db::Database;
 use postgres::Postgres;
 

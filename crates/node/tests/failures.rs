@@ -4,13 +4,15 @@
 mod common;
 
 use alloy_primitives::{B256, Bytes};
+use api::log::Deed;
+use api::records::VersionView;
+use api::session::{Challenge, SignIn, SignedIn};
+use client::session::Session;
 use common::{WAIT, World, approve, file_with, grant_of, picture, ring, until, upload};
-use custody::approve::VersionView;
-use custody::store::{Kind, Query, Store};
-use custody::touch::{Deed, Entry, Touch};
+use custody::model::document::{Kind, Query};
+use custody::model::log_entry::{Entry, Touch};
+use custody::ports::store::Store;
 use ledger::testing::TestChain;
-use node::api::{Challenge, SignIn, SignedIn};
-use node::client::Session;
 use node::{Node, NodeError};
 use record::Role;
 use reqwest::StatusCode;
@@ -64,7 +66,11 @@ async fn deeds(node: &Node) -> Vec<Entry> {
         .list(&Query::of(Kind::Touch))
         .await
         .unwrap();
-    let touch = |row| custody::store::decode::<Touch>(row).unwrap().document;
+    let touch = |row| {
+        custody::model::document::decode::<Touch>(row)
+            .unwrap()
+            .document
+    };
     rows.into_iter()
         .map(|row| Entry::decode(&touch(row).entry).unwrap())
         .collect()
@@ -103,8 +109,8 @@ async fn a_sign_in_is_good_once_here_now_and_for_its_wallet_alone() {
     let http = reqwest::Client::new();
     let keys = ring("sign-in guest");
     let wallet = keys.address().to_checksum(None);
-    let try_it = async |text: String, signer: &custody::KeyRing| {
-        let digest = custody::keys::personal_digest(text.as_bytes());
+    let try_it = async |text: String, signer: &custody::model::keys::KeyRing| {
+        let digest = custody::model::keys::personal_digest(text.as_bytes());
         let signature = Bytes::copy_from_slice(&signer.wallet().sign(digest));
         let body = SignIn {
             message: text,
@@ -491,7 +497,10 @@ async fn a_node_that_lost_its_database_and_its_blocks_is_rebuilt_from_the_others
     }
     assert!(keeper.spare_pages(third).await.unwrap().len() != pages.len());
     let stranger = keeper.keep_page(ring("no peer").address(), &pages[0], "x".into());
-    assert!(matches!(stranger.await, Err(custody::Error::Forbidden(_))));
+    assert!(matches!(
+        stranger.await,
+        Err(custody::model::error::Error::Forbidden(_))
+    ));
     let other_bytes = keeper.keep_page(home.address(), &pages[0], "x".into());
     assert!(other_bytes.await.is_err(), "not what the CID says");
 

@@ -6,7 +6,7 @@ mod common;
 use std::sync::Arc;
 
 use common::{PNG, Place, WAIT, World, approve, file_with, grant_of, picture, ring, until, upload};
-use custody::KeyRing;
+use custody::model::keys::KeyRing;
 use record::Role;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -168,7 +168,7 @@ async fn sign_in_with(http: reqwest::Client, place: &Place, keys: &Arc<KeyRing>)
         text("issued_at"),
         text("expires_at")
     );
-    let digest = custody::keys::personal_digest(message.as_bytes());
+    let digest = custody::model::keys::personal_digest(message.as_bytes());
     let signature = format!("0x{}", hex::encode(keys.wallet().sign(digest)));
     let answer = http
         .post(format!("{}/api/v1/session", place.url()))
@@ -189,6 +189,7 @@ async fn a_hospital_applies_and_the_registrar_decides() {
     let (applicant, stranger) = (ring("applying hospital"), ring("applying stranger"));
     let base64 = |bytes: &[u8]| {
         use base64::Engine as _;
+
         base64::engine::general_purpose::STANDARD.encode(bytes)
     };
     let png = hex::decode(PNG).unwrap();

@@ -6,7 +6,7 @@ mod common;
 use std::sync::Arc;
 
 use common::{World, ring};
-use custody::KeyRing;
+use custody::model::keys::KeyRing;
 use node::http::rules::{RULES, Rule};
 use record::Role;
 use reqwest::{Method, StatusCode};

@@ -3,9 +3,9 @@
 
 mod common;
 
+use api::log::Deed;
+use client::verify::{ChainWitness, verify};
 use common::{WAIT, World, approve, grant_of, picture, until, upload};
-use custody::touch::Deed;
-use custody::verify::{ChainWitness, verify};
 use node::now;
 use record::grant::NewRequest;
 use record::{Purpose, Recipient, Role};
@@ -36,7 +36,7 @@ async fn from_an_x_ray_to_a_proof_that_anyone_can_check() {
             .commitment,
         made.commitment
     );
-    let other = custody::upload::NewUpload {
+    let other = custody::model::upload::NewUpload {
         title: "Another".into(),
         ..new.clone()
     };
@@ -164,7 +164,7 @@ async fn from_an_x_ray_to_a_proof_that_anyone_can_check() {
         async || {
             let held = asking.grants().await.unwrap();
             held.iter()
-                .any(|g| g.grant == grant.grant && g.stage == custody::grant::GrantStage::Revoked)
+                .any(|g| g.grant == grant.grant && g.stage == api::consent::GrantStage::Revoked)
         },
     )
     .await;

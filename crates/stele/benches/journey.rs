@@ -18,8 +18,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use alloy_primitives::B256;
-use custody::upload::NewUpload;
-use node::client::{self, Session};
+use client::session;
+use client::session::Session;
+use custody::model::upload::NewUpload;
 use record::grant::NewGrant;
 use record::{Purpose, Recipient};
 use scene::Scene;
@@ -88,7 +89,7 @@ async fn uploads(people: &People) -> Vec<Value> {
                 patient: people.commitment,
                 title: format!("{mib} MiB, {time}"),
                 report: "No fracture is seen.".into(),
-                file: client::file("DX", "", picture(bytes, seed)),
+                file: client::session::file("DX", "", picture(bytes, seed)),
                 corrects: None,
             };
             let start = Instant::now();

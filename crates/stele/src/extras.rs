@@ -47,7 +47,8 @@ mod second_opinion {
     use std::collections::HashMap;
     use std::sync::{Arc, Mutex, PoisonError};
 
-    use node::reading::{Finding, NoReading, ReadingEngine, Task};
+    use api::readings::Task;
+    use node::reading::{Finding, NoReading, ReadingEngine};
     use reader::{Ask, Error, Refused, Shipped};
 
     /// The shipped models, each loaded when it is first asked for: a node whose staff never asks

@@ -9,17 +9,17 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use alloy_primitives::{Address, U256};
-use custody::keys::KeyRing;
+use client::session::Client;
+use custody::model::keys::KeyRing;
 use ledger::anvil::{Anvil, Options};
 use ledger::{Deployment, Endpoint as _, FeePolicy, Rpc};
-use node::client::Client;
 use node::config::{Config, MailConfig, Peer};
 use tokio::process::{Child, Command};
 use zeroize::Zeroizing;
 
-use crate::beat::{self, Beat};
-use crate::cmd::Failure;
-use crate::cmd::key;
+use crate::beat;
+use crate::beat::Beat;
+use crate::cmd::{Failure, key};
 
 /// The passphrase of every key of a stage. Public on purpose: a stage holds nothing real.
 pub(crate) const PASSPHRASE: &str = "demo";
@@ -64,8 +64,7 @@ impl Chain {
         // A key for this stage alone pays for the deployment.
         let payer = KeyRing::generate(&mut crate::random::os());
         fund(&rpc, payer.address()).await?;
-        let signer = ledger::wallet(&payer.wallet().expose()).map_err(Failure::work)?;
-        let deployment = ledger::deploy(&rpc, &signer, registrar, &FeePolicy::default())
+        let deployment = ledger::deploy(&rpc, payer.wallet(), registrar, &FeePolicy::default())
             .await
             .map_err(Failure::work)?;
         deployment

@@ -9,9 +9,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use alloy_primitives::{Address, B256};
-use custody::keys::KeyRing;
-use custody::upload::NewUpload;
-use node::client::{self, ClientError, Session};
+use client::session::{ClientError, Session};
+use custody::model::keys::KeyRing;
+use custody::model::upload::NewUpload;
 use record::grant::NewGrant;
 use record::{Purpose, Recipient};
 use scene::{PASSPHRASE, Scene};
@@ -59,7 +59,7 @@ impl Story {
             patient: self.commitment,
             title: title.into(),
             report: format!("Report of {title}."),
-            file: client::file("CR", "", self.image.clone()),
+            file: client::session::file("CR", "", self.image.clone()),
             corrects: None,
         }
     }
@@ -154,7 +154,7 @@ impl Story {
 }
 
 /// Open a grant as soon as the patient's hospital has brought it to the recipient's.
-async fn brought(elsewhere: &Session, grant: B256) -> custody::open::OpenedGrant {
+async fn brought(elsewhere: &Session, grant: B256) -> client::person::open::OpenedGrant {
     let start = Instant::now();
     loop {
         match elsewhere.open(grant).await {

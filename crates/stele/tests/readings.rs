@@ -7,8 +7,8 @@ mod scene;
 use std::path::Path;
 
 use alloy_primitives::Bytes;
-use node::client::ClientError;
-use node::reading::{Probability, ReadingView, Task};
+use api::readings::{Probability, ReadingView, Task};
+use client::session::ClientError;
 use scene::Scene;
 
 /// Whether any file under a folder holds these bytes.

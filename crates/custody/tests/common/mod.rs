@@ -10,27 +10,31 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
+use acts::{Act, Deployment, SignedAct};
 use alloy_primitives::{Address, B256, Bytes, keccak256};
+use api::acts::Progress;
+use api::consent::{GrantMessage, RequestMessage, RevokeMessage};
+use api::log::ProvenEntry;
+use api::peers::{ForgetPages, SpareView};
+use api::people::{NewPatient, StaffView};
 use async_trait::async_trait;
-use custody::act::{Act, Deployment, Progress, SignedAct};
-use custody::admit::{Person, state_key};
-use custody::caller::Caller;
-use custody::chain::{
-    Carried, Chain, ChainError, GrantFacts, InstitutionFacts, KeyFacts, RecordFacts, StaffFacts,
+use custody::model::caller::Caller;
+use custody::model::chain_facts::{
+    Carried, Chain, GrantFacts, InstitutionFacts, KeyFacts, RecordFacts, StaffFacts,
 };
-use custody::enrol::{NewPatient, PatientCard};
-use custody::export::ProvenEntry;
-use custody::grant::GrantMessage;
-use custody::holding::{ActiveInstitutions, InstitutionSigner, StoreBook, key_id};
-use custody::journal::Journaled;
-use custody::pages::{ForgetPages, SpareView};
-use custody::peers::Peers;
-use custody::profile::StaffView;
-use custody::request::RequestMessage;
-use custody::revoke::RevokeMessage;
-use custody::store::{Batch, Kind, MemoryStore, Query, Row, Store, StoreError};
-use custody::upload::{NewUpload, UploadFile};
-use custody::{Clock, Hospital, KeyRing, Result, Settings};
+use custody::model::document::{Batch, Kind, Query, Row};
+use custody::model::error::{ChainError, Result, StoreError};
+use custody::model::key_statement::state_key;
+use custody::model::keys::KeyRing;
+use custody::model::person::Person;
+use custody::model::upload::{NewUpload, UploadFile};
+use custody::ports::clock::Clock;
+use custody::ports::memory::store::MemoryStore;
+use custody::ports::peers::Peers;
+use custody::ports::store::Store;
+use custody::uses::hospital::{Hospital, Settings};
+use custody::uses::journal::journaled::Journaled;
+use custody::uses::replication::{ActiveInstitutions, InstitutionSigner, StoreBook, key_id};
 use record::{Contracts, PatientDemographics, Role, Sex};
 use vault::replicate::{Holder, LocalPeer, Peer, Policy, Replicator};
 use vault::{MemoryVault, Vault};
@@ -231,10 +235,6 @@ impl Chain for MemoryChain {
         let fee = self.base_fee.load(Ordering::SeqCst);
         self.ask(|_| u128::from(fee))
     }
-    fn call(&self, act: &SignedAct) -> (Address, Bytes) {
-        let data = act.act.digest(&self.deployment);
-        (self.deployment.contracts.records, data.0.into())
-    }
     async fn estimate(&self, _: &SignedAct) -> Result<u64, ChainError> {
         self.ask(|_| 90_000)
     }
@@ -353,7 +353,7 @@ impl Peers for Alone {
         Ok(Vec::new())
     }
     async fn kept_page(&self, _: Address, _: &str) -> Result<bytes::Bytes> {
-        Err(custody::Error::NotFound("page"))
+        Err(custody::model::error::Error::NotFound("page"))
     }
     async fn forget_pages(&self, _: Address, _: &ForgetPages) -> Result<()> {
         Ok(())
@@ -441,7 +441,12 @@ impl World {
                 .await
                 .unwrap();
         }
-        let card = PatientCard::of(&patient, &chain.deployment, keys.address(), now_of(&now));
+        let card = client::person::enrolment::patient_card(
+            &patient,
+            &chain.deployment,
+            keys.address(),
+            now_of(&now),
+        );
         let new = NewPatient {
             demographics: demographics(),
             card: card.unwrap(),
@@ -502,19 +507,23 @@ impl World {
     }
 
     /// Upload and sign.
-    pub async fn make(&self, new: NewUpload, key: &str) -> Result<custody::upload::Version> {
+    pub async fn make(
+        &self,
+        new: NewUpload,
+        key: &str,
+    ) -> Result<custody::model::version::Version> {
         let doctor = self.caller(&self.doctor).await;
         let draft = self.hospital.draft(&doctor, key, new).await;
-        let record = custody::upload::record_id(self.keys.address(), doctor.wallet, key);
+        let record = custody::model::version::record_id(self.keys.address(), doctor.wallet, key);
         let signature = match draft {
-            Ok(draft) => custody::upload::sign_draft(
+            Ok(draft) => client::person::upload::sign_draft(
                 &self.doctor,
                 self.hospital.deployment(),
                 &draft,
                 self.id,
             )?,
             // Signed before: the signature is not needed again.
-            Err(custody::Error::State { what: "upload", .. }) => Bytes::new(),
+            Err(custody::model::error::Error::State { what: "upload", .. }) => Bytes::new(),
             Err(other) => return Err(other),
         };
         self.hospital
@@ -537,13 +546,13 @@ impl World {
         let sealed = record::SealedIndex::decode(&page.sealed).unwrap();
         let at = self.hospital.deployment();
         (
-            custody::approve::open_index(&self.patient, at, &sealed).unwrap(),
+            client::person::approval::open_index(&self.patient, at, &sealed).unwrap(),
             Some(sealed),
         )
     }
 
     /// Open, check and approve what waits; the committed version.
-    pub async fn approve(&self, record: B256) -> custody::upload::Version {
+    pub async fn approve(&self, record: B256) -> custody::model::version::Version {
         let at = *self.hospital.deployment();
         let versions = self.hospital.versions(self.id, None).await.unwrap();
         let view = versions
@@ -551,12 +560,12 @@ impl World {
             .find(|v| v.record == record)
             .unwrap()
             .to_patient();
-        let secrets = custody::approve::open_envelope(&self.patient, &at, &view).unwrap();
+        let secrets = client::person::approval::open_envelope(&self.patient, &at, &view).unwrap();
         let sealed = self.sealed(&secrets.manifest).await;
-        let opened = custody::approve::open_version(&at, secrets, &sealed, &view).unwrap();
+        let opened = client::person::approval::open_version(&at, secrets, &sealed, &view).unwrap();
         let (mut index, before) = self.index().await;
         let now = now_of(&self.now);
-        let approval = custody::approve::approve(
+        let approval = client::person::approval::approve(
             &self.patient,
             &at,
             &opened,
@@ -577,15 +586,15 @@ impl World {
     }
 
     /// Grant the image of a version to the specialist for an hour.
-    pub async fn grant(&self, version: &custody::upload::Version) -> B256 {
+    pub async fn grant(&self, version: &custody::model::version::Version) -> B256 {
         let at = *self.hospital.deployment();
         let view = version.to_patient();
-        let secrets = custody::approve::open_envelope(&self.patient, &at, &view).unwrap();
+        let secrets = client::person::approval::open_envelope(&self.patient, &at, &view).unwrap();
         let sealed = self.sealed(&secrets.manifest).await;
-        let opened = custody::approve::open_version(&at, secrets, &sealed, &view).unwrap();
+        let opened = client::person::approval::open_version(&at, secrets, &sealed, &view).unwrap();
         let (index, _) = self.index().await;
         let entry = index.by_controller(&version.controller.unwrap()).unwrap();
-        let shared = custody::grant::Shared {
+        let shared = client::person::grant::Shared {
             index: entry.index,
             secrets: &opened.secrets,
             manifest: &opened.manifest,
@@ -604,9 +613,9 @@ impl World {
         let to = [(self.specialist.address(), self.specialist.sealing_public())];
         let home = self.keys.address();
         let (document, message) =
-            custody::grant::give(&self.patient, &at, &shared, new, &to, home).unwrap();
+            client::person::grant::give(&self.patient, &at, &shared, new, &to, home).unwrap();
         let caller = self.caller(&self.patient).await;
-        let submission = custody::grant::GrantSubmission {
+        let submission = api::consent::GrantSubmission {
             message,
             index: None,
             wish: Default::default(),

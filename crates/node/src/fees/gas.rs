@@ -2,36 +2,10 @@
 
 use std::sync::OnceLock;
 
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use api::fees::Gas;
 
 /// Written and checked by `scripts/gas.sh` on a real chain.
 const MEASURED: &str = include_str!("../../../../contracts/gas.md");
-
-/// Gas of the acts that people pay for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Gas {
-    /// A record's first version.
-    pub commit: u64,
-    /// A correction.
-    pub correct: u64,
-    /// A grant.
-    pub grant: u64,
-    /// The end of one.
-    pub revoke: u64,
-    /// A request for access.
-    pub request: u64,
-    /// A checkpoint of a hospital's log.
-    pub checkpoint: u64,
-    /// An erasure.
-    pub erase: u64,
-    /// A statement of a sealing key.
-    pub publish_key: u64,
-    /// A person's admission.
-    pub admit_staff: u64,
-    /// A patient's enrolment.
-    pub enrol_patient: u64,
-}
 
 /// The table, read once.
 pub(crate) fn measured() -> &'static Gas {

@@ -4,15 +4,16 @@
 //! `stele forecast fetch` writes: a history that was fetched on another machine can be put there.
 
 use std::fs::File;
-use std::io::{self, Write as _};
+use std::io;
+use std::io::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
-use forecast::HORIZON;
-use forecast::fetch::{self, Hours, MAX_RUN, Plan};
+use forecast::fetch::{Hours, MAX_RUN, Plan};
 use forecast::history::History;
 use forecast::outlook::{Outlook, outlook};
 use forecast::trained::Trained;
+use forecast::{HORIZON, fetch};
 use serde_json::Value;
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;

@@ -1,22 +1,10 @@
 //! Errors as clients see them: a status, a stable code, what happened, what to do next.
 
+use api::error::ErrorBody;
 use axum::Json;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use custody::error::{Error, Fault};
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
-
-/// The body of every error response.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct ErrorBody {
-    /// A stable code that programs can match, for example `wrong_patient`.
-    pub error: String,
-    /// What happened, in plain words.
-    pub message: String,
-    /// What to do next.
-    pub hint: String,
-}
+use custody::model::error::{Error, Fault};
 
 /// An error response.
 #[derive(Clone, Debug, thiserror::Error)]

@@ -11,7 +11,7 @@ use axum::extract::{ConnectInfo, MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use custody::caller::Caller;
+use custody::model::caller::Caller;
 use governor::clock::{Clock as _, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use vault::sign;
@@ -192,7 +192,7 @@ async fn admit(
     let is_post = request.method() == Method::POST;
     let usual = match route {
         "/api/v1/applications" if is_post => super::handlers::applications::BODY_BYTES,
-        PAGE => usize::try_from(custody::pages::PAGE_BYTES).unwrap_or(usize::MAX),
+        PAGE => usize::try_from(custody::uses::journal::copies::PAGE_BYTES).unwrap_or(usize::MAX),
         _ => usual,
     };
     let has_own_limit = OWN_LIMIT.contains(&route) && is_post;

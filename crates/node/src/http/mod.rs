@@ -11,13 +11,16 @@ pub mod web;
 use std::sync::Arc;
 use std::time::Duration;
 
+use api::node::NodeCard;
+use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::{Router, routing::get};
-use custody::Hospital;
-use custody::chain::Chain;
-use custody::mail::Postman;
+use axum::routing::get;
+use custody::ports::chain::Chain;
+use custody::ports::postman::Postman;
+use custody::uses::hospital::Hospital;
+use error::ApiError;
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
@@ -30,7 +33,6 @@ use vault::gateway::Gateway;
 use vault::sign::Guard;
 
 use crate::Config;
-use crate::api::NodeCard;
 use crate::chain::LedgerChain;
 use crate::db::Database;
 use crate::fees::Fees;
@@ -39,7 +41,6 @@ use crate::metrics::Metrics;
 use crate::reading::Readings;
 use crate::session::Place;
 use crate::templates::Templates;
-use error::ApiError;
 
 /// What an upload's form may hold besides the file, bytes.
 const FORM: usize = 1 << 20;

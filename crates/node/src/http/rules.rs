@@ -5,7 +5,8 @@
 //! neither can forget one.
 
 use axum::http::Method;
-use custody::caller::{Caller, Role};
+use custody::model::caller::Caller;
+use record::Role;
 
 /// Who may call a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,6 +2,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use super::rules::RULES;
+
 use super::*;
 
 fn described_routes() -> BTreeSet<(String, String)> {

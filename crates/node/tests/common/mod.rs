@@ -13,11 +13,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use alloy_primitives::{Address, B256, keccak256};
-use custody::KeyRing;
-use custody::approve::VersionView;
-use custody::upload::{NewUpload, UploadFile};
+use api::records::VersionView;
+use client::session::{Client, Session};
+use custody::model::keys::KeyRing;
+use custody::model::upload::{NewUpload, UploadFile};
 use ledger::testing::{TestChain, fund};
-use node::client::{Client, Session};
 use node::config::{Config, Limits, Peer};
 use node::{Node, now};
 use record::{PatientDemographics, Purpose, Recipient, Role, Sex};

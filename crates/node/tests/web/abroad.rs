@@ -1,5 +1,5 @@
 use alloy_primitives::Address;
-use custody::touch::Deed;
+use api::log::Deed;
 use record::Role;
 
 use crate::common::{WAIT, World, approve, grant_of, picture, until, upload};
@@ -93,7 +93,7 @@ async fn what_a_recipient_does_elsewhere_is_in_the_patients_trail_and_proven() {
     let refused = hospital.receive_touch(stranger, forged).await;
     assert_eq!(refused.unwrap_err().code(), "not_found");
     let leaves = vec![proven[0].0.leaf];
-    let query = custody::abroad::ProofQuery { leaves };
+    let query = api::log::ProofQuery { leaves };
     let asked = there.node().hospital();
     let mine = asked.prove_for(home.address(), query.clone()).await;
     assert_eq!(mine.unwrap().len(), 1);

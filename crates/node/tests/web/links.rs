@@ -1,10 +1,10 @@
 use std::sync::Arc;
 
 use alloy_primitives::B256;
-use custody::KeyRing;
-use custody::link::{LinkView, NewLink};
-use custody::touch::Deed;
-use node::client::{Client, ClientError, Session};
+use api::links::{LinkView, NewLink};
+use api::log::Deed;
+use client::session::{Client, ClientError, Session};
+use custody::model::keys::KeyRing;
 use node::now;
 use record::Role;
 

@@ -1,7 +1,8 @@
-use custody::mail::MailState;
-use custody::profile::ProfileView;
-use custody::store::{Documents, Kind, Query};
-use node::client::Session;
+use api::notices::MailState;
+use api::people::ProfileView;
+use client::session::Session;
+use custody::model::document::{Kind, Query};
+use custody::ports::store::Documents;
 use record::Role;
 
 use crate::common::{World, picture, until, upload};
@@ -72,16 +73,16 @@ async fn news_leave_by_smtp_once_however_often_the_server_is_busy_and_say_nothin
 }
 
 /// Have every mail that waits tried again now.
-async fn make_due(hospital: &custody::Hospital) {
+async fn make_due(hospital: &custody::uses::hospital::Hospital) {
     let waiting = Query::of(Kind::Mail).state("queued");
     for mut held in hospital
         .store
-        .all::<custody::mail::Mail>(waiting)
+        .all::<custody::model::mail::Mail>(waiting)
         .await
         .unwrap()
     {
         held.document.due_at = 1;
-        let mut batch = custody::store::Batch::new();
+        let mut batch = custody::model::document::Batch::new();
         batch.replace(&held).unwrap();
         // The node may have just sent it.
         let _ = hospital.store.write(&batch).await;

@@ -1,11 +1,12 @@
 use std::time::{Duration, Instant};
 
 use alloy_primitives::B256;
-use custody::appointment::{AppointmentAction, AppointmentChange, AppointmentState, NewSlot, Slot};
-use custody::letter::LetterKind;
-use custody::notice::NoticeView;
-use custody::profile::ProfileView;
-use node::client::{ClientError, Session};
+use api::appointments::{AppointmentAction, AppointmentChange, AppointmentState, NewSlot};
+use api::letters::LetterKind;
+use api::notices::NoticeView;
+use api::people::ProfileView;
+use client::session::{ClientError, Session};
+use custody::model::appointment::Slot;
 use node::now;
 use record::{Recipient, Role};
 
@@ -118,8 +119,8 @@ async fn two_people_write_to_each_other_and_the_node_reads_nothing() {
     assert_eq!(code(attempt), (403, "forbidden".into()));
     // Nothing of it can be read in the database.
     let store = &home.node().hospital().store;
-    let rows = custody::store::Query::of(custody::store::Kind::Letter);
-    for row in custody::store::Store::list(store.as_ref(), &rows)
+    let rows = custody::model::document::Query::of(custody::model::document::Kind::Letter);
+    for row in custody::ports::store::Store::list(store.as_ref(), &rows)
         .await
         .unwrap()
     {
@@ -255,6 +256,7 @@ async fn an_appointment_is_asked_for_moved_accepted_and_called_off() {
     assert_eq!(read, by.appointment_reason(&asked).unwrap());
 
     use AppointmentAction as A;
+
     let id = asked.id;
     let wrong = by.change_appointment(id, &change(A::Accept, None)).await;
     assert_eq!(
@@ -511,7 +513,7 @@ async fn a_patient_changes_the_sealed_index_alone_and_in_order() {
 
     // Another client that knew neither: what it sends does not follow.
     let at = &home.node().hospital().deployment().to_owned();
-    let stale = custody::approve::seal_index(&keys, at, &older, None).unwrap();
+    let stale = client::person::approval::seal_index(&keys, at, &older, None).unwrap();
     let put = |sealed: Vec<u8>| {
         let body = serde_json::json!({ "index": format!("0x{}", hex::encode(sealed)) });
         reqwest::Client::new()
@@ -525,12 +527,13 @@ async fn a_patient_changes_the_sealed_index_alone_and_in_order() {
     let body: serde_json::Value = refused.json().await.unwrap();
     assert_eq!(body["error"], "invalid");
     // Nor is somebody else's taken.
-    let other = custody::approve::seal_index(&ring("index other"), at, &older, None).unwrap();
+    let other =
+        client::person::approval::seal_index(&ring("index other"), at, &older, None).unwrap();
     assert_eq!(put(other.encode()).await.unwrap().status(), 422);
     assert_eq!(patient.index().await.unwrap().next, 5);
     let trail = patient.trail().await.unwrap();
     let changes = trail
         .iter()
-        .filter(|(_, e)| e.deed == custody::touch::Deed::Index);
+        .filter(|(_, e)| e.deed == api::log::Deed::Index);
     assert_eq!(changes.count(), 2);
 }

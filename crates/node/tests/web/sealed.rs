@@ -1,6 +1,6 @@
-use custody::upload::Stage;
-use custody::upload::sealed::{PlainPart, SealedUpload};
-use node::client::{ClientError, Session};
+use api::records::Stage;
+use client::person::sealed_upload::{PlainPart, SealedUpload};
+use client::session::{ClientError, Session};
 use node::now;
 use record::Role;
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use alloy_primitives::{Address, B256};
 use clap::Subcommand;
-use node::client::Session;
+use client::session::Session;
 use record::grant::{NewGrant, NewRequest};
 use record::{GrantDocument, Purpose, Recipient, RequestDocument};
 use serde::Serialize;
@@ -289,7 +289,7 @@ struct RequestLine {
 }
 
 impl RequestLine {
-    fn of(request: &custody::request::Request) -> Result<Self, Failure> {
+    fn of(request: &custody::model::request::Request) -> Result<Self, Failure> {
         let document: RequestDocument = request.message.document().map_err(Failure::work)?;
         Ok(Self {
             request: request.id,
@@ -332,7 +332,7 @@ struct GrantLine {
 }
 
 impl GrantLine {
-    fn of(view: &custody::grant::GrantView) -> Result<Self, Failure> {
+    fn of(view: &api::consent::GrantView) -> Result<Self, Failure> {
         let document = GrantDocument::decode(&view.document).map_err(Failure::work)?;
         let recipient = match document.recipient {
             Recipient::Person(wallet) => wallet.to_string(),

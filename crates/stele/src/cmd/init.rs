@@ -2,13 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use custody::keys::KeyRing;
+use custody::model::keys::KeyRing;
 use node::config::Peer;
 use serde::Serialize;
 
-use super::Failure;
-use super::key;
 use super::person::new_passphrase;
+use super::{Failure, key};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:

@@ -3,13 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
-use custody::keys::{KeyRing, RING_LEN};
+use custody::model::keys::{KeyRing, RING_LEN};
 use serde::Serialize;
 use zeroize::Zeroizing;
 
 use super::Failure;
 use super::person::{KeyArgs, new_passphrase};
-use crate::keystore::{self, Public};
+use crate::keystore;
+use crate::keystore::Public;
 
 /// Length of each of a key ring's secrets, bytes.
 const SECRET: usize = 32;

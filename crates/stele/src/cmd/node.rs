@@ -35,7 +35,7 @@ impl NodeArgs {
     /// The configuration and the institution's keys.
     pub(crate) fn load(
         &self,
-    ) -> Result<(node::Config, std::sync::Arc<custody::keys::KeyRing>), Failure> {
+    ) -> Result<(node::Config, std::sync::Arc<custody::model::keys::KeyRing>), Failure> {
         let flags = self
             .settings
             .join("\n")

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use custody::keys::KeyRing;
-use node::client::{Client, Session};
+use client::session::{Client, Session};
+use custody::model::keys::KeyRing;
 use zeroize::Zeroizing;
 
 use super::Failure;
@@ -67,7 +67,7 @@ impl PersonArgs {
 }
 
 /// What a node or its client said, as a failure of the work.
-pub(crate) fn refused(error: node::client::ClientError) -> Failure {
+pub(crate) fn refused(error: client::session::ClientError) -> Failure {
     let hint = error.hint().map(str::to_owned);
     let failure = Failure::work(error);
     match hint {

@@ -4,14 +4,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use alloy_primitives::{Address, B256};
+use api::acts::{ActView, Progress, Wish};
+use api::records::VersionView;
 use clap::Subcommand;
-use custody::act::Progress;
-use custody::approve::VersionView;
-use custody::carry::Wish;
-use custody::upload::NewUpload;
-use custody::verify::{ChainWitness, Verdict, verify};
-use node::api::ActView;
-use node::client::{self, Session};
+use client::session::Session;
+use client::verify::{ChainWitness, Verdict, verify};
+use custody::model::upload::NewUpload;
 use record::{Part, ProofBundle};
 use serde::Serialize;
 
@@ -420,7 +418,7 @@ async fn uploaded(json: bool, upload: Upload) -> Result<(), Failure> {
         patient: upload.patient,
         title: upload.title,
         report,
-        file: client::file(&upload.modality, &upload.body_part, bytes),
+        file: client::session::file(&upload.modality, &upload.body_part, bytes),
         corrects: upload.corrects,
     };
     let view = session.send(&new, &key).await.map_err(refused)?;
@@ -547,8 +545,8 @@ async fn verified(json: bool, file: &Path, rpc: &str, from_block: u64) -> Result
 
 #[cfg(test)]
 mod tests {
+    use api::acts::Payer;
     use clap::Parser;
-    use custody::carry::Payer;
 
     use super::*;
 

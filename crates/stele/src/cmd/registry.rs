@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use alloy_primitives::Address;
+use api::acts::ActView;
+use api::people::PatientCard;
 use clap::Subcommand;
-use custody::enrol::PatientCard;
 use ledger::{FeePolicy, Rpc};
-use node::api::ActView;
 use record::{PatientDemographics, Role, Sex};
 use serde::Serialize;
 
@@ -283,9 +283,8 @@ async fn deploy(
     }
     let ring = key.ring()?;
     let registrar = registrar.unwrap_or_else(|| ring.address());
-    let signer = ledger::wallet(&ring.wallet().expose()).map_err(Failure::work)?;
     let rpc = Rpc::connect(rpc).map_err(Failure::work)?;
-    let deployment = ledger::deploy(&rpc, &signer, registrar, &FeePolicy::default())
+    let deployment = ledger::deploy(&rpc, ring.wallet(), registrar, &FeePolicy::default())
         .await
         .map_err(|error| {
             Failure::work(error).hint(format!("{} pays: does it have ether?", ring.address()))
@@ -356,7 +355,7 @@ async fn enrolled(json: bool, enrol: Enrol) -> Result<(), Failure> {
 /// Wait for an act and show it.
 pub(crate) async fn acted(
     json: bool,
-    session: &node::client::Session,
+    session: &client::session::Session,
     act: ActView,
 ) -> Result<(), Failure> {
     let settled = session.settle(act.act, SETTLE).await.map_err(refused)?;

@@ -7,8 +7,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use custody::keys::KeyRing;
-use node::client::{Client, Session};
+use client::session::{Client, Session};
+use custody::model::keys::KeyRing;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 

@@ -1,20 +1,20 @@
 //! Acts on their way to the chain, and what the person who handed one in may change.
 
 use alloy_primitives::B256;
+use api::acts::{ActView, SentForm, WithdrawForm};
+use api::error::ErrorBody;
 use axum::extract::State;
 use axum::{Extension, Json};
-use custody::act::Errand;
-use custody::caller::Caller;
+use custody::model::act::Errand;
+use custody::model::caller::Caller;
 
 use super::Answer;
-use crate::api::{ActView, SentForm, WithdrawForm};
 use crate::http::App;
-use crate::http::error::ErrorBody;
 use crate::http::extract::{At, Json as Body};
 
 fn shown(app: &App, caller: &Caller, errand: Errand) -> Json<ActView> {
     let at = app.hospital().deployment();
-    Json(ActView::to(caller.wallet, errand, at))
+    Json(errand.view_for(caller.wallet, at))
 }
 
 /// How far an act is.

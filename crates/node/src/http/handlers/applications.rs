@@ -1,21 +1,22 @@
 //! Hospitals apply; the registrar decides.
 
 use alloy_primitives::B256;
+use api::applications::{ApplicationForm, ApplicationView, DecisionForm};
+use api::error::ErrorBody;
+use api::people::ApplicationStage;
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use custody::apply::{
-    Application, ApplicationStage, CREDENTIAL_BYTES, MAX_CREDENTIALS, NewApplication, NewCredential,
-};
-use custody::caller::Caller;
+use custody::model::application::{Application, NewApplication, NewCredential};
+use custody::model::caller::Caller;
+use custody::uses::people::apply::{CREDENTIAL_BYTES, MAX_CREDENTIALS};
 
 use super::Answer;
-use crate::api::{ApplicationForm, ApplicationView, DecisionForm};
 use crate::http::App;
-use crate::http::error::{ApiError, ErrorBody};
+use crate::http::error::ApiError;
 use crate::http::extract::{At, Json as Body};
 
 /// The largest body: the documents in base64, and the rest.
@@ -23,13 +24,13 @@ pub(crate) const BODY_BYTES: usize = MAX_CREDENTIALS * (CREDENTIAL_BYTES / 3 * 4
 
 async fn view(app: &App, application: Application) -> Result<ApplicationView, ApiError> {
     let facts = app.facts().institution(application.institution).await;
-    let active = facts.map_err(custody::Error::from)?.active;
+    let active = facts.map_err(custody::model::error::Error::from)?.active;
     let decision = (application.stage != ApplicationStage::Open).then(|| DecisionForm {
         admit: application.stage == ApplicationStage::Admitted,
         reason: application.reason.clone(),
     });
     Ok(ApplicationView {
-        application,
+        application: application.into(),
         decision,
         active,
     })
@@ -103,11 +104,11 @@ pub(crate) async fn credential(
 ) -> Result<Response, ApiError> {
     let application = app.hospital().application(id).await?.document;
     if !caller.registrar && application.institution != caller.wallet {
-        return Err(custody::Error::NotFound("application").into());
+        return Err(custody::model::error::Error::NotFound("application").into());
     }
     let kind = application.documents.get(number);
     let kind = kind.and_then(|c| HeaderValue::from_str(&c.media_type).ok());
-    let kind = kind.ok_or(custody::Error::NotFound("credential"))?;
+    let kind = kind.ok_or(custody::model::error::Error::NotFound("credential"))?;
     let bytes = app.hospital().credential(id, number).await?;
     let fixed = HeaderValue::from_static;
     let headers = [

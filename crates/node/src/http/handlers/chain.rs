@@ -1,13 +1,15 @@
 //! Reading the chain through the node.
 
+use api::chain::{Problem, Question, Reply};
+use api::error::ErrorBody;
 use axum::Json;
 use axum::extract::State;
 
 use super::Answer;
 use crate::http::App;
-use crate::http::error::{ApiError, ErrorBody};
+use crate::http::error::ApiError;
 use crate::http::extract::Json as Body;
-use crate::proxy::{MAX_SPAN, Problem, Question, Reply, Understood, number_of, understand};
+use crate::proxy::{MAX_SPAN, Understood, number_of, understand};
 
 /// Pass a reading JSON-RPC question on to the node's Ethereum endpoint.
 ///
@@ -46,7 +48,7 @@ async fn pass_on(
         };
         let blocks = span.blocks(head);
         if blocks > MAX_SPAN {
-            return Ok(Err(Problem::span(blocks)));
+            return Ok(Err(Problem::span(blocks, MAX_SPAN)));
         }
     }
     read(app, question.method, question.params).await
@@ -70,6 +72,6 @@ async fn read(
 
 /// The endpoint did not answer.
 pub(crate) fn silent(error: ledger::Error) -> ApiError {
-    let silent = custody::chain::ChainError::Silent(error.to_string());
-    custody::Error::from(silent).into()
+    let silent = custody::model::error::ChainError::Silent(error.to_string());
+    custody::model::error::Error::from(silent).into()
 }

@@ -1,39 +1,39 @@
 //! Requests, grants, opening, revoking.
 
 use alloy_primitives::B256;
+use api::consent::{GrantSubmission, GrantView, RequestMessage, RequestView, RevokeOrder, Served};
+use api::error::ErrorBody;
 use axum::extract::State;
 use axum::response::Response;
 use axum::{Extension, Json};
-use custody::caller::Caller;
-use custody::grant::{Grant, GrantSubmission, GrantView};
-use custody::open::Served;
-use custody::request::{Request, RequestMessage};
-use custody::revoke::RevokeOrder;
+use custody::model::caller::Caller;
+use custody::model::grant::Grant;
 
 use super::{Answer, sealed};
 use crate::http::App;
-use crate::http::error::{ApiError, ErrorBody};
+use crate::http::error::ApiError;
 use crate::http::extract::{At, Json as Body};
 
 /// The requests that the caller made or has to answer.
-#[utoipa::path(get, path = "/api/v1/requests", tag = "consent", responses((status = 200, body = [Request])), security(("session" = [])))]
+#[utoipa::path(get, path = "/api/v1/requests", tag = "consent", responses((status = 200, body = [RequestView])), security(("session" = [])))]
 pub(crate) async fn requests(
     State(app): State<App>,
     Extension(caller): Extension<Caller>,
-) -> Answer<Vec<Request>> {
-    Ok(Json(app.hospital().requests(&caller).await?))
+) -> Answer<Vec<RequestView>> {
+    let requests = app.hospital().requests(&caller).await?;
+    Ok(Json(requests.into_iter().map(Into::into).collect()))
 }
 
 /// Ask a patient for access.
 #[utoipa::path(post, path = "/api/v1/requests", tag = "consent", request_body = RequestMessage, responses(
-    (status = 200, body = Request), (status = 422, body = ErrorBody)
+    (status = 200, body = RequestView), (status = 422, body = ErrorBody)
 ), security(("session" = [])))]
 pub(crate) async fn request(
     State(app): State<App>,
     Extension(caller): Extension<Caller>,
     Body(message): Body<RequestMessage>,
-) -> Answer<Request> {
-    Ok(Json(app.hospital().request(&caller, message).await?))
+) -> Answer<RequestView> {
+    Ok(Json(app.hospital().request(&caller, message).await?.into()))
 }
 
 /// The grants that the caller gave or was given.
@@ -88,8 +88,8 @@ pub(crate) async fn serve(
     Ok(sealed(served?))
 }
 
-fn count<T>(app: &App, served: &custody::Result<T>) {
-    if matches!(served, Err(custody::Error::Refused(_))) {
+fn count<T>(app: &App, served: &custody::model::error::Result<T>) {
+    if matches!(served, Err(custody::model::error::Error::Refused(_))) {
         app.metrics().refused.inc();
     }
 }

@@ -1,12 +1,12 @@
 //! What the chain costs.
 
+use api::error::ErrorBody;
+use api::fees::{CostsView, ForecastView};
 use axum::Json;
 use axum::extract::State;
 
 use super::Answer;
-use crate::fees::{CostsView, ForecastView};
 use crate::http::App;
-use crate::http::error::ErrorBody;
 
 /// Fees now and in the next seven days, and whether to wait.
 #[utoipa::path(get, path = "/api/forecast", tag = "node", responses((status = 200, body = ForecastView)))]

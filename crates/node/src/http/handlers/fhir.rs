@@ -2,10 +2,10 @@
 //! not here: a node cannot read them. A patient's own client makes a Bundle of them.
 
 use alloy_primitives::Address;
+use api::people::StaffView;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use custody::profile::StaffView;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::IntoParams;
@@ -98,7 +98,7 @@ pub(crate) async fn questionnaire(State(app): State<App>, At(id): At<String>) ->
 }
 
 fn missing(what: &'static str) -> ApiError {
-    custody::Error::NotFound(what).into()
+    custody::model::error::Error::NotFound(what).into()
 }
 
 /// The hospital.

@@ -1,6 +1,7 @@
 //! What the hospital's management and its auditor see.
 
 use alloy_primitives::B256;
+use api::hospital::{FiguresView, HealthView, HeldRecords, Notice};
 use axum::Json;
 use axum::extract::State;
 use serde::Deserialize;
@@ -9,8 +10,7 @@ use utoipa::IntoParams;
 use super::Answer;
 use crate::http::App;
 use crate::http::extract::Asked;
-use crate::overview::{self, FiguresView, HealthView, HeldRecords};
-use crate::watch::Notice;
+use crate::overview;
 
 /// Records of one page: each is checked anew, which takes a moment.
 const PAGE: u32 = 50;

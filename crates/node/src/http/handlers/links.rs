@@ -1,16 +1,17 @@
 //! Links for guests.
 
 use alloy_primitives::B256;
+use api::error::ErrorBody;
+use api::links::{GuestLink, LinkCode, LinkView, NewLink};
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::{Extension, Json};
-use custody::caller::Caller;
-use custody::link::{GuestLink, LinkCode, LinkView, NewLink};
+use custody::model::caller::Caller;
 
 use super::Answer;
 use super::records::patient;
 use crate::http::App;
-use crate::http::error::{ApiError, ErrorBody};
+use crate::http::error::ApiError;
 use crate::http::extract::{At, Json as Body};
 
 /// The links that the caller made.

@@ -1,19 +1,19 @@
 //! The institution's log, in the layout of C2SP's tlog-tiles, and a patient's own trail.
 
+use api::error::ErrorBody;
+use api::log::{AnchorView, ProvenEntry};
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
-use custody::caller::Caller;
-use custody::export::ProvenEntry;
+use custody::model::caller::Caller;
 use ledger::log::tile::Resource;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::Answer;
-use crate::api::AnchorView;
 use crate::http::App;
-use crate::http::error::{ApiError, ErrorBody};
+use crate::http::error::ApiError;
 use crate::http::extract::{Asked, At};
 
 fn failed(error: ledger::Error) -> ApiError {
@@ -27,12 +27,12 @@ fn failed(error: ledger::Error) -> ApiError {
                 hint,
             )
         }
-        other => custody::Error::Log(other.to_string()).into(),
+        other => custody::model::error::Error::Log(other.to_string()).into(),
     }
 }
 
 fn absent() -> ApiError {
-    custody::Error::NotFound("checkpoint").into()
+    custody::model::error::Error::NotFound("checkpoint").into()
 }
 
 /// The last signed checkpoint, as a C2SP note.

@@ -1,13 +1,14 @@
 //! The node itself.
 
+use api::error::ErrorBody;
+use api::node::NodeCard;
 use axum::Json;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
-use crate::api::NodeCard;
 use crate::http::App;
-use crate::http::error::{ApiError, ErrorBody};
+use crate::http::error::ApiError;
 
 /// Whether the process lives.
 #[utoipa::path(get, path = "/healthz", tag = "node", responses((status = 200, description = "It does")))]

@@ -1,42 +1,41 @@
 //! Between institutions' nodes.
 
 use alloy_primitives::Address;
+use api::consent::{GrantMessage, RequestMessage, RevokeMessage};
+use api::error::ErrorBody;
+use api::log::{ProofQuery, ProvenEntry};
+use api::peers::{ErasureMessage, ForgetPages, SpareView};
+use api::people::{PersonView, StaffView};
 use axum::body::{Bytes, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::{Extension, Json};
-use custody::abroad::ProofQuery;
-use custody::admit::Person;
-use custody::export::ProvenEntry;
-use custody::grant::GrantMessage;
-use custody::pages::{ForgetPages, SpareView};
-use custody::peers::ErasureMessage;
-use custody::profile::StaffView;
-use custody::request::RequestMessage;
-use custody::revoke::RevokeMessage;
 
 use super::Answer;
 use crate::http::App;
-use crate::http::error::{ApiError, ErrorBody};
+use crate::http::error::ApiError;
 use crate::http::extract::{At, Json as Body};
 use crate::http::gate::Institution;
 
 /// The directory entry of a wallet that this node keeps.
 #[utoipa::path(get, path = "/peer/v1/directory/{wallet}", tag = "peers", params(("wallet" = String, Path)), responses(
-    (status = 200, body = Person), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody)
+    (status = 200, body = PersonView), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody)
 ))]
-pub(crate) async fn person(State(app): State<App>, At(wallet): At<Address>) -> Answer<Person> {
+pub(crate) async fn person(State(app): State<App>, At(wallet): At<Address>) -> Answer<PersonView> {
     let person = app.hospital().person_here(wallet).await?;
-    let mut person = person.ok_or(custody::Error::NotFound("person"))?;
+    let mut person = person.ok_or(custody::model::error::Error::NotFound("person"))?;
     let facts = app.facts();
-    let staff = facts.staff(wallet).await.map_err(custody::Error::from)?;
+    let staff = facts
+        .staff(wallet)
+        .await
+        .map_err(custody::model::error::Error::from)?;
     let institution = facts.institution(wallet).await;
-    let institution = institution.map_err(custody::Error::from)?;
+    let institution = institution.map_err(custody::model::error::Error::from)?;
     // Patients' names stay in their own hospital's list.
     if staff.is_none() && institution.nonce == 0 {
         person.name.clear();
     }
-    Ok(Json(person))
+    Ok(Json(person.into()))
 }
 
 /// Who works here.

@@ -1,20 +1,21 @@
 //! Who works here, what people are told, and what they write to each other.
 
 use alloy_primitives::{Address, B256};
+use api::appointments::{AppointmentChange, AppointmentView, NewAppointment, NewSlot, SlotView};
+use api::error::ErrorBody;
+use api::letters::{LetterView, NewLetter};
+use api::notices::{MailView, NoticeView};
+use api::people::{ProfileView, StaffView};
 use axum::extract::State;
 use axum::{Extension, Json};
-use custody::appointment::{AppointmentChange, AppointmentView, NewAppointment, NewSlot, Slot};
-use custody::caller::{Caller, Role};
-use custody::letter::{LetterView, NewLetter};
-use custody::mail::Mail;
-use custody::notice::NoticeView;
-use custody::profile::{ProfileView, StaffView};
+use custody::model::caller::Caller;
+use record::Role;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::Answer;
 use crate::http::App;
-use crate::http::error::{ApiError, ErrorBody};
+use crate::http::error::ApiError;
 use crate::http::extract::{Asked, At, Json as Body};
 
 /// An answer that says nothing but that it was done.
@@ -75,13 +76,14 @@ pub(crate) async fn templates(State(app): State<App>) -> Answer<Vec<serde_json::
 
 /// The mails that this node wrote, where it is set up to show them.
 #[utoipa::path(get, path = "/api/v1/mails", tag = "people", responses(
-    (status = 200, body = [Mail]), (status = 404, body = ErrorBody, description = "Mails are not shown here")
+    (status = 200, body = [MailView]), (status = 404, body = ErrorBody, description = "Mails are not shown here")
 ))]
-pub(crate) async fn mails(State(app): State<App>) -> Answer<Vec<Mail>> {
+pub(crate) async fn mails(State(app): State<App>) -> Answer<Vec<MailView>> {
     if !app.config().mail.demo_inbox {
-        return Err(custody::Error::NotFound("a mailbox for demonstrations").into());
+        return Err(custody::model::error::Error::NotFound("a mailbox for demonstrations").into());
     }
-    Ok(Json(app.hospital().mails().await?))
+    let mails = app.hospital().mails().await?;
+    Ok(Json(mails.into_iter().map(Into::into).collect()))
 }
 
 /// From where on, and how long to wait.
@@ -199,26 +201,27 @@ pub(crate) struct SlotQuery {
 }
 
 /// A doctor's free times to come; the doctor sees all of them.
-#[utoipa::path(get, path = "/api/v1/slots", tag = "people", params(SlotQuery), responses((status = 200, body = [Slot])), security(("session" = [])))]
+#[utoipa::path(get, path = "/api/v1/slots", tag = "people", params(SlotQuery), responses((status = 200, body = [SlotView])), security(("session" = [])))]
 pub(crate) async fn slots(
     State(app): State<App>,
     Extension(caller): Extension<Caller>,
     Asked(query): Asked<SlotQuery>,
-) -> Answer<Vec<Slot>> {
+) -> Answer<Vec<SlotView>> {
     let slots = app.hospital().slots(caller.wallet, query.doctor).await?;
-    Ok(Json(slots))
+    Ok(Json(slots.into_iter().map(Into::into).collect()))
 }
 
 /// Offer times.
 #[utoipa::path(post, path = "/api/v1/slots", tag = "people", request_body = Vec<NewSlot>, responses(
-    (status = 200, body = [Slot]), (status = 422, body = ErrorBody)
+    (status = 200, body = [SlotView]), (status = 422, body = ErrorBody)
 ), security(("session" = [])))]
 pub(crate) async fn offer(
     State(app): State<App>,
     Extension(caller): Extension<Caller>,
     Body(new): Body<Vec<NewSlot>>,
-) -> Answer<Vec<Slot>> {
-    Ok(Json(app.hospital().offer_slots(caller.wallet, new).await?))
+) -> Answer<Vec<SlotView>> {
+    let slots = app.hospital().offer_slots(caller.wallet, new).await?;
+    Ok(Json(slots.into_iter().map(Into::into).collect()))
 }
 
 /// Take back a time that nobody has taken.

@@ -1,5 +1,7 @@
 //! Second opinions on radiographs.
 
+use api::error::ErrorBody;
+use api::readings::{ReadingView, Task};
 use axum::body::to_bytes;
 use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
@@ -8,9 +10,9 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use crate::http::App;
-use crate::http::error::{ApiError, ErrorBody};
+use crate::http::error::ApiError;
 use crate::http::extract::Asked;
-use crate::reading::{IMAGE_BYTES, ReadingView, Task};
+use crate::reading::IMAGE_BYTES;
 
 /// What to look for.
 #[derive(Deserialize, IntoParams)]

@@ -1,23 +1,25 @@
 //! Making, approving, keeping and erasing records.
 
 use alloy_primitives::B256;
+use api::acts::Signature;
+use api::error::ErrorBody;
+use api::records::{
+    Approval, DraftView, EraseOrder, ErasureView, Evidence, IndexForm, IndexView, RefusalNote,
+    SealedDraft, SealedForm, Stage, UploadForm, UploadKeys, VersionView,
+};
 use axum::extract::multipart::{MultipartError, MultipartRejection};
 use axum::extract::{Multipart, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use axum::{Extension, Json};
 use bytes::{Bytes, BytesMut};
-use custody::approve::{Approval, RefusalNote, VersionView};
-use custody::caller::Caller;
-use custody::erase::{EraseOrder, Erasure};
-use custody::export::Evidence;
-use custody::upload::sealed::{SEALED_MANIFEST, SealedDraft, UploadKeys};
-use custody::upload::{DraftView, NewUpload, Stage, UploadFile, Version};
+use custody::model::caller::Caller;
+use custody::model::upload::{NewUpload, SEALED_MANIFEST, UploadFile};
+use custody::model::version::Version;
 
 use super::{Answer, sealed as stream};
-use crate::api::{IndexForm, IndexView, SealedForm, Signature, UploadForm};
 use crate::http::App;
-use crate::http::error::{ApiError, ErrorBody};
+use crate::http::error::ApiError;
 use crate::http::extract::{At, Json as Body};
 
 /// The longest text field of a form, bytes.
@@ -184,7 +186,7 @@ async fn read_field(
             return Ok(bytes.freeze());
         };
         if bytes.len() + chunk.len() > limit {
-            return Err(custody::Error::TooLarge {
+            return Err(custody::model::error::Error::TooLarge {
                 what,
                 limit: limit as u64,
             }
@@ -353,15 +355,15 @@ pub(crate) async fn evidence(
 
 /// Erase a record for good.
 #[utoipa::path(post, path = "/api/v1/records/{record}/erase", tag = "records", params(("record" = String, Path)), request_body = EraseOrder, responses(
-    (status = 200, body = Erasure), (status = 404, body = ErrorBody), (status = 422, body = ErrorBody)
+    (status = 200, body = ErasureView), (status = 404, body = ErrorBody), (status = 422, body = ErrorBody)
 ), security(("session" = [])))]
 pub(crate) async fn erase(
     State(app): State<App>,
     Extension(caller): Extension<Caller>,
     At(_record): At<B256>,
     Body(order): Body<EraseOrder>,
-) -> Answer<Erasure> {
-    Ok(Json(app.hospital().erase(&caller, order).await?))
+) -> Answer<ErasureView> {
+    Ok(Json(app.hospital().erase(&caller, order).await?.into()))
 }
 
 /// The caller's sealed index.

@@ -1,17 +1,20 @@
 //! Institutions, staff, keys, patients.
 
+use acts::SignedAct;
 use alloy_primitives::Address;
+use api::acts::{ActView, Signature};
+use api::error::ErrorBody;
+use api::people::{
+    DirectoryView, InvitationView, KeySubmission, NewPatient, PatientView, Standing,
+};
 use axum::extract::State;
 use axum::{Extension, Json};
-use custody::act::SignedAct;
-use custody::admit::{Invitation, KeySubmission};
-use custody::caller::Caller;
-use custody::enrol::NewPatient;
+use custody::model::caller::Caller;
+use custody::model::chain_facts::{InstitutionFacts, KeyFacts, StaffFacts};
+use custody::model::person::Person;
 
 use super::Answer;
-use crate::api::{ActView, DirectoryView, PatientView, Signature};
 use crate::http::App;
-use crate::http::error::ErrorBody;
 use crate::http::extract::{At, Json as Body};
 
 /// What directory and chain know of a wallet.
@@ -25,15 +28,21 @@ pub(crate) async fn directory(
     let facts = app.facts();
     let mut person = match app.hospital().person(wallet).await {
         Ok(person) => Some(person),
-        Err(custody::Error::NotFound(_)) => None,
+        Err(custody::model::error::Error::NotFound(_)) => None,
         Err(other) => return Err(other.into()),
     };
     let institution = facts
         .institution(wallet)
         .await
-        .map_err(custody::Error::from)?;
-    let staff = facts.staff(wallet).await.map_err(custody::Error::from)?;
-    let key = facts.key(wallet).await.map_err(custody::Error::from)?;
+        .map_err(custody::model::error::Error::from)?;
+    let staff = facts
+        .staff(wallet)
+        .await
+        .map_err(custody::model::error::Error::from)?;
+    let key = facts
+        .key(wallet)
+        .await
+        .map_err(custody::model::error::Error::from)?;
     // Who works or worked at a hospital is known by name; a patient to the own hospital alone.
     if let Some(person) = &mut person
         && staff.is_none()
@@ -41,7 +50,7 @@ pub(crate) async fn directory(
     {
         person.name.clear();
     }
-    Ok(Json(DirectoryView::new(person, institution, staff, key)))
+    Ok(Json(directory_view(person, institution, staff, key)))
 }
 
 /// Carry the registrar's act about an institution.
@@ -56,14 +65,14 @@ pub(crate) async fn set_institution(
 }
 
 /// Invite a person to the staff.
-#[utoipa::path(post, path = "/api/v1/registry/staff", tag = "registry", request_body = Invitation, responses(
-    (status = 200, body = Invitation), (status = 422, body = ErrorBody)
+#[utoipa::path(post, path = "/api/v1/registry/staff", tag = "registry", request_body = InvitationView, responses(
+    (status = 200, body = InvitationView), (status = 422, body = ErrorBody)
 ), security(("session" = [])))]
 pub(crate) async fn invite(
     State(app): State<App>,
-    Body(offer): Body<Invitation>,
-) -> Answer<Invitation> {
-    Ok(Json(app.hospital().invite(offer).await?))
+    Body(offer): Body<InvitationView>,
+) -> Answer<InvitationView> {
+    Ok(Json(app.hospital().invite(offer.into()).await?.into()))
 }
 
 /// Carry the institution's act about a person: another role, suspended, reinstated.
@@ -80,13 +89,13 @@ pub(crate) async fn set_staff(
 
 /// The invitation that waits for the caller.
 #[utoipa::path(get, path = "/api/v1/registry/invitation", tag = "registry", responses(
-    (status = 200, body = Invitation), (status = 404, body = ErrorBody)
+    (status = 200, body = InvitationView), (status = 404, body = ErrorBody)
 ), security(("session" = [])))]
 pub(crate) async fn invitation(
     State(app): State<App>,
     Extension(caller): Extension<Caller>,
-) -> Answer<Invitation> {
-    Ok(Json(app.hospital().invitation(caller.wallet).await?))
+) -> Answer<InvitationView> {
+    Ok(Json(app.hospital().invitation(caller.wallet).await?.into()))
 }
 
 /// Accept it: the caller's half of the act.
@@ -144,4 +153,26 @@ pub(crate) async fn enrol(
             .document
             .into(),
     ))
+}
+
+/// What the directory and the chain know of a wallet, put together.
+fn directory_view(
+    person: Option<Person>,
+    institution: InstitutionFacts,
+    staff: Option<StaffFacts>,
+    key: KeyFacts,
+) -> DirectoryView {
+    DirectoryView {
+        person: person.map(Into::into),
+        active_institution: institution.active,
+        institution_nonce: institution.nonce,
+        staff: staff.map(|s| Standing {
+            institution: s.institution,
+            role: s.role,
+            active: s.active,
+        }),
+        staff_nonce: staff.map_or(0, |s| s.nonce),
+        key_version: key.version,
+        key_digest: key.digest,
+    }
 }

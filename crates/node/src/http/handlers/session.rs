@@ -1,16 +1,16 @@
 //! Signing in and out.
 
 use alloy_primitives::Address;
-use axum::Extension;
-use axum::Json;
+use api::error::ErrorBody;
+use api::session::{Challenge, SignIn, SignedIn, Who};
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
-use custody::caller::Caller;
+use axum::{Extension, Json};
+use custody::model::caller::Caller;
 
 use super::Answer;
-use crate::api::{Challenge, SignIn, SignedIn, Who};
 use crate::http::App;
-use crate::http::error::{ApiError, ErrorBody};
+use crate::http::error::ApiError;
 use crate::http::extract::Json as Body;
 use crate::http::gate::token;
 use crate::session;
@@ -52,7 +52,7 @@ async fn remember_device(app: &App, wallet: Address, headers: &HeaderMap) -> Res
     let browser = browser.and_then(|name| name.to_str().ok());
     let (hospital, store) = (app.hospital(), app.database());
     let seen = crate::devices::seen(hospital, store, wallet, browser.unwrap_or_default()).await;
-    seen.map_err(|error| custody::Error::from(error).into())
+    seen.map_err(|error| custody::model::error::Error::from(error).into())
 }
 
 /// Who is signed in, and what the chain says of the wallet now.

@@ -6,13 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use alloy_primitives::{Address, B256};
-use custody::act::Progress;
-use custody::approve::VersionView;
-use custody::keys::KeyRing;
-use custody::upload::NewUpload;
-use custody::upload::content::{DOCUMENT, IMAGE};
-use custody::verify::{ChainWitness, verify};
-use node::client::{self, Client, Session};
+use api::acts::Progress;
+use api::records::VersionView;
+use client::session::{Client, Session};
+use client::verify::{ChainWitness, verify};
+use custody::model::keys::KeyRing;
+use custody::model::upload::{DOCUMENT, IMAGE, NewUpload};
 use record::grant::{NewGrant, NewRequest};
 use record::{PatientDemographics, Purpose, Recipient, Role, Sex};
 use serde::Serialize;
@@ -21,10 +20,10 @@ use zeroize::Zeroizing;
 
 use super::Running;
 use super::teller::{Done, Teller};
-use crate::cmd::Failure;
-use crate::cmd::key;
 use crate::cmd::person::refused;
-use crate::stage::{self, Chain};
+use crate::cmd::{Failure, key};
+use crate::stage;
+use crate::stage::Chain;
 
 /// How long an act may take to be included.
 const SETTLE: Duration = Duration::from_secs(60);
@@ -378,7 +377,7 @@ async fn upload(
                 patient: cast.commitment,
                 title: "Radiograph".into(),
                 report: "Radiograph taken as ordered; image quality sufficient.".into(),
-                file: client::file("DX", "", xray.bytes.clone()),
+                file: client::session::file("DX", "", xray.bytes.clone()),
                 corrects: None,
             };
             let key = format!("demo-{}", hex::encode(&cast.commitment[..8]));
@@ -568,7 +567,7 @@ async fn read(
 async fn opened_when_brought(
     specialist: &Session,
     grant: B256,
-) -> Result<custody::open::OpenedGrant, Failure> {
+) -> Result<client::person::open::OpenedGrant, Failure> {
     let mut last = None;
     for _ in 0..200 {
         match specialist.open(grant).await {

@@ -4,7 +4,8 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use forecast::fetch::{self, Hours, Http, MAX_RUN, Plan};
+use forecast::fetch;
+use forecast::fetch::{Hours, Http, MAX_RUN, Plan};
 use forecast::history::{Findings, History};
 use jiff::civil::Date;
 use serde::Serialize;

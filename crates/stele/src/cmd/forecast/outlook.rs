@@ -3,12 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use forecast::HORIZON;
 use forecast::advice::{Advice, Cost};
 use forecast::history::History;
 use forecast::outlook::{Outlook, Recommendation, Transaction, age_days, outlook};
-use forecast::plot;
 use forecast::trained::Trained;
+use forecast::{HORIZON, plot};
 use serde::Serialize;
 
 use super::{gwei, new_table, now, open, percent, tell, write};

@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use reader::data::Manifest;
-use reader::evaluate::{self, Evaluation, Options, report};
+use reader::evaluate;
+use reader::evaluate::{Evaluation, Options, report};
 use reader::model::{ModelJson, store};
 use serde_json::{Value, json};
 

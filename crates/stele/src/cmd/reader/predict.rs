@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
-use reader::input::{self, Limits};
+use reader::input::Limits;
 use reader::model::LoadedModel;
-use reader::predict::{self, Options, export};
+use reader::predict::{Options, export};
+use reader::{input, predict};
 use serde_json::json;
 
 use super::super::Failure;

@@ -1,0 +1,34 @@
+//! model
+
+pub mod act;
+pub mod application;
+pub mod appointment;
+pub mod caller;
+pub mod chain_facts;
+pub mod cid;
+pub mod document;
+pub mod draft;
+pub mod erasure;
+pub mod error;
+pub mod foreign_entry;
+pub mod grant;
+pub mod inbox;
+pub mod index_page;
+pub mod invitation;
+pub mod journal_copy;
+pub mod journal_page;
+pub mod key_statement;
+pub mod keys;
+pub mod letter;
+pub mod link;
+pub mod log_entry;
+pub mod log_page;
+pub mod mail;
+pub mod notice;
+pub mod patient;
+pub mod person;
+pub mod profile;
+pub mod request;
+pub mod secrets;
+pub mod upload;
+pub mod version;

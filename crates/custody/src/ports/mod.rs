@@ -1,0 +1,9 @@
+//! ports
+
+pub mod chain;
+pub mod clock;
+pub mod memory;
+pub mod peers;
+pub mod postman;
+pub mod random;
+pub mod store;

@@ -1,0 +1,3 @@
+//! acts
+
+pub mod carry;

@@ -1,0 +1,6 @@
+//! journal
+
+pub mod copies;
+pub mod foreign_log;
+pub mod journaled;
+pub mod log_store;

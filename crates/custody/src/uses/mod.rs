@@ -1,0 +1,12 @@
+//! uses
+
+pub mod acts;
+pub mod blobs;
+pub mod consent;
+pub mod hospital;
+pub mod journal;
+pub mod overview;
+pub mod people;
+pub mod records;
+pub mod replication;
+pub mod signature;

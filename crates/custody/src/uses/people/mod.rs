@@ -1,0 +1,10 @@
+//! people
+
+pub mod admit;
+pub mod apply;
+pub mod appointments;
+pub mod enrol;
+pub mod letters;
+pub mod mail;
+pub mod notices;
+pub mod profile;
