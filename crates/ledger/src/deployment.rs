@@ -318,20 +318,6 @@ impl Deployer<'_> {
     }
 }
 
-impl From<&Deployment> for acts::Deployment {
-    fn from(file: &Deployment) -> Self {
-        Self {
-            chain_id: file.chain_id,
-            contracts: acts::Contracts {
-                registry: file.registry,
-                records: file.records,
-                consents: file.consents,
-                log: file.log,
-            },
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -22,6 +22,7 @@ pub mod reading;
 mod serve;
 mod server;
 mod session;
+mod sign_in_message;
 mod templates;
 pub mod watch;
 

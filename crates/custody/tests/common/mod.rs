@@ -20,7 +20,7 @@ use api::people::{NewPatient, StaffView};
 use async_trait::async_trait;
 use custody::model::caller::Caller;
 use custody::model::chain_facts::{
-    Carried, Chain, GrantFacts, InstitutionFacts, KeyFacts, RecordFacts, StaffFacts,
+    Carried, GrantFacts, InstitutionFacts, KeyFacts, RecordFacts, StaffFacts,
 };
 use custody::model::document::{Batch, Kind, Query, Row};
 use custody::model::error::{ChainError, Result, StoreError};
@@ -28,6 +28,7 @@ use custody::model::key_statement::state_key;
 use custody::model::keys::KeyRing;
 use custody::model::person::Person;
 use custody::model::upload::{NewUpload, UploadFile};
+use custody::ports::chain::Chain;
 use custody::ports::clock::Clock;
 use custody::ports::memory::store::MemoryStore;
 use custody::ports::peers::Peers;
