@@ -1,5 +1,6 @@
 //! Every act of contracts/eip712.json, by the file and the ABI alone: nothing here lists acts, so a
 //! new one is tested as soon as it stands in the file.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use acts::{
     Act, AuthorStatement, CommitBatch, Contract, Contracts, Deployment, IndexStatement,

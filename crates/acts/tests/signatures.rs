@@ -1,4 +1,5 @@
 //! Keys, signatures and who made them.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use acts::{
     Contracts, Deployment, Domain, Error, Revoke, SIGNATURE_BYTES, Signed, Signer, WalletKey,

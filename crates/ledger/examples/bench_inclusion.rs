@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use alloy_primitives::Address;
 use ledger::log::{Entry, EntryProof, MemoryLog, Origin, entry_digest};
-use ledger::{Error, Log, Result, Signer, wallet};
+use ledger::{Error, Log, Result};
 
 /// One size of log.
 struct Row {
@@ -39,11 +39,11 @@ fn time<T>(n: u64, mut run: impl FnMut(u64) -> T) -> Duration {
 }
 
 async fn measure(entries: u64) -> Result<Row> {
-    let key = wallet(&[7; 32])?;
+    let key = acts::WalletKey::from_bytes(&[7; 32])?;
     let origin = Origin {
         chain_id: 1,
         contract: Address::repeat_byte(1),
-        institution: Signer::address(&key),
+        institution: key.address(),
     };
     let log = Log::open(Arc::new(MemoryLog::default()), origin).await?;
     let begin = Instant::now();

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use acts::Signer;
 use alloy_primitives::{Address, Bytes, U256, hex};
 use alloy_sol_types::{SolCall, SolConstructor};
 use serde::{Deserialize, Serialize};
@@ -11,7 +12,6 @@ use crate::contracts::{Consents, Log, Records, Registry};
 use crate::error::{Error, Result};
 use crate::rpc::{At, Endpoint, Request};
 use crate::tx::{self, Draft, FeePolicy};
-use crate::typed::{self, Signer};
 
 /// Name that deployment files have by habit.
 pub const FILE_NAME: &str = "stele-deployment.json";
@@ -71,26 +71,6 @@ impl Deployment {
         ]
     }
 
-    /// EIP-712 domain of `Registry`.
-    pub fn registry_domain(&self) -> alloy_sol_types::Eip712Domain {
-        typed::domain(self.chain_id, self.registry)
-    }
-
-    /// EIP-712 domain of `Records`.
-    pub fn records_domain(&self) -> alloy_sol_types::Eip712Domain {
-        typed::domain(self.chain_id, self.records)
-    }
-
-    /// EIP-712 domain of `Consents`.
-    pub fn consents_domain(&self) -> alloy_sol_types::Eip712Domain {
-        typed::domain(self.chain_id, self.consents)
-    }
-
-    /// EIP-712 domain of `Log`.
-    pub fn log_domain(&self) -> alloy_sol_types::Eip712Domain {
-        typed::domain(self.chain_id, self.log)
-    }
-
     /// Checks that the endpoint serves this chain and that these contracts of this version stand
     /// there: same code but for what the constructors fill in, same registry behind all.
     ///
@@ -141,6 +121,21 @@ impl Deployment {
             }
         }
         Ok(())
+    }
+}
+
+impl From<&Deployment> for acts::Deployment {
+    fn from(file: &Deployment) -> Self {
+        let contracts = acts::Contracts {
+            registry: file.registry,
+            records: file.records,
+            consents: file.consents,
+            log: file.log,
+        };
+        Self {
+            chain_id: file.chain_id,
+            contracts,
+        }
     }
 }
 
@@ -316,20 +311,6 @@ impl Deployer<'_> {
             tokio::time::sleep(Duration::from_millis(if turn < 20 { 25 } else { 250 })).await;
         }
         Err(Error::StillPending(format!("deployment in {hash}")))
-    }
-}
-
-impl From<&Deployment> for acts::Deployment {
-    fn from(file: &Deployment) -> Self {
-        Self {
-            chain_id: file.chain_id,
-            contracts: acts::Contracts {
-                registry: file.registry,
-                records: file.records,
-                consents: file.consents,
-                log: file.log,
-            },
-        }
     }
 }
 

@@ -4,7 +4,6 @@ use alloy_primitives::{Address, B256, Bytes, Signature, TxKind, U256, keccak256}
 use alloy_rlp::{Decodable, Encodable, Header};
 
 use crate::error::Result;
-use crate::typed::recover_digest;
 
 /// The first byte of such a transaction.
 const TYPE: u8 = 2;
@@ -74,9 +73,9 @@ impl Transaction {
     /// Who sends the transaction.
     ///
     /// # Errors
-    /// As [`recover_digest`].
+    /// As [`acts::recover`].
     pub fn sender(&self, signature: &Signature) -> Result<Address> {
-        recover_digest(&self.digest(), &signature.as_bytes())
+        Ok(acts::recover(&self.digest(), &signature.as_bytes())?)
     }
 
     fn encode(&self, signature: Option<&Signature>) -> Vec<u8> {
@@ -113,11 +112,11 @@ fn list(out: &mut Vec<u8>, payload_length: usize) {
 
 #[cfg(test)]
 mod tests {
+    use acts::{Signer as _, WalletKey};
     use alloy_primitives::{address, hex};
     use proptest::prelude::*;
 
     use super::*;
-    use crate::typed::{Signer, wallet};
 
     /// The bytes are those that `signTransaction` of viem 2 makes of the same call and key.
     #[test]
@@ -132,8 +131,8 @@ mod tests {
             value: U256::from(1_000),
             data: hex!("a9059cbb0000ff").into(),
         };
-        let key = wallet(&[7; 32]).unwrap();
-        let signature = key.sign(&transaction.digest()).unwrap();
+        let key = WalletKey::from_bytes(&[7; 32]).unwrap();
+        let signature = key.sign_digest(&transaction.digest()).unwrap();
         let raw = transaction.signed(&signature);
         let expected = concat!(
             "02f877827a69078459682f008509502f900083015f90945fbdb2315678afecb367f032d93f642f64",
@@ -157,7 +156,10 @@ mod tests {
             value: U256::ZERO,
             data: Bytes::new(),
         };
-        let signature = wallet(&[1; 32]).unwrap().sign(&creation.digest()).unwrap();
+        let signature = WalletKey::from_bytes(&[1; 32])
+            .unwrap()
+            .sign_digest(&creation.digest())
+            .unwrap();
         let raw = creation.signed(&signature);
         assert!(Transaction::decode(&raw).is_some());
         assert!(Transaction::decode(&[]).is_none());
@@ -176,7 +178,7 @@ mod tests {
                 chain_id, nonce, tip, max_fee, gas_limit,
                 to: to.map(Address::from), value: U256::from_be_bytes(value), data: data.into(),
             };
-            let signature = wallet(&[9; 32]).unwrap().sign(&transaction.digest()).unwrap();
+            let signature = WalletKey::from_bytes(&[9; 32]).unwrap().sign_digest(&transaction.digest()).unwrap();
             let raw = transaction.signed(&signature);
             prop_assert_eq!(Transaction::decode(&raw), Some((transaction, signature)));
         }

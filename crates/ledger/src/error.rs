@@ -196,6 +196,16 @@ pub enum Error {
     Program(String),
 }
 
+impl From<acts::Error> for Error {
+    fn from(error: acts::Error) -> Self {
+        match error {
+            acts::Error::BadSignature => Self::BadSignature,
+            acts::Error::Signing(reason) => Self::Signing(reason),
+            other => Self::Signing(other.to_string()),
+        }
+    }
+}
+
 impl Error {
     /// Wraps a store's own error.
     pub fn store(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {

@@ -22,7 +22,6 @@ mod reads;
 pub mod relayer;
 pub mod rpc;
 mod tx;
-pub mod typed;
 
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -35,9 +34,8 @@ pub use event_index::{IndexStore, Indexer};
 pub use finality::{Finality, FinalityTracker};
 pub use log::{Anchor, FraudProof, Log, LogStore, Origin, SignedCheckpoint};
 pub use reads::{
-    AnchoredCheckpoint, Chain, ERASED, GrantState, Institution, KeyAnchor, Role, Staff, Status,
+    AnchoredCheckpoint, Chain, ERASED, GrantState, Institution, KeyAnchor, Staff, Status,
 };
 pub use relayer::{Call, OutboxStore, Relayer};
 pub use rpc::{Endpoint, Rpc};
 pub use tx::{FeePolicy, Fees};
-pub use typed::{Signer, WalletKey, wallet};

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use acts::Role;
 use alloy_primitives::{Address, B256, Bytes, FixedBytes};
 use alloy_sol_types::SolCall;
 use serde::{Deserialize, Serialize};
@@ -14,7 +15,6 @@ use crate::deployment::Deployment;
 use crate::error::{Error, Result};
 use crate::relayer::MAX_SIGNATURE;
 use crate::rpc::{At, Endpoint, Request};
-use crate::typed;
 
 /// Gas within which a contract wallet has to answer whether a signature is its own. Nobody pays
 /// for the question; this bounds the endpoint's work.
@@ -54,83 +54,6 @@ impl Status {
     /// The contract's number.
     pub fn number(self) -> u8 {
         self as u8
-    }
-}
-
-/// What a person does at an institution.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[repr(u8)]
-pub enum Role {
-    /// Writes and reads reports.
-    Doctor = 1,
-    /// Takes radiographs.
-    Technician = 2,
-    /// Nurses.
-    Nurse = 3,
-    /// Fills prescriptions.
-    Pharmacist = 4,
-    /// Works for an insurer.
-    Insurer = 5,
-    /// Asks for data sets.
-    Researcher = 6,
-    /// Verifies the trail.
-    Auditor = 7,
-}
-
-impl Role {
-    /// All roles, in the contract's order.
-    pub const ALL: [Self; 7] = [
-        Self::Doctor,
-        Self::Technician,
-        Self::Nurse,
-        Self::Pharmacist,
-        Self::Insurer,
-        Self::Researcher,
-        Self::Auditor,
-    ];
-
-    /// From the contract's number, 1 to 7.
-    pub fn from_number(number: u8) -> Option<Self> {
-        Self::ALL.into_iter().find(|role| role.number() == number)
-    }
-
-    /// The contract's number.
-    pub fn number(self) -> u8 {
-        self as u8
-    }
-
-    /// The name in lower case, as in the serialised form.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Doctor => "doctor",
-            Self::Technician => "technician",
-            Self::Nurse => "nurse",
-            Self::Pharmacist => "pharmacist",
-            Self::Insurer => "insurer",
-            Self::Researcher => "researcher",
-            Self::Auditor => "auditor",
-        }
-    }
-}
-
-impl std::fmt::Display for Role {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-impl std::str::FromStr for Role {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|role| role.name() == text)
-            .ok_or_else(|| {
-                let names = Self::ALL.map(Self::name).join(", ");
-                Error::malformed("role", format!("{text:?} is none of {names}"))
-            })
     }
 }
 
@@ -463,7 +386,7 @@ impl Chain {
         if signature.len() > MAX_SIGNATURE {
             return Ok(false);
         }
-        if typed::recover_digest(&digest, signature).is_ok_and(|found| found == account) {
+        if acts::recover(&digest, signature) == Ok(account) {
             return Ok(true);
         }
         let call = IERC1271::isValidSignatureCall {
@@ -501,25 +424,6 @@ alloy_sol_types::sol! {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn roles_have_the_contracts_numbers_and_names_that_read_back() {
-        for (index, role) in Role::ALL.into_iter().enumerate() {
-            assert_eq!(usize::from(role.number()), index + 1);
-            assert_eq!(Role::from_number(role.number()), Some(role));
-            assert_eq!(role.to_string().parse::<Role>().unwrap(), role);
-            assert_eq!(serde_json::to_value(role).unwrap(), role.name());
-        }
-        assert_eq!(Role::from_number(0), None);
-        assert_eq!(Role::from_number(8), None);
-        assert!(
-            "surgeon"
-                .parse::<Role>()
-                .unwrap_err()
-                .to_string()
-                .contains("doctor")
-        );
-    }
 
     #[test]
     fn grants_live_up_to_their_last_second() {

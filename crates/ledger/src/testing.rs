@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use acts::WalletKey;
 use alloy_primitives::{Address, B256, U256, keccak256};
 use serde_json::json;
 
@@ -15,13 +16,12 @@ use crate::reads::Chain;
 use crate::relayer::{self, MemoryOutbox, Relayer};
 use crate::rpc::{Endpoint, Rpc};
 use crate::tx::FeePolicy;
-use crate::typed::{Signer, WalletKey, wallet};
 
 /// A key for tests: the same for the same name.
 pub fn key(name: &str) -> WalletKey {
     // Any hash is a key but for chances of 2^-128.
     #[allow(clippy::expect_used)]
-    wallet(&keccak256(name).0).expect("a hash below the group's order")
+    WalletKey::from_bytes(keccak256(name).as_slice()).expect("a hash below the group's order")
 }
 
 /// A chain with the contracts on it; ends when dropped.
@@ -55,11 +55,11 @@ impl TestChain {
         let anvil = Anvil::start(options)?;
         let rpc = Arc::new(Rpc::connect(&anvil.url())?);
         let (deployer, registrar) = (key("deployer"), key("registrar"));
-        fund(rpc.as_ref(), Signer::address(&deployer)).await?;
+        fund(rpc.as_ref(), deployer.address()).await?;
         let deployment = deployment::deploy(
             rpc.as_ref(),
             &deployer,
-            Signer::address(&registrar),
+            registrar.address(),
             &FeePolicy::default(),
         )
         .await?;
@@ -102,7 +102,7 @@ impl TestChain {
     /// As [`fund`].
     pub async fn relayer(&self, name: &str) -> Result<Relayer> {
         let signer = key(name);
-        fund(self.rpc.as_ref(), Signer::address(&signer)).await?;
+        fund(self.rpc.as_ref(), signer.address()).await?;
         let relayer = Relayer::new(
             self.rpc.clone(),
             Arc::new(MemoryOutbox::default()),

@@ -1,5 +1,6 @@
 //! Making and signing EIP-1559 transactions, and what they should pay.
 
+use acts::Signer;
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use serde::{Deserialize, Serialize};
 
@@ -7,7 +8,6 @@ use crate::eip1559::Transaction;
 use crate::error::{Error, Result};
 use crate::relayer::Lane;
 use crate::rpc::{At, Endpoint};
-use crate::typed::Signer;
 
 /// What a transaction pays for each unit of gas (EIP-1559).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -150,7 +150,7 @@ pub(crate) fn sign(draft: &Draft<'_>, signer: &dyn Signer) -> Result<(B256, Byte
         value: draft.value,
         data: draft.data.clone(),
     };
-    let signature = signer.sign(&transaction.digest())?;
+    let signature = signer.sign_digest(&transaction.digest())?;
     let raw = transaction.signed(&signature);
     Ok((keccak256(&raw), raw))
 }

@@ -12,18 +12,17 @@ mod common {
 use std::sync::Arc;
 use std::time::Duration;
 
+use acts::{Act, Role};
 use alloy_primitives::{Address, B256, Bytes, U256, bytes};
 use common::life::{Net, WAIT, address, relayer, word};
 use ledger::anvil::{Anvil, Options};
-use ledger::contracts::Registry;
 use ledger::event_index::{self as index, Kind, Standing};
 use ledger::log::{Entry, MemoryLog, Origin};
 use ledger::relayer::{self as outbox, MemoryOutbox, OutboxStore, State, Until};
 use ledger::testing::{fund, key, mine, revert, snapshot};
-use ledger::typed;
 use ledger::{
-    Anchor, Call, Chain, Deployment, Endpoint, Error, FeePolicy, Finality, Log, Relayer, Role, Rpc,
-    Signer, Status,
+    Anchor, Call, Chain, Deployment, Endpoint, Error, FeePolicy, Finality, Log, Relayer, Rpc,
+    Status,
 };
 use serde_json::json;
 
@@ -226,7 +225,7 @@ async fn contracts_sign_too() {
     assert!(chain.is_signed_by(yes, digest, b"anything").await.unwrap());
     assert!(!chain.is_signed_by(no, digest, b"anything").await.unwrap());
     let doctor = &it.net.doctor;
-    let signature = Signer::sign(doctor, &digest).unwrap().as_bytes();
+    let signature = doctor.sign(digest);
     assert!(
         chain
             .is_signed_by(address(doctor), digest, &signature)
@@ -612,17 +611,12 @@ async fn wrong_calls_are_refused_by_name() {
     let Some(it) = start("refused_by_name", &Options::default()).await else {
         return;
     };
-    let act = typed::EnrolPatient {
+    let act = Act::EnrolPatient {
         institution: address(&it.net.hospital),
         patient: word("patient"),
         deadline: 1,
     };
-    let signature = typed::sign(&act, &it.net.at().registry_domain(), &it.net.hospital).unwrap();
-    let call = Registry::enrolPatientCall {
-        act,
-        institutionSignature: signature,
-    };
-    let call = Call::new(it.net.at().registry, &call);
+    let call = it.net.signed(act, &[&it.net.hospital]);
     assert_eq!(it.net.refused("too late", call).await, "DeadlinePassed");
 }
 

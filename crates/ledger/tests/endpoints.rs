@@ -18,7 +18,7 @@ use ledger::rpc::{At, Block, Limits, Receipt, Request, Sent};
 use ledger::testing::key;
 use ledger::{
     Call, Chain, Deployment, Endpoint, Error, Finality, FinalityTracker, Indexer, MAX_HEAD_AGE,
-    Relayer, Result, Rpc, Signer,
+    Relayer, Result, Rpc,
 };
 
 /// Answers every connection with these bytes, or with nothing at all for ever.
@@ -378,7 +378,7 @@ async fn logs_are_believed_only_with_their_block() {
 
 #[tokio::test]
 async fn a_witness_stops_an_endpoint_from_widening_access() {
-    let account = Signer::address(&key("doctor"));
+    let account = key("doctor").address();
     let alone = chain(Lie::State).await;
     assert!(
         alone.is_active_staff(account).await.unwrap(),

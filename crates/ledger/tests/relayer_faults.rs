@@ -18,7 +18,7 @@ use common::sim::{
 };
 use ledger::relayer::{Call, Lane, MemoryOutbox, OutboxStore, Settings, State, Status};
 use ledger::testing::key;
-use ledger::{FeePolicy, Finality, Relayer, Signer};
+use ledger::{FeePolicy, Finality, Relayer};
 use proptest::prelude::*;
 
 const FINALITY: u64 = 3;

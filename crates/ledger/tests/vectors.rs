@@ -13,7 +13,7 @@ use ledger::log::{
     ConsistencyProof, Entry, InclusionProof, LogStore, MemoryLog, Origin, entry_digest,
 };
 use ledger::testing::key;
-use ledger::{Log, SignedCheckpoint, Signer};
+use ledger::{Log, SignedCheckpoint};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -97,7 +97,7 @@ async fn log_of_700() -> (Log, Arc<MemoryLog>) {
     let origin = Origin {
         chain_id: 31337,
         contract: Address::repeat_byte(0xab),
-        institution: Signer::address(&key("hospital")),
+        institution: key("hospital").address(),
     };
     let store = Arc::new(MemoryLog::default());
     let log = Log::open(store.clone(), origin).await.unwrap();
@@ -256,7 +256,7 @@ async fn appends_at_once_are_all_kept_and_none_twice() {
     let origin = Origin {
         chain_id: 1,
         contract: Address::ZERO,
-        institution: Signer::address(&key("hospital")),
+        institution: key("hospital").address(),
     };
     let store = Arc::new(MemoryLog::default());
     // Two processes on one store, many tasks each, every entry asked for twice.

@@ -12,7 +12,7 @@ use custody::model::chain_facts::{
 use custody::model::error::ChainError;
 use custody::ports::chain::Chain;
 use ledger::l1_fee::{PostedAct, l1_data_fee};
-use ledger::relayer::{Allowance, Call, Relayer, Status};
+use ledger::relayer::{Allowance, Relayer, Status};
 use ledger::rpc::{At, Endpoint, Receipt, Request};
 use ledger::{Finality, FinalityTracker};
 
@@ -45,7 +45,7 @@ impl LedgerChain {
     }
 
     fn request(&self, act: &SignedAct) -> Request {
-        let call = call_of(&self.deployment, act);
+        let call = act.call(&self.deployment);
         Request {
             from: self.relayer.sender(),
             to: Some(call.to),
@@ -173,9 +173,7 @@ impl Chain for LedgerChain {
         }
         Ok(Some(StaffFacts {
             institution: facts.institution,
-            role: facts
-                .role
-                .and_then(|role| record::Role::from_number(role.number())),
+            role: facts.role,
             active: self.chain.is_active_staff(wallet).await.map_err(silent)?,
             nonce: facts.nonce,
         }))
@@ -255,11 +253,6 @@ impl Chain for LedgerChain {
         head.base_fee_per_gas.ok_or_else(none)
     }
 
-    fn call(&self, act: &SignedAct) -> (Address, Bytes) {
-        let call = call_of(&self.deployment, act);
-        (call.to, call.data)
-    }
-
     async fn estimate(&self, act: &SignedAct) -> Result<u64, ChainError> {
         let (endpoint, request) = (self.chain.endpoint(), self.request(act));
         endpoint
@@ -304,7 +297,7 @@ impl Chain for LedgerChain {
     }
 
     async fn submit(&self, id: B256, act: &SignedAct) -> Result<(), ChainError> {
-        let call = call_of(&self.deployment, act);
+        let call = act.call(&self.deployment).into();
         let key = hex::encode(id);
         let status = self.relayer.submit(&key, call).await.map_err(silent)?;
         // Handed in again, it is tried again. Only what is over for good is.
@@ -344,16 +337,6 @@ fn carried(status: &Status) -> Carried {
         gas: inclusion.map(|i| i.gas_used),
         block: inclusion.map(|i| i.block),
         error: refusal,
-    }
-}
-
-/// The call that carries an act.
-fn call_of(at: &Deployment, signed: &SignedAct) -> Call {
-    let acts::Call { to, data } = signed.call(at);
-    Call {
-        to,
-        data,
-        value: U256::ZERO,
     }
 }
 

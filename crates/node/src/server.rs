@@ -527,7 +527,7 @@ async fn open_chain(
     };
     settings.finality = finality;
     let chain = crate::chain::connect(config, file).await?;
-    let signer = Arc::new(ledger::wallet(&keys.wallet().expose())?);
+    let signer = Arc::new(keys.wallet().clone());
     let outbox = Arc::new(Outbox::new(store));
     let relayer = Relayer::with_witnesses(
         chain.endpoint().clone(),

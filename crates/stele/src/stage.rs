@@ -64,8 +64,7 @@ impl Chain {
         // A key for this stage alone pays for the deployment.
         let payer = KeyRing::generate(&mut crate::random::os());
         fund(&rpc, payer.address()).await?;
-        let signer = ledger::wallet(&payer.wallet().expose()).map_err(Failure::work)?;
-        let deployment = ledger::deploy(&rpc, &signer, registrar, &FeePolicy::default())
+        let deployment = ledger::deploy(&rpc, payer.wallet(), registrar, &FeePolicy::default())
             .await
             .map_err(Failure::work)?;
         deployment

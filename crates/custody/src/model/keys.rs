@@ -127,37 +127,7 @@ impl KeyRing {
 
 #[cfg(test)]
 mod tests {
-    use acts::recover;
-
     use super::*;
-
-    #[test]
-    fn the_address_is_the_one_everybody_computes() {
-        // The first account of the well-known development mnemonic of Ethereum tools.
-        let key = "ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80";
-        let key = WalletKey::from_bytes(&hex::decode(key).unwrap()).unwrap();
-        let expected = "f39fd6e51aad88f6f4ce6ab8827279cfffb92266";
-        assert_eq!(hex::encode(key.address()), expected);
-    }
-
-    #[test]
-    fn what_is_signed_is_recovered_and_the_high_s_twin_refused() {
-        let key = WalletKey::from_bytes(&[7; 32]).unwrap();
-        let digest = B256::repeat_byte(9);
-        let signature = key.sign(digest);
-        assert_eq!(recover(&digest, &signature).ok(), Some(key.address()));
-        assert_ne!(recover(&B256::ZERO, &signature).ok(), Some(key.address()));
-        assert_eq!(recover(&digest, &signature[..64]).ok(), None);
-
-        let order = alloy_primitives::uint!(
-            0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141_U256
-        );
-        let s = alloy_primitives::U256::from_be_slice(&signature[32..64]);
-        let mut twin = signature;
-        twin[32..64].copy_from_slice(&(order - s).to_be_bytes::<32>());
-        twin[64] = 55 - twin[64];
-        assert_eq!(recover(&digest, &twin).ok(), None);
-    }
 
     #[test]
     fn a_ring_comes_back_from_its_bytes() {

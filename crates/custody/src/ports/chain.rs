@@ -39,8 +39,6 @@ pub trait Chain: Send + Sync {
     ) -> Result<bool, ChainError>;
     /// What a unit of gas burns in the newest block, wei.
     async fn base_fee(&self) -> Result<u128, ChainError>;
-    /// The call that carries an act: contract and data.
-    fn call(&self, act: &SignedAct) -> (Address, Bytes);
     /// Gas that this call would use now.
     async fn estimate(&self, act: &SignedAct) -> Result<u64, ChainError>;
     /// The call that a transaction makes; nothing if the chain does not know it.

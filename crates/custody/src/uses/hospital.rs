@@ -71,7 +71,6 @@ pub struct Hospital {
     pub log: Log,
     leaves: Arc<Leaves>,
     edge: Mutex<Edge>,
-    signer: ledger::typed::WalletKey,
     pub(crate) roster: Roster,
 }
 
@@ -106,7 +105,6 @@ impl Hospital {
             .await
             .map_err(log_failed)?;
         let edge = Mutex::new(log_store::edge(&leaves).await?);
-        let signer = ledger::typed::wallet(&keys.wallet().expose()).map_err(log_failed)?;
         let errands = Notify::new();
         Ok(Self {
             keys,
@@ -121,7 +119,6 @@ impl Hospital {
             log,
             leaves,
             edge,
-            signer,
             roster: Mutex::new(None),
         })
     }
@@ -249,7 +246,8 @@ impl Hospital {
     pub async fn checkpoint(&self) -> Result<SignedCheckpoint> {
         // Entries that are being written now belong to the next one.
         let _no_writer = self.edge.lock().await;
-        self.log.checkpoint(&self.signer).await.map_err(log_failed)
+        let signed = self.log.checkpoint(self.keys.wallet()).await;
+        signed.map_err(log_failed)
     }
 
     /// Sign a checkpoint and have it anchored; no errand if the chain has it already.

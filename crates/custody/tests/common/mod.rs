@@ -237,10 +237,6 @@ impl Chain for MemoryChain {
         let fee = self.base_fee.load(Ordering::SeqCst);
         self.ask(|_| u128::from(fee))
     }
-    fn call(&self, act: &SignedAct) -> (Address, Bytes) {
-        let data = act.act.digest(&self.deployment);
-        (self.deployment.contracts.records, data.0.into())
-    }
     async fn estimate(&self, _: &SignedAct) -> Result<u64, ChainError> {
         self.ask(|_| 90_000)
     }

@@ -3,14 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use alloy_primitives::Bytes;
+use acts::{ChainAct as _, Signer};
 
 use super::{ConsistencyProof, Log, SignedCheckpoint};
-use crate::contracts::Log as LogContract;
 use crate::error::{Error, Result};
 use crate::reads::Chain;
 use crate::relayer::{Call, Inclusion, Relayer, Until};
-use crate::typed::Signer;
 
 /// Puts a log's checkpoints on chain.
 #[derive(Clone)]
@@ -137,9 +135,10 @@ fn anchor_key(checkpoint: &SignedCheckpoint) -> String {
 
 /// The call that anchors a checkpoint. Anyone may send it.
 pub fn anchor_call(checkpoint: &SignedCheckpoint) -> Call {
-    let call = LogContract::checkpointCall {
-        act: checkpoint.statement(),
-        institutionSignature: Bytes::clone(&checkpoint.signature),
+    let signatures = [checkpoint.signature.clone()];
+    let call = acts::Call {
+        to: checkpoint.origin.contract,
+        data: checkpoint.statement().calldata(&signatures),
     };
-    Call::new(checkpoint.origin.contract, &call)
+    call.into()
 }

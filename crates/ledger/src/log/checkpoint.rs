@@ -7,6 +7,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use acts::{Checkpoint, Domain, Signer};
 use alloy_primitives::{Address, B256, Bytes};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -14,7 +15,6 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
-use crate::typed::{self, Checkpoint, Signer};
 
 /// Longest note that is read, in bytes: 16 signatures of the largest kind fit.
 pub const MAX_NOTE: usize = 128 << 10;
@@ -79,8 +79,13 @@ impl Origin {
         }
     }
 
-    fn domain(&self) -> alloy_sol_types::Eip712Domain {
-        typed::domain(self.chain_id, self.contract)
+    /// What the institution signs of a checkpoint.
+    fn digest(&self, size: u64, root: B256) -> B256 {
+        let domain = Domain {
+            chain_id: self.chain_id,
+            contract: self.contract,
+        };
+        domain.digest(&self.statement(size, root))
     }
 
     /// Id of the institution's key in notes: the first four bytes of
@@ -123,12 +128,12 @@ impl SignedCheckpoint {
                 found,
             });
         }
-        let signature = typed::sign(&origin.statement(size, root), &origin.domain(), signer)?;
+        let signature = signer.sign_digest(&origin.digest(size, root))?;
         Ok(Self {
             origin,
             size,
             root,
-            signature,
+            signature: Bytes::copy_from_slice(&signature.as_bytes()),
         })
     }
 
@@ -138,12 +143,13 @@ impl SignedCheckpoint {
     /// # Errors
     /// [`Error::WrongSigner`], [`Error::BadSignature`].
     pub fn verify(&self) -> Result<()> {
-        typed::verify(
-            &self.statement(),
-            &self.origin.domain(),
-            &self.signature,
-            self.origin.institution,
-        )
+        let expected = self.origin.institution;
+        let digest = self.origin.digest(self.size, self.root);
+        let found = acts::recover(&digest, &self.signature)?;
+        if found != expected {
+            return Err(Error::WrongSigner { expected, found });
+        }
+        Ok(())
     }
 
     /// The struct that was signed, as the contract takes it.
@@ -255,11 +261,11 @@ mod tests {
     use super::*;
 
     fn sample() -> SignedCheckpoint {
-        let key = typed::wallet(&[7; 32]).unwrap();
+        let key = acts::WalletKey::from_bytes(&[7; 32]).unwrap();
         let origin = Origin {
             chain_id: 31337,
             contract: Address::repeat_byte(0xab),
-            institution: Signer::address(&key),
+            institution: key.address(),
         };
         SignedCheckpoint::sign(origin, 70_000, B256::repeat_byte(9), &key).unwrap()
     }
@@ -283,7 +289,7 @@ mod tests {
     #[test]
     fn what_was_not_signed_is_refused() {
         let note = sample().to_note();
-        let key = typed::wallet(&[8; 32]).unwrap();
+        let key = acts::WalletKey::from_bytes(&[8; 32]).unwrap();
         for (from, to) in [
             ("70000", "70001"),
             ("70000", "070000"),

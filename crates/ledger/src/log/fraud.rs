@@ -224,10 +224,10 @@ mod tests {
     use super::super::merkle::node_hash;
     use super::super::{Entry, MemoryLog, Origin};
     use super::*;
-    use crate::typed::{Signer, WalletKey, wallet};
+    use acts::WalletKey;
 
     fn key(byte: u8) -> WalletKey {
-        wallet(&[byte; 32]).unwrap()
+        WalletKey::from_bytes(&[byte; 32]).unwrap()
     }
 
     fn signed(size: u64, root: B256) -> SignedCheckpoint {
@@ -235,7 +235,7 @@ mod tests {
         let origin = Origin {
             chain_id: 1,
             contract: Address::repeat_byte(1),
-            institution: Signer::address(&key),
+            institution: key.address(),
         };
         SignedCheckpoint::sign(origin, size, root, &key).unwrap()
     }

@@ -17,6 +17,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
+use acts::Signer;
 use alloy_primitives::B256;
 use sha2::{Digest, Sha256};
 use tokio::sync::Mutex;
@@ -29,7 +30,6 @@ pub use proof::EntryProof;
 pub use store::{Entry, LogStore, MemoryLog};
 
 use crate::error::{Error, Result};
-use crate::typed::Signer;
 use merkle::{Node, leaf_hash};
 use tile::{Edge, Resource, Tile, TileId};
 

@@ -99,14 +99,14 @@ mod tests {
     use super::super::Origin;
     use super::super::merkle::node_hash;
     use super::*;
-    use crate::typed::{Signer, wallet};
+    use acts::WalletKey;
 
     fn sample() -> (B256, EntryProof) {
-        let key = wallet(&[7; 32]).unwrap();
+        let key = WalletKey::from_bytes(&[7; 32]).unwrap();
         let origin = Origin {
             chain_id: 1,
             contract: Address::repeat_byte(1),
-            institution: Signer::address(&key),
+            institution: key.address(),
         };
         let digest = B256::repeat_byte(5);
         let beside = leaf_hash(b"beside");

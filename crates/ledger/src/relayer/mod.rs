@@ -37,6 +37,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use acts::Signer;
 use alloy_primitives::Address;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Mutex, Notify};
@@ -50,7 +51,6 @@ use crate::error::{Error, Result};
 use crate::finality::{Finality, FinalityTracker};
 use crate::rpc::Endpoint;
 use crate::tx::FeePolicy;
-use crate::typed::Signer;
 
 /// How a relayer works.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

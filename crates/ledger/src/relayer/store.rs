@@ -36,6 +36,16 @@ impl Call {
     }
 }
 
+impl From<acts::Call> for Call {
+    fn from(acts::Call { to, data }: acts::Call) -> Self {
+        Self {
+            to,
+            data,
+            value: U256::ZERO,
+        }
+    }
+}
+
 /// One signed form of a transaction. All forms of an item have the same nonce, so at most one of
 /// them can ever be included.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -3,15 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use acts::{Act, Role, SignedAct, WalletKey};
 use alloy_primitives::{Address, B256, keccak256};
-use ledger::contracts::{Consents, Records, Registry};
+use ledger::contracts::records::IRecords;
 use ledger::event_index::{self as index, MemoryIndex};
 use ledger::relayer::{self, Inclusion, MemoryOutbox, Until};
 use ledger::testing::key;
-use ledger::typed::{self, AdmitStaff, Commit, Grant, SetInstitution};
 use ledger::{
-    Call, Chain, Deployment, Endpoint, Error, FeePolicy, Finality, Indexer, Relayer, Role, Signer,
-    Status, SystemClock, WalletKey, deploy,
+    Call, Chain, Deployment, Endpoint, Error, FeePolicy, Finality, Indexer, Relayer, Status,
+    SystemClock, deploy,
 };
 
 pub(crate) const WAIT: Duration = Duration::from_secs(60);
@@ -33,7 +33,7 @@ impl Net {
         let deployment = deploy(
             endpoint.as_ref(),
             &key("deployer"),
-            Signer::address(&registrar),
+            registrar.address(),
             &FeePolicy::default(),
         )
         .await
@@ -72,38 +72,32 @@ impl Net {
         }
     }
 
+    /// The call of an act that these keys sign.
+    pub(crate) fn signed(&self, act: Act, keys: &[&WalletKey]) -> Call {
+        let at = self.at().into();
+        let signatures = keys.iter().map(|key| act.sign(&at, key)).collect();
+        SignedAct { act, signatures }.call(&at).into()
+    }
+
     pub(crate) fn set_institution(&self, status: Status, nonce: u64, signer: &WalletKey) -> Call {
-        let act = SetInstitution {
+        let act = Act::SetInstitution {
             institution: address(&self.hospital),
             status: status.number(),
             nonce,
             deadline: self.far,
         };
-        let signature = typed::sign(&act, &self.at().registry_domain(), signer).unwrap();
-        Call::new(
-            self.at().registry,
-            &Registry::setInstitutionCall {
-                act,
-                registrarSignature: signature,
-            },
-        )
+        self.signed(act, &[signer])
     }
 
     pub(crate) fn admit_staff(&self, staff: &WalletKey, role: Role, nonce: u64) -> Call {
-        let act = AdmitStaff {
+        let act = Act::AdmitStaff {
             staff: address(staff),
             institution: address(&self.hospital),
             role: role.number(),
             nonce,
             deadline: self.far,
         };
-        let domain = self.at().registry_domain();
-        let call = Registry::admitStaffCall {
-            institutionSignature: typed::sign(&act, &domain, &self.hospital).unwrap(),
-            staffSignature: typed::sign(&act, &domain, staff).unwrap(),
-            act,
-        };
-        Call::new(self.at().registry, &call)
+        self.signed(act, &[&self.hospital, staff])
     }
 
     pub(crate) fn commit_act(
@@ -112,8 +106,8 @@ impl Net {
         version: u64,
         before: B256,
         to: B256,
-    ) -> Commit {
-        Commit {
+    ) -> IRecords::Commit {
+        IRecords::Commit {
             controller: address(controller),
             version,
             previous: before,
@@ -130,28 +124,24 @@ impl Net {
         before: B256,
         to: B256,
     ) -> Call {
-        let act = self.commit_act(controller, version, before, to);
-        let domain = self.at().records_domain();
-        let call = Records::commitCall {
-            institutionSignature: typed::sign(&act, &domain, &self.hospital).unwrap(),
-            controllerSignature: typed::sign(&act, &domain, controller).unwrap(),
-            act,
+        let act = Act::Commit {
+            controller: address(controller),
+            version,
+            previous: before,
+            commitment: to,
+            institution: address(&self.hospital),
+            deadline: self.far,
         };
-        Call::new(self.at().records, &call)
+        self.signed(act, &[&self.hospital, controller])
     }
 
     pub(crate) fn grant(&self, controller: &WalletKey, id: B256) -> Call {
-        let act = Grant {
+        let act = Act::Grant {
             controller: address(controller),
             id,
             expiry: self.far,
         };
-        let call = Consents::grantCall {
-            controllerSignature: typed::sign(&act, &self.at().consents_domain(), controller)
-                .unwrap(),
-            act,
-        };
-        Call::new(self.at().consents, &call)
+        self.signed(act, &[controller])
     }
 
     pub(crate) fn indexer(&self, settings: index::Settings) -> Indexer {
@@ -181,9 +171,5 @@ pub(crate) fn relayer(endpoint: Arc<dyn Endpoint>, chain: &Chain, name: &str) ->
 }
 
 pub(crate) fn address(key: &WalletKey) -> Address {
-    Signer::address(key)
-}
-
-pub(crate) fn word(text: &str) -> B256 {
-    keccak256(text)
+    key.address()
 }

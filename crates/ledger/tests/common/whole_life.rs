@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
+use acts::{Act, Commit, CommitBatch, Grant, Revoke, Role, WalletKey};
 use alloy_primitives::{B256, Bytes};
-use ledger::contracts::{Consents, Records, Registry};
+use ledger::contracts::consents::IConsents;
+use ledger::contracts::records::IRecords;
+use ledger::contracts::{Consents, Records};
 use ledger::event_index::{self as index, Event, Kind, Standing};
 use ledger::log::{Entry, MemoryLog, Origin, entry_digest};
 use ledger::testing::key;
-use ledger::typed::{self, *};
-use ledger::{Anchor, Call, ERASED, Error, Finality, Log, Role, Status};
+use ledger::{Anchor, Call, ERASED, Error, Finality, Log, Status};
 
 use super::life::{Net, WAIT, address, word};
 
@@ -66,7 +68,7 @@ async fn admissions(net: &Net) {
         (hospital, Some(Role::Doctor), 1)
     );
 
-    let act = SetStaff {
+    let act = Act::SetStaff {
         staff: doctor,
         institution: hospital,
         role: Role::Auditor.number(),
@@ -74,49 +76,34 @@ async fn admissions(net: &Net) {
         nonce: 1,
         deadline: net.far,
     };
-    let signature = typed::sign(&act, &net.at().registry_domain(), &net.hospital).unwrap();
-    let call = Registry::setStaffCall {
-        act,
-        institutionSignature: signature,
-    };
-    net.send("role", Call::new(net.at().registry, &call)).await;
+    net.send("role", net.signed(act, &[&net.hospital])).await;
     assert_eq!(
         net.chain.staff(doctor).await.unwrap().role,
         Some(Role::Auditor)
     );
 }
 
-/// Key statements and enrolments.
+/// A key statement and a patient.
 async fn statements(net: &Net) {
     let (hospital, doctor) = (address(&net.hospital), address(&net.doctor));
-    let act = PublishKey {
+    let act = Act::PublishKey {
         wallet: doctor,
         digest: word("key"),
         version: 1,
         deadline: net.far,
     };
-    let signature = typed::sign(&act, &net.at().registry_domain(), &net.doctor).unwrap();
-    let call = Registry::publishKeyCall {
-        act,
-        walletSignature: signature,
-    };
-    net.send("key", Call::new(net.at().registry, &call)).await;
+    net.send("key", net.signed(act, &[&net.doctor])).await;
     assert_eq!(
         net.chain.key_statement(doctor).await.unwrap().digest,
         word("key")
     );
 
-    let act = EnrolPatient {
+    let act = Act::EnrolPatient {
         institution: hospital,
         patient: word("patient"),
         deadline: net.far,
     };
-    let signature = typed::sign(&act, &net.at().registry_domain(), &net.hospital).unwrap();
-    let call = Registry::enrolPatientCall {
-        act,
-        institutionSignature: signature,
-    };
-    net.send("enrol", Call::new(net.at().registry, &call)).await;
+    net.send("enrol", net.signed(act, &[&net.hospital])).await;
     assert!(net.chain.enrolled(hospital, word("patient")).await.unwrap());
 }
 
@@ -139,25 +126,29 @@ async fn records(net: &Net) {
     assert_eq!(net.refused("stale", stale).await, "StalePrevious");
 
     // A batch with one item that cannot be applied: told in the receipt, the other stands.
-    let acts = vec![
+    let commits = [
         net.commit_act(&two, 1, B256::ZERO, word("batched")),
         net.commit_act(&one, 9, word("v2"), word("v3")),
         net.commit_act(&three, 1, B256::ZERO, word("also batched")),
     ];
-    let domain = net.at().records_domain();
-    let batch = typed::sign(&CommitBatch::of(&acts), &domain, &net.hospital).unwrap();
-    let items = acts
-        .iter()
+    let at = acts::Deployment::from(net.at());
+    let statements = commits.each_ref().map(statement_of);
+    let items = commits
+        .into_iter()
+        .zip(&statements)
         .zip([&two, &one, &three])
-        .map(|(act, controller)| SignedCommit {
-            act: act.clone(),
-            controllerSignature: typed::sign(act, &domain, controller).unwrap(),
+        .map(|((act, statement), controller)| IRecords::SignedCommit {
+            act,
+            controllerSignature: signature(controller, at.digest(statement)),
         })
         .collect();
+    let batch = CommitBatch {
+        commits: statements.to_vec(),
+    };
     let call = Records::commitBatchCall {
         institution: address(&net.hospital),
         items,
-        institutionSignature: batch,
+        institutionSignature: signature(&net.hospital, at.digest(&batch)),
     };
     let inclusion = net.send("batch", Call::new(net.at().records, &call)).await;
     assert_eq!(inclusion.skipped.len(), 1);
@@ -169,16 +160,11 @@ async fn records(net: &Net) {
         word("also batched")
     );
 
-    let act = Erase {
+    let act = Act::Erase {
         controller: address(&two),
         deadline: net.far,
     };
-    let signature = typed::sign(&act, &domain, &two).unwrap();
-    let call = Records::eraseCall {
-        act,
-        controllerSignature: signature,
-    };
-    net.send("erase", Call::new(net.at().records, &call)).await;
+    net.send("erase", net.signed(act, &[&two])).await;
     assert_eq!(
         net.chain.current_commitment(address(&two)).await.unwrap(),
         ERASED
@@ -188,18 +174,12 @@ async fn records(net: &Net) {
 async fn consents(net: &Net) {
     let controller = key("controller 1");
     let account = address(&controller);
-    let act = Request {
+    let act = Act::Request {
         id: word("request"),
         requester: address(&net.doctor),
         deadline: net.far,
     };
-    let signature = typed::sign(&act, &net.at().consents_domain(), &net.doctor).unwrap();
-    let call = Consents::requestCall {
-        act,
-        requesterSignature: signature,
-    };
-    net.send("request", Call::new(net.at().consents, &call))
-        .await;
+    net.send("request", net.signed(act, &[&net.doctor])).await;
 
     net.send("grant", net.grant(&controller, word("grant")))
         .await;
@@ -207,21 +187,11 @@ async fn consents(net: &Net) {
     assert!(state.is_live_at(net.far) && !state.revoked);
     assert!(net.chain.is_live(account, word("grant")).await.unwrap());
 
-    let revoke = |id: B256| {
-        let act = Revoke {
-            controller: account,
-            id,
-        };
-        let signature = typed::sign(&act, &net.at().consents_domain(), &controller).unwrap();
-        (act, signature)
+    let revoke = Act::Revoke {
+        controller: account,
+        id: word("grant"),
     };
-    let (act, signature) = revoke(word("grant"));
-    let call = Consents::revokeCall {
-        act,
-        controllerSignature: signature,
-    };
-    net.send("revoke", Call::new(net.at().consents, &call))
-        .await;
+    net.send("revoke", net.signed(revoke, &[&controller])).await;
     assert!(!net.chain.is_live(account, word("grant")).await.unwrap());
     assert!(
         net.chain
@@ -233,32 +203,43 @@ async fn consents(net: &Net) {
     let grant_again = net.grant(&controller, word("grant"));
     assert_eq!(net.refused("grant again", grant_again).await, "AlreadyUsed");
 
-    let domain = net.at().consents_domain();
-    let items: Vec<SignedGrant> = (0..3)
-        .map(|n| {
-            let act = Grant {
+    let at = acts::Deployment::from(net.at());
+    let expiry = net.far;
+    let ids = ["g0", "g1", "g2"].map(word);
+    let items = ids.map(|id| {
+        let digest = at.digest(&Grant {
+            controller: account,
+            id,
+            expiry,
+        });
+        IConsents::SignedGrant {
+            act: IConsents::Grant {
                 controller: account,
-                id: word(&format!("g{n}")),
-                expiry: net.far,
-            };
-            let signature = typed::sign(&act, &domain, &controller).unwrap();
-            SignedGrant {
-                act,
-                controllerSignature: signature,
-            }
-        })
-        .collect();
-    let call = Call::new(net.at().consents, &Consents::grantBatchCall { items });
+                id,
+                expiry,
+            },
+            controllerSignature: signature(&controller, digest),
+        }
+    });
+    let call = Consents::grantBatchCall {
+        items: items.to_vec(),
+    };
+    let call = Call::new(net.at().consents, &call);
     assert!(net.send("grants", call).await.skipped.is_empty());
-    let items: Vec<SignedRevoke> = (0..2)
-        .map(|n| {
-            let (act, signature) = revoke(word(&format!("g{n}")));
-            SignedRevoke {
-                act,
-                controllerSignature: signature,
-            }
-        })
-        .collect();
+    let items = ids[..2].iter().map(|id| {
+        let digest = at.digest(&Revoke {
+            controller: account,
+            id: *id,
+        });
+        IConsents::SignedRevoke {
+            act: IConsents::Revoke {
+                controller: account,
+                id: *id,
+            },
+            controllerSignature: signature(&controller, digest),
+        }
+    });
+    let items = items.collect();
     let call = Call::new(net.at().consents, &Consents::revokeBatchCall { items });
     net.send("revocations", call).await;
     assert!(!net.chain.is_live(account, word("g1")).await.unwrap());
@@ -398,4 +379,32 @@ async fn indexed(net: &Net) {
         .await
         .unwrap();
     assert_eq!(page, before[4..6]);
+}
+
+/// What the controller of one commit in a batch signs.
+fn statement_of(commit: &IRecords::Commit) -> Commit {
+    let IRecords::Commit {
+        controller,
+        version,
+        previous,
+        commitment,
+        institution,
+        deadline,
+    } = *commit;
+    Commit {
+        controller,
+        version,
+        previous,
+        commitment,
+        institution,
+        deadline,
+    }
+}
+
+fn signature(key: &WalletKey, digest: B256) -> Bytes {
+    Bytes::copy_from_slice(&key.sign(digest))
+}
+
+pub(crate) fn word(text: &str) -> B256 {
+    keccak256(text)
 }

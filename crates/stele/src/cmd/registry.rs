@@ -286,9 +286,8 @@ async fn deploy(
     }
     let ring = key.ring()?;
     let registrar = registrar.unwrap_or_else(|| ring.address());
-    let signer = ledger::wallet(&ring.wallet().expose()).map_err(Failure::work)?;
     let rpc = Rpc::connect(rpc).map_err(Failure::work)?;
-    let deployment = ledger::deploy(&rpc, &signer, registrar, &FeePolicy::default())
+    let deployment = ledger::deploy(&rpc, ring.wallet(), registrar, &FeePolicy::default())
         .await
         .map_err(|error| {
             Failure::work(error).hint(format!("{} pays: does it have ether?", ring.address()))

@@ -112,7 +112,7 @@ impl Hospital {
             );
             return Err(Error::invalid("payer", reason));
         }
-        let (to, data) = self.chain.call(signed);
+        let acts::Call { to, data } = signed.call(self.deployment());
         let gas = self.chain.estimate(signed).await?;
         Ok(OwnCall {
             to,
@@ -481,8 +481,9 @@ impl Hospital {
             Act::Checkpoint {
                 institution, size, ..
             } => chain.anchored(institution).await? >= size,
-            // A request leaves nothing but its event.
-            Act::Request { .. } => false,
+            // A request leaves nothing but its event. Of a kind of act that is not listed here
+            // nothing is read, and one that failed stays failed.
+            _ => false,
         })
     }
 }
