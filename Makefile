@@ -4,8 +4,8 @@ SHELL       := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-chain setup-python setup-dicom setup-go build demo test test-contracts \
-        test-rust test-reader test-python test-interop e2e bench lint fuzz coverage clean \
+.PHONY: help setup setup-chain setup-python setup-dicom setup-go setup-deny build demo test test-contracts \
+        test-rust test-reader test-python test-interop e2e bench arch lint fuzz coverage clean \
         web test-web e2e-web screens web-size
 
 CARGO   ?= cargo
@@ -50,6 +50,9 @@ build/dicom/.stamp: scripts/fetch-dicom.py | build/.tools
 	@python3 scripts/fetch-dicom.py
 	touch $@
 
+setup-deny: ## Install cargo-deny, which make lint checks licences and duplicates with (minutes)
+	@cargo deny --version >/dev/null 2>&1 || $(CARGO) install cargo-deny --locked
+
 setup-go: ## Install Kubo, geth and the gateway conformance suite (needs Go; used where found)
 	@scripts/install-go-tools.sh
 
@@ -66,8 +69,13 @@ demo: setup-chain setup-dicom web build ## The whole story on real components (X
 
 # --- tests -------------------------------------------------------------------------------------
 
-test: test-contracts test-rust test-python test-web test-interop ## Everything that must pass
-	@echo "Not run here: the tests in a real browser; see make e2e-web"
+# The browser comes last and drives the program that the Rust tests built.
+test: test-contracts test-rust test-python test-web test-interop ## Everything that must pass; in a browser too, where Chromium is
+	@if ! scripts/has-chromium.sh; then
+	    echo "SKIPPED the browser tests: install the package chromium"
+	else
+	    $(MAKE) --no-print-directory e2e-web STELE_BIN=$(CURDIR)/$(STELE)
+	fi
 
 test-contracts: setup-chain ## Solidity: unit, fuzz, invariant, gas table, artifacts
 	@contracts/scripts/test.sh
@@ -91,7 +99,10 @@ test-web: web ## The web app: types, linter, unit tests and vectors, messages, s
 	@cd web
 	npm run --silent lint
 	npm run --silent test
-	node scripts/messages.mjs --check es
+	for messages in src/ui/i18n/*.json; do
+	    language=$$(basename "$$messages" .json)
+	    [ "$$language" = en ] || node scripts/messages.mjs --check "$$language"
+	done
 	node scripts/size.mjs
 
 web-size: web ## Compressed size of the first load of each role; fails over the budget
@@ -125,13 +136,17 @@ e2e: setup-chain setup-dicom ## The tests with real processes alone
 lint: setup-chain ## Formatters and linters of all languages
 	@$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	scripts/deny.sh
 	contracts/scripts/lint.sh
 	contracts/scripts/slither.sh
+
+arch: ## Circles of imports, arrows upwards and long functions, as JSON; fails if there are any
+	@$(CARGO) run --quiet -p arch
 
 bench: setup ## Side-by-side benchmarks; prints what docs/benchmarks.md quotes
 	@bench/run.sh
 
-fuzz: ## Each fuzz target for SECONDS=n seconds
+fuzz: ## Each fuzz target under libFuzzer for SECONDS=n seconds
 	@scripts/fuzz.sh $(SECONDS)
 
 coverage: setup-chain ## Coverage of the contracts and of Rust

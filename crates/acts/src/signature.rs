@@ -1,7 +1,8 @@
 //! Checking signatures: 65 bytes r ‖ s ‖ v with v 27 or 28 and the lower s (EIP-2), as
 //! OpenZeppelin's `SignatureChecker` takes them, so that no act has two signatures of one key.
 
-use alloy_primitives::{Address, B256, Bytes, Signature};
+use alloy_primitives::{Address, B256, Bytes};
+use k256::ecdsa::{RecoveryId, Signature, VerifyingKey};
 
 use crate::error::{Error, Result};
 
@@ -76,14 +77,17 @@ pub fn check(
 /// # Errors
 /// [`Error::BadSignature`] if it is not in the one form that the contracts take, or of no key.
 pub fn recover(digest: &B256, signature: &[u8]) -> Result<Address> {
-    if signature.len() != 65 || !matches!(signature[64], 27 | 28) {
+    let Some((rs, [v @ (27 | 28)])) = signature.split_at_checked(64) else {
+        return Err(Error::BadSignature);
+    };
+    let rs = Signature::from_slice(rs).map_err(|_| Error::BadSignature)?;
+    if rs.normalize_s() != rs {
         return Err(Error::BadSignature);
     }
-    let signature = Signature::from_raw(signature).map_err(|_| Error::BadSignature)?;
-    if signature.normalize_s().is_some() {
-        return Err(Error::BadSignature);
-    }
-    signature
-        .recover_address_from_prehash(digest)
-        .map_err(|_| Error::BadSignature)
+    let recovery = RecoveryId::new(*v == 28, false);
+    let key = VerifyingKey::recover_from_prehash(digest.as_slice(), &rs, recovery)
+        .map_err(|_| Error::BadSignature)?;
+    // An uncompressed point is 0x04 and the 64 bytes that the address is hashed from.
+    let point = key.to_sec1_point(false);
+    Ok(Address::from_raw_public_key(&point.as_bytes()[1..]))
 }

@@ -15,11 +15,11 @@ use common::{World, clock_of, now_of, open, ring};
 use custody::model::document::{Batch, Kind, Query};
 use custody::model::error::{Error, Refusal};
 use custody::model::invitation::Invitation;
-use custody::model::key_statement::state_key;
 use custody::model::keys::KeyRing;
 use custody::model::mail::{Mail, Undelivered};
 use custody::ports::postman::Postman;
 use custody::ports::store::Documents;
+use custody::uses::people::key_statement::state_key;
 use record::Role;
 
 #[tokio::test]

@@ -5,7 +5,6 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use alloy::rpc::types::{Filter, Log};
 use alloy_primitives::{Address, B256, Bytes, U256, hex, keccak256};
 use async_trait::async_trait;
 use serde::de::DeserializeOwned;
@@ -14,6 +13,7 @@ use serde_json::{Value, json};
 
 use crate::contracts::Refusal;
 use crate::error::{Error, Result};
+use crate::logs::{Filter, Log};
 
 /// Which block a question is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,10 +1,9 @@
 //! Making and signing EIP-1559 transactions, and what they should pay.
 
-use alloy::consensus::{SignableTransaction, Transaction, TxEip1559, TxEnvelope};
-use alloy::eips::eip2718::{Decodable2718, Encodable2718};
-use alloy_primitives::{Address, B256, Bytes, TxKind, U256};
+use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use serde::{Deserialize, Serialize};
 
+use crate::eip1559::Transaction;
 use crate::error::{Error, Result};
 use crate::rpc::{At, Endpoint};
 use crate::typed::Signer;
@@ -121,27 +120,24 @@ pub(crate) struct Draft<'a> {
 
 /// Signs a transaction; returns its hash and the bytes to send.
 pub(crate) fn sign(draft: &Draft<'_>, signer: &dyn Signer) -> Result<(B256, Bytes)> {
-    let tx = TxEip1559 {
+    let transaction = Transaction {
         chain_id: draft.chain_id,
         nonce: draft.nonce,
+        tip: draft.fees.tip,
+        max_fee: draft.fees.max_fee,
         gas_limit: draft.gas_limit,
-        max_fee_per_gas: draft.fees.max_fee,
-        max_priority_fee_per_gas: draft.fees.tip,
-        to: draft.to.map_or(TxKind::Create, TxKind::Call),
+        to: draft.to,
         value: draft.value,
-        access_list: Default::default(),
-        input: draft.data.clone(),
+        data: draft.data.clone(),
     };
-    let signature = signer.sign(&tx.signature_hash())?;
-    let envelope = TxEnvelope::from(tx.into_signed(signature));
-    Ok((*envelope.tx_hash(), envelope.encoded_2718().into()))
+    let signature = signer.sign(&transaction.digest())?;
+    let raw = transaction.signed(&signature);
+    Ok((keccak256(&raw), raw))
 }
 
 /// Gas limit of a signed transaction; `None` if the bytes are none.
 pub(crate) fn gas_limit(raw: &[u8]) -> Option<u64> {
-    TxEnvelope::decode_2718_exact(raw)
-        .ok()
-        .map(|tx| tx.gas_limit())
+    Transaction::decode(raw).map(|(transaction, _)| transaction.gas_limit)
 }
 
 #[cfg(test)]

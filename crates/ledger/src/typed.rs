@@ -5,6 +5,7 @@ use std::borrow::Cow;
 
 use alloy_primitives::{Address, B256, Bytes, Signature, U256};
 use alloy_sol_types::{Eip712Domain, SolStruct};
+use k256::ecdsa::{RecoveryId, SigningKey, VerifyingKey};
 
 pub use crate::contracts::consents::IConsents::{
     Grant, Request, Revoke, SignedGrant, SignedRevoke,
@@ -87,16 +88,33 @@ pub trait Signer: Send + Sync {
 }
 
 /// A key in memory, wiped when dropped; its `Debug` shows the address alone.
-pub type WalletKey = alloy::signers::local::PrivateKeySigner;
+#[derive(Clone)]
+pub struct WalletKey {
+    key: SigningKey,
+    address: Address,
+}
+
+impl std::fmt::Debug for WalletKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("WalletKey")
+            .field("address", &self.address)
+            .finish_non_exhaustive()
+    }
+}
 
 impl Signer for WalletKey {
     fn address(&self) -> Address {
-        alloy::signers::Signer::address(self)
+        self.address
     }
 
     fn sign(&self, digest: &B256) -> Result<Signature> {
-        alloy::signers::SignerSync::sign_hash_sync(self, digest)
-            .map_err(|e| Error::Signing(e.to_string()))
+        let (signature, recovery) = self.key.sign_prehash_recoverable(digest.as_slice());
+        let (r, s) = signature.split_bytes();
+        Ok(Signature::new(
+            U256::from_be_slice(&r),
+            U256::from_be_slice(&s),
+            recovery.is_y_odd(),
+        ))
     }
 }
 
@@ -105,8 +123,10 @@ impl Signer for WalletKey {
 /// # Errors
 /// [`Error::Signing`] if they are zero or not below the group's order.
 pub fn wallet(secret: &[u8; 32]) -> Result<WalletKey> {
-    WalletKey::from_slice(secret)
-        .map_err(|_| Error::Signing("the 32 bytes are not a secp256k1 private key".into()))
+    let key = SigningKey::from_slice(secret)
+        .map_err(|_| Error::Signing("the 32 bytes are not a secp256k1 private key".into()))?;
+    let address = address_of(key.verifying_key());
+    Ok(WalletKey { key, address })
 }
 
 /// Signs a struct for a domain: 65 bytes r ‖ s ‖ v, v being 27 or 28, as the contracts take them.
@@ -137,13 +157,22 @@ pub fn recover_digest(digest: &B256, signature: &[u8]) -> Result<Address> {
     if signature.len() != 65 || !matches!(signature[64], 27 | 28) {
         return Err(Error::BadSignature);
     }
-    let signature = Signature::from_raw(signature).map_err(|_| Error::BadSignature)?;
-    if signature.normalize_s().is_some() {
+    // 65 bytes: r, s and v.
+    let (rs, v) = signature.split_at(64);
+    let rs = k256::ecdsa::Signature::from_slice(rs).map_err(|_| Error::BadSignature)?;
+    if rs.normalize_s() != rs {
         return Err(Error::BadSignature);
     }
-    signature
-        .recover_address_from_prehash(digest)
-        .map_err(|_| Error::BadSignature)
+    let recovery = RecoveryId::new(v == [28], false);
+    let key = VerifyingKey::recover_from_prehash(digest.as_slice(), &rs, recovery)
+        .map_err(|_| Error::BadSignature)?;
+    Ok(address_of(&key))
+}
+
+/// The address of a public key.
+fn address_of(key: &VerifyingKey) -> Address {
+    // An uncompressed point is 0x04 and the two coordinates.
+    Address::from_raw_public_key(&key.to_sec1_point(false).as_bytes()[1..])
 }
 
 /// Checks that `expected` signed a struct for a domain.

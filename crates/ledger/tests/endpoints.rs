@@ -7,12 +7,12 @@ use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
-use alloy::rpc::types::{Filter, Log as RpcLog};
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use alloy_sol_types::SolEvent;
 use async_trait::async_trait;
 use ledger::contracts::Registry;
 use ledger::index::{self, MemoryIndex};
+use ledger::logs::{Blocks, Filter, Log as RpcLog};
 use ledger::relayer::{self, MemoryOutbox, Status};
 use ledger::rpc::{At, Block, Limits, Receipt, Request, Sent};
 use ledger::testing::key;
@@ -225,7 +225,10 @@ impl Endpoint for Liar {
     }
 
     async fn logs(&self, filter: &Filter) -> Result<Vec<RpcLog>> {
-        let asked = filter.get_block_hash();
+        let asked = match filter.blocks {
+            Blocks::Hash { block_hash } => Some(block_hash),
+            Blocks::Range { .. } => None,
+        };
         let number = (1..=HEAD)
             .find(|n| Some(block(*n, vec![]).hash) == asked)
             .unwrap_or(2);
@@ -249,9 +252,7 @@ impl Endpoint for Liar {
             },
             block_hash: Some(block(told, vec![]).hash),
             block_number: Some(told),
-            block_timestamp: None,
             transaction_hash: Some(B256::repeat_byte(0xee)),
-            transaction_index: Some(0),
             log_index: Some(0),
             removed: false,
         }])

@@ -332,7 +332,7 @@ impl Config {
             )));
         }
         if self.fees.forecast && !self.fees.model.as_os_str().is_empty() {
-            crate::fees::model(&self.fees.model)
+            crate::fee_model::model(&self.fees.model)
                 .map_err(|error| wrong(format!("fees.model: {error}")))?;
         }
         if self.replicas > self.peers.len() + 1 {

@@ -7,21 +7,59 @@
 //! busy loop.
 
 use std::str::FromStr;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use custody::model::document::{Batch, Expect, Kind, Query, Row, Write};
 use custody::model::error::StoreError;
 use custody::ports::store::Store;
-use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{AssertSqlSafe, Connection as _, Row as _};
+use sqlx::{AssertSqlSafe, Connection as _, Row as _, SqlSafeStr as _};
 
-static SQLITE: Migrator = sqlx::migrate!("./migrations/sqlite");
-static POSTGRES: Migrator = sqlx::migrate!("./migrations/postgres");
+/// The migrations of one database, in order, each with how it is undone. sqlx's own macro would
+/// build both drivers a second time, for the compiler.
+macro_rules! migrations {
+    ($database:literal) => {
+        Migrator::with_migrations(vec![
+            migration(
+                1,
+                "documents",
+                MigrationType::ReversibleUp,
+                include_str!(concat!(
+                    "../migrations/",
+                    $database,
+                    "/0001_documents.up.sql"
+                )),
+            ),
+            migration(
+                1,
+                "documents",
+                MigrationType::ReversibleDown,
+                include_str!(concat!(
+                    "../migrations/",
+                    $database,
+                    "/0001_documents.down.sql"
+                )),
+            ),
+        ])
+    };
+}
+static SQLITE: LazyLock<Migrator> = LazyLock::new(|| migrations!("sqlite"));
+static POSTGRES: LazyLock<Migrator> = LazyLock::new(|| migrations!("postgres"));
+
+fn migration(
+    version: i64,
+    name: &'static str,
+    kind: MigrationType,
+    sql: &'static str,
+) -> Migration {
+    Migration::new(version, name.into(), kind, sql.into_sql_str(), false)
+}
 
 const INSERT: &str = "INSERT INTO documents (kind, id, owner, state, due_at, version, body) \
      VALUES ($1, $2, $3, $4, $5, 1, $6) ON CONFLICT (kind, id) DO NOTHING";

@@ -13,7 +13,7 @@ use ledger::Relayer;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::http::App;
+use crate::app::App;
 
 /// Rest between two looks at acts under way.
 const PULSE: Duration = Duration::from_millis(200);
@@ -42,7 +42,7 @@ pub(crate) fn start(app: &App, relayer: Relayer, stop: &CancellationToken) -> Jo
     jobs.spawn(every(stop.clone(), DELIVERY, app.clone(), mails));
     jobs.spawn(every(stop.clone(), DELIVERY, app.clone(), pages));
     jobs.spawn(every(stop.clone(), TIDY, app.clone(), tidy));
-    jobs.spawn(crate::fees::keep_current(app.clone(), stop.clone()));
+    jobs.spawn(crate::fee_history::keep_current(app.clone(), stop.clone()));
     let anchor = app.config().anchor_every_s;
     if anchor > 0 {
         jobs.spawn(every(

@@ -4,11 +4,15 @@
 //! and stops within five seconds of SIGTERM with nothing lost. [`client`] is the other side of the
 //! same API.
 
+mod app;
 pub mod chain;
 pub mod config;
 pub mod db;
 mod devices;
+pub mod error;
 mod extras;
+mod fee_history;
+mod fee_model;
 pub mod fees;
 pub mod http;
 mod jobs;
@@ -22,6 +26,7 @@ pub mod reading;
 mod serve;
 mod server;
 mod session;
+mod sign_in_message;
 mod templates;
 pub mod watch;
 

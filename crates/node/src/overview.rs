@@ -18,7 +18,7 @@ use custody::model::version::Version;
 use custody::uses::hospital::Hospital;
 use vault::replicate::Act;
 
-use crate::http::App;
+use crate::app::App;
 
 const DAY: u64 = 86_400;
 

@@ -21,12 +21,13 @@ use vault::replicate::{Holder, Peer, Policy, Replicator};
 use vault::sign::{Guard, Signer, Verifier};
 use vault::{EmbeddedVault, GatewayClient, HttpPeer, KuboVault, S3Config, S3Vault, Vault};
 
+use crate::app::{App, Inner};
 use crate::chain::LedgerChain;
 use crate::config::{Config, VaultConfig};
 use crate::db::Database;
 use crate::extras::Extras;
 use crate::fees::Fees;
-use crate::http::{App, Inner, router};
+use crate::http::router;
 use crate::mail::Smtp;
 use crate::metrics::Metrics;
 use crate::outbox::Outbox;

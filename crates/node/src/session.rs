@@ -12,12 +12,12 @@ use custody::model::document::{Batch, Document, Kind, Query};
 use custody::model::error::StoreError;
 use custody::ports::chain::Chain;
 use custody::ports::store::{Documents, Store};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use siwe::Message;
-use time::OffsetDateTime;
 
-use crate::http::error::ApiError;
+use crate::error::ApiError;
+use crate::sign_in_message::{Malformed, SignInMessage};
 
 /// How long a challenge is good, seconds.
 pub(crate) const CHALLENGE_S: u64 = 300;
@@ -36,14 +36,15 @@ pub(crate) struct Opened {
     pub(crate) wallet: Address,
 }
 
+/// Unix seconds as a time; the last one that there is for those beyond it.
+fn timestamp(at: u64) -> Timestamp {
+    let at = i64::try_from(at).unwrap_or(i64::MAX);
+    Timestamp::from_second(at).unwrap_or(Timestamp::MAX)
+}
+
 /// A time as RFC 3339 writes it, in UTC.
 pub(crate) fn rfc3339(at: u64) -> String {
-    let at = i64::try_from(at).unwrap_or_default();
-    let at = OffsetDateTime::from_unix_timestamp(at).unwrap_or(OffsetDateTime::UNIX_EPOCH);
-    let (date, time) = (at.date(), at.time());
-    let (hour, minute, second) = (time.hour(), time.minute(), time.second());
-    let (year, month, day) = (date.year(), u8::from(date.month()), date.day());
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+    timestamp(at).strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -180,13 +181,12 @@ pub(crate) async fn sign_in(
     if request.message.len() > MESSAGE_BYTES {
         return Err(ApiError::unreadable("the message is too long"));
     }
-    let message: Message = request
-        .message
-        .parse()
-        .map_err(|_| refuse("this is no sign-in message (EIP-4361)"))?;
+    let message: SignInMessage = request.message.parse().map_err(|Malformed(at)| {
+        refuse(&format!("this is no sign-in message (EIP-4361): see {at}"))
+    })?;
     check_message(&message, place, chain.deployment(), now)?;
     use_nonce(store, &message.nonce, now).await?;
-    let wallet = Address::from(message.address);
+    let wallet = message.address;
     let digest = custody::model::keys::personal_digest(request.message.as_bytes());
     if recover(&digest, &request.signature).ok() != Some(wallet) {
         let confirmed = chain
@@ -202,30 +202,27 @@ pub(crate) async fn sign_in(
 }
 
 fn check_message(
-    message: &Message,
+    message: &SignInMessage,
     place: &Place,
     at: &Deployment,
     now: u64,
 ) -> Result<(), ApiError> {
-    if message.domain.as_str() != place.domain {
+    if message.domain != place.domain {
         return Err(refuse("the message is for another domain"));
     }
-    if message.uri.as_str() != place.uri {
+    if message.uri != place.uri {
         return Err(refuse("the message is for another address"));
     }
     if message.chain_id != at.chain_id {
         return Err(refuse("the message is for another chain"));
     }
-    if message.expiration_time.is_none() {
+    if message.expires_at.is_none() {
         return Err(refuse("the message does not say when it expires"));
     }
-    let time = OffsetDateTime::from_unix_timestamp(i64::try_from(now).unwrap_or(i64::MAX));
-    let time = time.map_err(|e| ApiError::unreadable(e.to_string()))?;
-    if !message.valid_at(&time) {
+    if !message.valid_at(timestamp(now)) {
         return Err(refuse("the message has expired or is not valid yet"));
     }
-    let issued: &OffsetDateTime = message.issued_at.as_ref();
-    if issued.unix_timestamp() > i64::try_from(now + SKEW_S).unwrap_or(i64::MAX) {
+    if message.issued_at > timestamp(now + SKEW_S) {
         return Err(refuse(
             "the message was issued in the future; check both clocks",
         ));

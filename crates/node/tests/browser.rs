@@ -180,14 +180,8 @@ async fn fetched_elsewhere(chain: &TestChain, days: u64, folder: &Path) {
 }
 
 fn hour_as_text(at: u64) -> String {
-    let at = time::OffsetDateTime::from_unix_timestamp(i64::try_from(at).unwrap()).unwrap();
-    let (date, hour) = (at.date(), at.hour());
-    format!(
-        "{:04}-{:02}-{:02}T{hour:02}:00:00Z",
-        date.year(),
-        u8::from(date.month()),
-        date.day()
-    )
+    let at = jiff::Timestamp::from_second(i64::try_from(at).unwrap()).unwrap();
+    at.strftime("%Y-%m-%dT%H:00:00Z").to_string()
 }
 
 #[tokio::test(flavor = "multi_thread")]

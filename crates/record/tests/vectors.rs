@@ -145,6 +145,39 @@ fn manifests() {
     );
 }
 
+/// A disclosure of one part, changed in one place each.
+fn bad_disclosures(good: &Disclosure) -> Vec<(&'static str, Disclosure)> {
+    let changed = |change: &dyn Fn(&mut Disclosure)| {
+        let mut disclosure = good.clone();
+        change(&mut disclosure);
+        disclosure
+    };
+    vec![
+        ("a part's size", changed(&|d| d.parts[0].part.size += 1)),
+        ("a part's place", changed(&|d| d.parts[0].leaf += 1)),
+        ("a part's proof", changed(&|d| d.parts[0].path.truncate(1))),
+        ("the header's time", changed(&|d| d.header.created_at += 1)),
+        ("the number of parts", changed(&|d| d.header.parts += 1)),
+        ("the root", changed(&|d| d.root = B256::ZERO)),
+        ("the salt", changed(&|d| d.salt = B256::ZERO)),
+        (
+            "the manifest's CID",
+            changed(&|d| d.manifest = raw_cid(b"another")),
+        ),
+        (
+            "a part twice",
+            changed(&|d| d.parts.push(d.parts[0].clone())),
+        ),
+        (
+            "the signature of another",
+            changed(&|d| {
+                let digest = DOMAIN.digest(&d.header.statement(d.root));
+                d.author_signature = Wallet::new(3).sign(digest);
+            }),
+        ),
+    ]
+}
+
 #[test]
 fn disclosures() {
     let fixture = record(7);
@@ -176,35 +209,7 @@ fn disclosures() {
             })
         })
         .collect();
-    let changed = |change: &dyn Fn(&mut Disclosure)| {
-        let mut disclosure = of(&["part-04"]);
-        change(&mut disclosure);
-        disclosure
-    };
-    let bad = [
-        ("a part's size", changed(&|d| d.parts[0].part.size += 1)),
-        ("a part's place", changed(&|d| d.parts[0].leaf += 1)),
-        ("a part's proof", changed(&|d| d.parts[0].path.truncate(1))),
-        ("the header's time", changed(&|d| d.header.created_at += 1)),
-        ("the number of parts", changed(&|d| d.header.parts += 1)),
-        ("the root", changed(&|d| d.root = B256::ZERO)),
-        ("the salt", changed(&|d| d.salt = B256::ZERO)),
-        (
-            "the manifest's CID",
-            changed(&|d| d.manifest = raw_cid(b"another")),
-        ),
-        (
-            "a part twice",
-            changed(&|d| d.parts.push(d.parts[0].clone())),
-        ),
-        (
-            "the signature of another",
-            changed(&|d| {
-                let digest = DOMAIN.digest(&d.header.statement(d.root));
-                d.author_signature = Wallet::new(3).sign(digest);
-            }),
-        ),
-    ];
+    let bad = bad_disclosures(&of(&["part-04"]));
     for (name, disclosure) in &bad {
         let verified = disclosure.verify(fixture.commitment, &DOMAIN);
         assert!(

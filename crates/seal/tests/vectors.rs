@@ -179,164 +179,251 @@ fn good_files() -> Vec<Value> {
     cases.into_iter().enumerate().map(make).collect()
 }
 
-fn bad_files() -> Vec<Value> {
-    let (k, plain) = (SMALL.bytes(), pattern(3 * SMALL.bytes()));
-    let good = seal_with(&plain, &key(), &mut rng(100), SMALL, 1).unwrap();
-    let header: [u8; 64] = good[..64].try_into().unwrap();
-    let forge = Forge::new(&key(), header);
-    let parts: Vec<&[u8]> = plain.chunks(k).collect();
-    let as_sealed = [
-        (0, false, parts[0]),
-        (1, false, parts[1]),
-        (2, true, parts[2]),
-    ];
-    assert!(
-        forge.file(&as_sealed) == good,
-        "the forge makes what the crate makes"
-    );
+/// A vector of a bad file: its name, why it is refused, its bytes.
+type BadFile = (&'static str, &'static str, Vec<u8>);
 
-    let chunk = |i: usize| &good[64 + i * (k + 16)..64 + (i + 1) * (k + 16)];
-    let with = |at: usize, byte: u8| {
-        let mut bytes = good.clone();
+/// The good file that the bad ones are made of: three chunks of plain bytes.
+struct GoodFile {
+    plain: Vec<u8>,
+    bytes: Vec<u8>,
+}
+
+impl GoodFile {
+    fn new() -> Self {
+        let plain = pattern(3 * SMALL.bytes());
+        let bytes = seal_with(&plain, &key(), &mut rng(100), SMALL, 1).unwrap();
+        Self { plain, bytes }
+    }
+
+    fn header(&self) -> [u8; 64] {
+        self.bytes[..64].try_into().unwrap()
+    }
+
+    /// The chunks as [`Forge`] takes them.
+    fn parts(&self) -> [(u32, bool, &[u8]); 3] {
+        let mut plain = self.plain.chunks(SMALL.bytes());
+        [(0, false), (1, false), (2, true)].map(|(i, last)| (i, last, plain.next().unwrap()))
+    }
+
+    /// A chunk with its tag.
+    fn chunk(&self, i: usize) -> &[u8] {
+        let sealed = SMALL.bytes() + 16;
+        &self.bytes[64 + i * sealed..64 + (i + 1) * sealed]
+    }
+
+    fn with(&self, at: usize, byte: u8) -> Vec<u8> {
+        let mut bytes = self.bytes.clone();
         bytes[at] = byte;
         bytes
-    };
-    let flip = |at: usize| with(at, good[at] ^ 0x10);
-    let other = PartKey::from_bytes(&[0xaa; 32]);
-    let mut cases = vec![
+    }
+
+    fn flip(&self, at: usize) -> Vec<u8> {
+        self.with(at, self.bytes[at] ^ 0x10)
+    }
+}
+
+/// Bytes missing or added.
+fn files_of_wrong_length(good: &GoodFile) -> Vec<BadFile> {
+    let k = SMALL.bytes();
+    vec![
         ("no bytes", "truncated", Vec::new()),
         (
             "another format",
             "not-sealed",
             b"\x89PNG\r\n\x1a\n".repeat(20),
         ),
-        ("header cut short", "truncated", good[..63].to_vec()),
-        ("header alone", "truncated", good[..64].to_vec()),
+        ("header cut short", "truncated", good.bytes[..63].to_vec()),
+        ("header alone", "truncated", good.bytes[..64].to_vec()),
         (
             "cut within the first tag",
             "truncated",
-            good[..64 + 15].to_vec(),
+            good.bytes[..64 + 15].to_vec(),
         ),
         (
             "cut within a chunk",
             "damaged",
-            good[..64 + k + 16 + 500].to_vec(),
+            good.bytes[..64 + k + 16 + 500].to_vec(),
         ),
         (
             "cut at the end of a chunk",
             "damaged",
-            good[..64 + 2 * (k + 16)].to_vec(),
+            good.bytes[..64 + 2 * (k + 16)].to_vec(),
         ),
         (
             "cut by one byte",
             "damaged",
-            good[..good.len() - 1].to_vec(),
+            good.bytes[..good.bytes.len() - 1].to_vec(),
         ),
-        ("one byte added", "truncated", [&good[..], &[0]].concat()),
+        (
+            "one byte added",
+            "truncated",
+            [&good.bytes[..], &[0]].concat(),
+        ),
         (
             "a chunk of bytes added",
             "damaged",
-            [&good[..], &[0; 100]].concat(),
+            [&good.bytes[..], &[0; 100]].concat(),
         ),
         (
             "two files in a row",
             "damaged",
-            [&good[..], &good[..]].concat(),
+            [&good.bytes[..], &good.bytes[..]].concat(),
         ),
         (
             "oversized header",
             "truncated",
-            [&good[..64], &[0], &good[64..]].concat(),
+            [&good.bytes[..64], &[0], &good.bytes[64..]].concat(),
         ),
         (
             "oversized header by a chunk",
             "damaged",
-            [&good[..64], chunk(0), &good[64..]].concat(),
+            [&good.bytes[..64], good.chunk(0), &good.bytes[64..]].concat(),
         ),
-        ("chunk size below the least", "chunk-size", with(10, 9)),
-        ("chunk size above the most", "chunk-size", with(10, 21)),
-        ("chunk size of 2^63", "chunk-size", with(10, 63)),
-        ("chunk size of another file", "wrong-key", with(10, 11)),
-        ("unknown version", "version", with(8, 2)),
-        ("unknown suite", "suite", with(9, 2)),
-        ("reserved byte set", "reserved", with(30, 1)),
-        ("bit flipped in the nonce prefix", "wrong-key", flip(11)),
-        ("bit flipped in the key commitment", "wrong-key", flip(40)),
-        ("bit flipped in the first chunk", "damaged", flip(64)),
-        ("bit flipped in a tag", "damaged", flip(64 + k + 3)),
+    ]
+}
+
+/// A byte or a bit changed.
+fn files_changed(good: &GoodFile) -> Vec<BadFile> {
+    let k = SMALL.bytes();
+    vec![
+        ("chunk size below the least", "chunk-size", good.with(10, 9)),
+        ("chunk size above the most", "chunk-size", good.with(10, 21)),
+        ("chunk size of 2^63", "chunk-size", good.with(10, 63)),
+        ("chunk size of another file", "wrong-key", good.with(10, 11)),
+        ("unknown version", "version", good.with(8, 2)),
+        ("unknown suite", "suite", good.with(9, 2)),
+        ("reserved byte set", "reserved", good.with(30, 1)),
+        (
+            "bit flipped in the nonce prefix",
+            "wrong-key",
+            good.flip(11),
+        ),
+        (
+            "bit flipped in the key commitment",
+            "wrong-key",
+            good.flip(40),
+        ),
+        ("bit flipped in the first chunk", "damaged", good.flip(64)),
+        ("bit flipped in a tag", "damaged", good.flip(64 + k + 3)),
         (
             "bit flipped in the last byte",
             "damaged",
-            flip(good.len() - 1),
+            good.flip(good.bytes.len() - 1),
         ),
+    ]
+}
+
+/// Whole chunks moved, left out or repeated.
+fn files_reordered(good: &GoodFile) -> Vec<BadFile> {
+    vec![
         (
             "reordered",
             "damaged",
-            [&good[..64], chunk(1), chunk(0), chunk(2)].concat(),
+            [
+                &good.bytes[..64],
+                good.chunk(1),
+                good.chunk(0),
+                good.chunk(2),
+            ]
+            .concat(),
         ),
         (
             "last chunk first",
             "damaged",
-            [&good[..64], chunk(2), chunk(1), chunk(0)].concat(),
+            [
+                &good.bytes[..64],
+                good.chunk(2),
+                good.chunk(1),
+                good.chunk(0),
+            ]
+            .concat(),
         ),
         (
             "a chunk left out",
             "damaged",
-            [&good[..64], chunk(0), chunk(2)].concat(),
+            [&good.bytes[..64], good.chunk(0), good.chunk(2)].concat(),
         ),
         (
             "a chunk twice",
             "damaged",
-            [&good[..64], chunk(0), chunk(0), chunk(1), chunk(2)].concat(),
+            [
+                &good.bytes[..64],
+                good.chunk(0),
+                good.chunk(0),
+                good.chunk(1),
+                good.chunk(2),
+            ]
+            .concat(),
         ),
+    ]
+}
+
+/// Chunks sealed with the right key, though not as the format says; and one with the right form and
+/// another key.
+fn files_forged(good: &GoodFile, other: &PartKey) -> Vec<BadFile> {
+    let forge = Forge::new(&key(), good.header());
+    assert!(
+        forge.file(&good.parts()) == good.bytes,
+        "the forge makes what the crate makes"
+    );
+    let first = good.parts()[0].2;
+    let second = good.parts()[1].2;
+    let wrong_aad = Forge {
+        aad: Vec::new(),
+        ..Forge::new(&key(), good.header())
+    };
+    // The tags verify under the other key, the commitment does not.
+    let of_other = Forge::new(other, good.header());
+    vec![
         (
             "no chunk flagged last",
             "damaged",
-            forge.file(&[(0, false, parts[0])]),
+            forge.file(&[(0, false, first)]),
         ),
         ("flagged last before the end", "damaged", {
-            forge.file(&[(0, true, parts[0]), (1, true, parts[1])])
+            forge.file(&[(0, true, first), (1, true, second)])
         }),
         (
             "counter from one",
             "damaged",
-            forge.file(&[(1, true, parts[0])]),
+            forge.file(&[(1, true, first)]),
         ),
         (
             "empty chunk at the end",
             "truncated",
-            forge.file(&[(0, false, parts[0]), (1, true, &[])]),
+            forge.file(&[(0, false, first), (1, true, &[])]),
         ),
-    ];
-    let wrong_aad = Forge {
-        aad: Vec::new(),
-        ..Forge::new(&key(), header)
-    };
-    cases.push(("wrong AAD", "damaged", wrong_aad.file(&as_sealed)));
-    // The tags verify under the other key, the commitment does not.
-    cases.push((
-        "chunks of another key",
-        "damaged",
-        Forge::new(&other, header).file(&as_sealed),
-    ));
+        ("wrong AAD", "damaged", wrong_aad.file(&good.parts())),
+        (
+            "chunks of another key",
+            "damaged",
+            of_other.file(&good.parts()),
+        ),
+    ]
+}
 
-    let case = |(name, reason, sealed): (&str, &str, Vec<u8>)| {
-        let (key, sealed) = (hex::encode(key().expose()), hex::encode(sealed));
+fn bad_files() -> Vec<Value> {
+    let good = GoodFile::new();
+    let other = PartKey::from_bytes(&[0xaa; 32]);
+    let case = |(name, reason, sealed): BadFile, key: &PartKey| {
+        let (key, sealed) = (hex::encode(key.expose()), hex::encode(sealed));
         json!({"name": name, "reason": reason, "key": key, "sealed": sealed})
     };
-    let mut bad: Vec<Value> = cases.into_iter().map(case).collect();
-    for (name, key) in [
-        ("wrong key", &other),
-        ("chunks verify, commitment does not", &other),
-    ] {
-        let sealed = match name {
-            "wrong key" => good.clone(),
-            _ => Forge::new(&other, header).file(&as_sealed),
-        };
-        let (key, sealed) = (hex::encode(key.expose()), hex::encode(sealed));
-        bad.push(json!({"name": name, "reason": "wrong-key", "key": key, "sealed": sealed}));
-    }
-    bad
+    let with_key = [
+        files_of_wrong_length(&good),
+        files_changed(&good),
+        files_reordered(&good),
+        files_forged(&good, &other),
+    ];
+    let of_other = Forge::new(&other, good.header()).file(&good.parts());
+    let with_other = [
+        ("wrong key", "wrong-key", good.bytes.clone()),
+        ("chunks verify, commitment does not", "wrong-key", of_other),
+    ];
+    let with_key = with_key.into_iter().flatten().map(|bad| case(bad, &key()));
+    with_key
+        .chain(with_other.map(|bad| case(bad, &other)))
+        .collect()
 }
 
 #[test]
@@ -482,163 +569,95 @@ fn with(mut case: Value, field: &str, value: &str) -> Value {
     case
 }
 
-#[test]
-fn envelopes() {
+const INFO: &str = "part-keys";
+
+fn seal_envelope(info: &str, plain: &[u8]) -> Vec<u8> {
+    let public = SealingSecret::generate(&mut rng(1)).public();
+    envelope::seal_to(&public, info.as_bytes(), &aad(), plain, &mut rng(3)).unwrap()
+}
+
+/// What an envelope is bound to, with one field another.
+fn wrong_aads() -> [(&'static str, EnvelopeAad); 5] {
+    let with = |change: &dyn Fn(&mut EnvelopeAad)| {
+        let mut aad = aad();
+        change(&mut aad);
+        aad
+    };
+    [
+        ("wrong AAD: chain", with(&|aad| aad.chain_id = 1)),
+        ("wrong AAD: contract", with(&|aad| aad.contract = [0; 20])),
+        (
+            "wrong AAD: commitment",
+            with(&|aad| aad.commitment = [0; 32]),
+        ),
+        ("wrong AAD: grant", with(&|aad| aad.grant = [0; 32])),
+        ("wrong AAD: recipient", with(&|aad| aad.recipient = [0; 20])),
+    ]
+}
+
+/// Bytes of an envelope changed, missing or added, and why each is refused.
+fn bad_envelopes(sealed: &[u8]) -> [(&'static str, &'static str, Vec<u8>); 8] {
+    let changed = |at: usize, bit: u8| {
+        let mut bytes = sealed.to_vec();
+        bytes[at] ^= bit;
+        bytes
+    };
+    let last = sealed.len() - 1;
+    let zero_key = [&[1], &[0; 32][..], &sealed[33..]].concat();
+    [
+        ("unknown suite", "suite", changed(0, 3)),
+        (
+            "bit flipped in the encapsulated key",
+            "envelope",
+            changed(5, 1),
+        ),
+        ("bit flipped in the text", "envelope", changed(40, 1)),
+        ("bit flipped in the tag", "envelope", changed(last, 1)),
+        ("cut short", "envelope", sealed[..last].to_vec()),
+        ("shorter than any", "length", sealed[..48].to_vec()),
+        ("one byte added", "envelope", [sealed, &[0]].concat()),
+        ("zero encapsulated key", "envelope", zero_key),
+    ]
+}
+
+fn envelope_vectors() -> Value {
     let (secret, other) = (
         SealingSecret::generate(&mut rng(1)),
         SealingSecret::generate(&mut rng(2)),
     );
-    let seal = |info: &str, plain: &[u8]| {
-        envelope::seal_to(
-            &secret.public(),
-            info.as_bytes(),
-            &aad(),
-            plain,
-            &mut rng(3),
-        )
-        .unwrap()
-    };
-    let good = [
-        ("a part key", "part-keys", pattern(32)),
-        ("nothing", "", vec![]),
-    ]
-    .map(|(name, info, plain)| {
-        let case = envelope_case(name, &secret, info, &aad(), &seal(info, &plain));
-        with(case, "plain", &hex::encode(plain))
-    });
-    let sealed = seal("part-keys", &pattern(32));
-    let mut bad = Vec::new();
-    let mut refuse =
-        |name: &str, reason: &str, secret: &SealingSecret, info: &str, aad, sealed: &[u8]| {
-            bad.push(with(
-                envelope_case(name, secret, info, &aad, sealed),
-                "reason",
-                reason,
-            ));
-        };
-    let changed = |at: usize, bit: u8| {
-        let mut bytes = sealed.clone();
-        bytes[at] ^= bit;
-        bytes
-    };
-    refuse("wrong key", "envelope", &other, "part-keys", aad(), &sealed);
-    refuse(
-        "wrong info",
-        "envelope",
-        &secret,
-        "record-key",
-        aad(),
-        &sealed,
-    );
-    let wrong = [
-        (
-            "wrong AAD: chain",
-            EnvelopeAad {
-                chain_id: 1,
-                ..aad()
-            },
+    let good =
+        [("a part key", INFO, pattern(32)), ("nothing", "", vec![])].map(|(name, info, plain)| {
+            let sealed = seal_envelope(info, &plain);
+            let case = envelope_case(name, &secret, info, &aad(), &sealed);
+            with(case, "plain", &hex::encode(plain))
+        });
+    let sealed = seal_envelope(INFO, &pattern(32));
+    let refused = |case: Value, reason: &str| with(case, "reason", reason);
+    let mut bad = vec![
+        refused(
+            envelope_case("wrong key", &other, INFO, &aad(), &sealed),
+            "envelope",
         ),
-        (
-            "wrong AAD: contract",
-            EnvelopeAad {
-                contract: [0; 20],
-                ..aad()
-            },
-        ),
-        (
-            "wrong AAD: commitment",
-            EnvelopeAad {
-                commitment: [0; 32],
-                ..aad()
-            },
-        ),
-        (
-            "wrong AAD: grant",
-            EnvelopeAad {
-                grant: [0; 32],
-                ..aad()
-            },
-        ),
-        (
-            "wrong AAD: recipient",
-            EnvelopeAad {
-                recipient: [0; 20],
-                ..aad()
-            },
+        refused(
+            envelope_case("wrong info", &secret, "record-key", &aad(), &sealed),
+            "envelope",
         ),
     ];
-    for (name, wrong) in wrong {
-        refuse(name, "envelope", &secret, "part-keys", wrong, &sealed);
-    }
-    refuse(
-        "unknown suite",
-        "suite",
-        &secret,
-        "part-keys",
-        aad(),
-        &changed(0, 3),
-    );
-    refuse(
-        "bit flipped in the encapsulated key",
-        "envelope",
-        &secret,
-        "part-keys",
-        aad(),
-        &changed(5, 1),
-    );
-    refuse(
-        "bit flipped in the text",
-        "envelope",
-        &secret,
-        "part-keys",
-        aad(),
-        &changed(40, 1),
-    );
-    refuse(
-        "bit flipped in the tag",
-        "envelope",
-        &secret,
-        "part-keys",
-        aad(),
-        &changed(sealed.len() - 1, 1),
-    );
-    refuse(
-        "cut short",
-        "envelope",
-        &secret,
-        "part-keys",
-        aad(),
-        &sealed[..sealed.len() - 1],
-    );
-    refuse(
-        "shorter than any",
-        "length",
-        &secret,
-        "part-keys",
-        aad(),
-        &sealed[..48],
-    );
-    refuse(
-        "one byte added",
-        "envelope",
-        &secret,
-        "part-keys",
-        aad(),
-        &[&sealed[..], &[0]].concat(),
-    );
-    refuse(
-        "zero encapsulated key",
-        "envelope",
-        &secret,
-        "part-keys",
-        aad(),
-        &{ [&[1], &[0; 32][..], &sealed[33..]].concat() },
-    );
+    bad.extend(wrong_aads().map(|(name, aad)| {
+        refused(
+            envelope_case(name, &secret, INFO, &aad, &sealed),
+            "envelope",
+        )
+    }));
+    bad.extend(bad_envelopes(&sealed).map(|(name, reason, bytes)| {
+        refused(envelope_case(name, &secret, INFO, &aad(), &bytes), reason)
+    }));
+    json!({"format": "docs/formats.md, Envelope", "good": good, "bad": bad})
+}
 
-    let vectors = vectors(
-        "envelope.json",
-        &json!({"format": "docs/formats.md, Envelope", "good": good, "bad": bad}),
-    );
+#[test]
+fn envelopes() {
+    let vectors = vectors("envelope.json", &envelope_vectors());
     let opened = |case: &Value| {
         let secret = SealingSecret::from_bytes(&bytes(&case["secret"])).unwrap();
         assert_eq!(

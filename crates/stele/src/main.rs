@@ -9,13 +9,17 @@ mod cmd;
 mod extras;
 #[cfg(feature = "hospital")]
 mod keystore;
+mod output;
 #[cfg(feature = "hospital")]
 mod random;
+#[cfg(any(feature = "hospital", feature = "forecast"))]
+mod runtime;
 #[cfg(feature = "hospital")]
 mod stage;
 
-#[cfg(feature = "forecast")]
-use std::io::IsTerminal as _;
+#[cfg(any(feature = "hospital", feature = "forecast"))]
+pub(crate) use runtime::runtime;
+
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
@@ -108,19 +112,4 @@ fn run(command: Command) -> Result<(), cmd::Failure> {
             Ok(())
         }
     }
-}
-
-/// Whether a person watches: progress goes to standard error only then.
-#[cfg(feature = "forecast")]
-pub(crate) fn watched() -> bool {
-    std::io::stderr().is_terminal()
-}
-
-/// The runtime that commands run on.
-#[cfg(feature = "hospital")]
-pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, cmd::Failure> {
-    tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| cmd::Failure::work(format!("cannot start the runtime: {error}")))
 }

@@ -4,8 +4,8 @@ use acts::Deployment;
 use alloy_primitives::{Address, B256};
 use api::people::PatientCard;
 use custody::Result;
-use custody::model::key_statement::state_key;
 use custody::model::keys::KeyRing;
+use custody::uses::people::key_statement::state_key;
 
 /// The card of the patient with these keys for `institution`.
 ///

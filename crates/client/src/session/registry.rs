@@ -5,7 +5,7 @@ use alloy_primitives::Address;
 use api::acts::{ActView, Signature};
 use api::people::{DirectoryView, KeySubmission};
 use custody::model::invitation::Invitation;
-use custody::model::key_statement::state_key;
+use custody::uses::people::key_statement::state_key;
 use record::Role;
 
 use super::{DEADLINE, Result, Session, now, status};

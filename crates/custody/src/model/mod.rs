@@ -17,7 +17,6 @@ pub mod index_page;
 pub mod invitation;
 pub mod journal_copy;
 pub mod journal_page;
-pub mod key_statement;
 pub mod keys;
 pub mod letter;
 pub mod link;

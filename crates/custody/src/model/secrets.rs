@@ -10,7 +10,6 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use crate::model::error::{Error, Result};
-use crate::ports::random::secret;
 
 /// The keys of a version as the institution keeps them.
 pub fn version_secrets(key: &seal::RecordKey, salt: B256, manifest: Cid) -> VersionSecrets {
@@ -240,3 +239,9 @@ envelope_of!(
     LETTER,
     "a letter to its reader or its writer"
 );
+
+/// A copy of key bytes as a secret that wipes itself.
+#[must_use]
+pub fn secret(bytes: &[u8; 32]) -> Secret32 {
+    Secret32::new(*bytes)
+}

@@ -1,8 +1,7 @@
-//! Random.
+//! Randomness, as the use cases take it: the system's generator.
 
 use alloy_primitives::B256;
 use rand_core::UnwrapErr;
-use record::Secret32;
 
 /// The system's generator, as a `CryptoRng`. It panics where the system has no randomness left,
 /// which no caller could survive.
@@ -15,15 +14,11 @@ pub fn rng() -> SystemRng {
 }
 
 /// 32 random bytes.
+#[must_use]
 pub fn random() -> B256 {
     use rand_core::Rng;
 
     let mut bytes = B256::ZERO;
     rng().fill_bytes(bytes.as_mut_slice());
     bytes
-}
-
-/// A copy of key bytes as a secret that wipes itself.
-pub fn secret(bytes: &[u8; 32]) -> Secret32 {
-    Secret32::new(*bytes)
 }

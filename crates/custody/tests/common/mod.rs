@@ -20,20 +20,21 @@ use api::people::{NewPatient, StaffView};
 use async_trait::async_trait;
 use custody::model::caller::Caller;
 use custody::model::chain_facts::{
-    Carried, Chain, GrantFacts, InstitutionFacts, KeyFacts, RecordFacts, StaffFacts,
+    Carried, GrantFacts, InstitutionFacts, KeyFacts, RecordFacts, StaffFacts,
 };
 use custody::model::document::{Batch, Kind, Query, Row};
 use custody::model::error::{ChainError, Result, StoreError};
-use custody::model::key_statement::state_key;
 use custody::model::keys::KeyRing;
 use custody::model::person::Person;
 use custody::model::upload::{NewUpload, UploadFile};
+use custody::ports::chain::Chain;
 use custody::ports::clock::Clock;
 use custody::ports::memory::store::MemoryStore;
 use custody::ports::peers::Peers;
 use custody::ports::store::Store;
 use custody::uses::hospital::{Hospital, Settings};
 use custody::uses::journal::journaled::Journaled;
+use custody::uses::people::key_statement::state_key;
 use custody::uses::replication::{ActiveInstitutions, InstitutionSigner, StoreBook, key_id};
 use clinical::{PatientDemographics, Sex};
 use record::{Contracts, Role};

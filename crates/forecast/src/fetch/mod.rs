@@ -9,14 +9,10 @@
 //! checked, and what cannot be true ends the fetch with what was fetched so far kept.
 
 mod hours;
-#[cfg(feature = "http")]
-mod http;
 #[cfg(test)]
 mod twin;
 
 pub use hours::{Hour, Hours};
-#[cfg(feature = "http")]
-pub use http::Http;
 
 use serde_json::{Value, json};
 
@@ -33,7 +29,7 @@ const PERCENTILES: [u8; 3] = [10, 50, 90];
 /// Runs between two saves.
 const SAVE_EVERY: usize = 16;
 
-/// Something that answers JSON-RPC calls: [`Http`], or a function in a test.
+/// Something that answers JSON-RPC calls: the program's client, or a function in a test.
 pub trait Rpc {
     /// Call a method and give its result.
     ///

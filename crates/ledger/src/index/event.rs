@@ -1,6 +1,5 @@
 //! The contracts' events, typed.
 
-use alloy::rpc::types::Log as RpcLog;
 use alloy_primitives::{Address, B256, Log};
 use alloy_sol_types::SolEventInterface;
 use serde::{Deserialize, Serialize};
@@ -9,6 +8,7 @@ use crate::chain::Status;
 use crate::contracts::{Refusal, consents, log, records, registry};
 use crate::deployment::Deployment;
 use crate::error::{Error, Result};
+use crate::logs::Log as RpcLog;
 
 /// An event of one of the four contracts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

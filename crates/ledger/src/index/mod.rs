@@ -11,7 +11,6 @@ mod store;
 use std::sync::Arc;
 use std::time::Duration;
 
-use alloy::rpc::types::Filter;
 use alloy_primitives::Address;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
@@ -22,6 +21,7 @@ pub use store::{BlockRef, IndexStore, MemoryIndex, Progress, Step};
 use crate::chain::Chain;
 use crate::error::{Error, Result};
 use crate::finality::Finality;
+use crate::logs::Filter;
 use crate::rpc::{At, Block};
 
 /// How an indexer works.
@@ -291,10 +291,7 @@ impl Indexer {
         last_final: Option<u64>,
     ) -> Result<Option<Step>> {
         let endpoint = self.chain.endpoint();
-        let filter = Filter::new()
-            .address(self.addresses())
-            .from_block(from)
-            .to_block(to);
+        let filter = Filter::range(self.addresses(), from, to);
         let logs = endpoint.logs(&filter).await?;
         let Some(last) = endpoint.block(At::Number(to)).await? else {
             return Ok(None);
@@ -340,9 +337,7 @@ impl Indexer {
         if after.is_some_and(|tip| tip.hash != block.parent_hash) {
             return self.parent_changed(after).await;
         }
-        let filter = Filter::new()
-            .address(self.addresses())
-            .at_block_hash(block.hash);
+        let filter = Filter::block(self.addresses(), block.hash);
         let logs = endpoint.logs(&filter).await?;
         let mut events = Vec::with_capacity(logs.len());
         for log in &logs {

@@ -5,13 +5,11 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use alloy::consensus::transaction::SignerRecoverable;
-use alloy::consensus::{Transaction, TxEnvelope};
-use alloy::eips::eip2718::Decodable2718;
-use alloy::rpc::types::{Filter, Log};
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use async_trait::async_trait;
 use ledger::contracts::Refusal;
+use ledger::eip1559::Transaction;
+use ledger::logs::{Filter, Log};
 use ledger::relayer::{Item, MemoryOutbox, OutboxStore};
 use ledger::rpc::{At, Block, Endpoint, Receipt, Request, Sent};
 use ledger::{Error, Result};
@@ -277,15 +275,15 @@ impl World {
     }
 
     fn take(&mut self, raw: &Bytes) -> Sent {
-        let tx = TxEnvelope::decode_2718_exact(raw).expect("a transaction");
-        let sender = tx.recover_signer().expect("a signed transaction");
-        assert_eq!(tx.chain_id(), Some(CHAIN_ID));
+        let (tx, signature) = Transaction::decode(raw).expect("a transaction");
+        let sender = tx.sender(&signature).expect("a signed transaction");
+        assert_eq!(tx.chain_id, CHAIN_ID);
         let tx = SimTx {
-            hash: *tx.tx_hash(),
+            hash: keccak256(raw),
             sender,
-            nonce: tx.nonce(),
-            max_fee: tx.max_fee_per_gas(),
-            data: tx.input().clone(),
+            nonce: tx.nonce,
+            max_fee: tx.max_fee,
+            data: tx.data,
         };
         if tx.nonce < self.nonce(sender, usize::MAX) {
             return Sent::NonceTooLow;

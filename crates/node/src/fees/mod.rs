@@ -1,7 +1,7 @@
 //! What writing to the chain costs now, and what it will cost in the next days.
 //!
 //! The price of this moment is asked of the chain when somebody wants to know; the days ahead come
-//! from a history of fees that a job keeps current ([`history`]) and from the model that ships with
+//! from a history of fees that a job keeps current ([`crate::fee_history`]) and from the model that ships with
 //! the program. What was good stays good until something better is known: if the endpoint is silent
 //! the last forecast is shown, with its age.
 
@@ -11,18 +11,18 @@ use api::fees::{
 
 mod gas;
 
-mod history;
-
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use forecast::outlook::{Outlook, age_days};
 use forecast::{HORIZON, advice};
-pub(crate) use history::{keep_current, model};
 
 use crate::chain::LedgerChain;
 use crate::config::FeesConfig;
+
+/// The file of the last good forecast.
+pub(crate) const LAST: &str = "forecast.json";
 
 /// Chain ids of developers' chains (Anvil and Hardhat, Ganache): their ether is play money.
 const PLAY_MONEY: [u64; 2] = [31_337, 1_337];
@@ -33,6 +33,13 @@ const LIVE: Duration = Duration::from_secs(12);
 /// A history that ends more days ago than this is no longer current. The day under way is not over.
 const CURRENT_DAYS: i32 = 2;
 
+/// The forecast that an earlier run kept, if it is one.
+fn kept(folder: &Path) -> Option<Outlook> {
+    let bytes = std::fs::read(folder.join(LAST)).ok()?;
+    let outlook: Outlook = serde_json::from_slice(&bytes).ok()?;
+    (outlook.days.len() == HORIZON).then_some(outlook)
+}
+
 /// Both parts, wei per unit of gas. Exact below 2^53 wei, which is nine million gwei.
 #[expect(clippy::cast_precision_loss, reason = "no fee comes near")]
 fn total(price: Price) -> f64 {
@@ -41,22 +48,22 @@ fn total(price: Price) -> f64 {
 
 /// What is known of the history and of the days ahead.
 #[derive(Clone, Debug, Default)]
-struct Known {
-    outlook: Option<Outlook>,
+pub(crate) struct Known {
+    pub(crate) outlook: Option<Outlook>,
     /// Full days in the history.
-    days: usize,
+    pub(crate) days: usize,
     /// Blocks read of all that are to be read, while a first history is being built.
-    reading: Option<(u64, u64)>,
+    pub(crate) reading: Option<(u64, u64)>,
     /// What kept the history from being brought up to date, for people.
-    problem: Option<&'static str>,
+    pub(crate) problem: Option<&'static str>,
 }
 
 /// The fees of the chain of one node.
 pub(crate) struct Fees {
-    config: FeesConfig,
+    pub(crate) config: FeesConfig,
     chain_id: u64,
-    folder: PathBuf,
-    known: RwLock<Known>,
+    pub(crate) folder: PathBuf,
+    pub(crate) known: RwLock<Known>,
     live: tokio::sync::Mutex<Option<(Instant, Price)>>,
     live_l1: tokio::sync::Mutex<Option<(Instant, Option<L1DataFees>)>>,
 }
@@ -65,7 +72,7 @@ impl Fees {
     /// With what was kept in `folder` by an earlier run.
     pub(crate) fn open(config: FeesConfig, chain_id: u64, folder: PathBuf) -> Self {
         let known = Known {
-            outlook: history::kept(&folder),
+            outlook: kept(&folder),
             ..Known::default()
         };
         Self {
@@ -83,7 +90,7 @@ impl Fees {
     }
 
     /// Whether there is anything to forecast here.
-    fn forecasts(&self) -> bool {
+    pub(crate) fn forecasts(&self) -> bool {
         self.config.forecast && !self.is_play_money()
     }
 
@@ -94,7 +101,7 @@ impl Fees {
             .clone()
     }
 
-    fn learn(&self, change: impl FnOnce(&mut Known)) {
+    pub(crate) fn learn(&self, change: impl FnOnce(&mut Known)) {
         change(&mut self.known.write().unwrap_or_else(PoisonError::into_inner));
     }
 

@@ -16,9 +16,9 @@ use governor::clock::{Clock as _, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use vault::sign;
 
-use super::App;
-use super::error::{ApiError, as_outcome};
 use super::rules::{Rule, rule_of};
+use crate::app::App;
+use crate::error::{ApiError, as_outcome};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Addresses that are remembered before old ones are forgotten.

@@ -9,7 +9,7 @@ use alloy_primitives::{Address, B256};
 use api::acts::{ActView, Progress, Wish};
 use api::records::VersionView;
 use clap::Subcommand;
-use client::session::Session;
+use client::session::{RecordLine, Session};
 use client::verify::{ChainWitness, Verdict, verify};
 use custody::model::upload::NewUpload;
 use record::{Part, ProofBundle};
@@ -238,12 +238,7 @@ async fn work(args: Args) -> Result<(), Failure> {
         Command::Pending { person } => {
             let pending = person.session().await?.pending().await.map_err(refused)?;
             super::print(json, &pending, |pending| {
-                let rows: Vec<String> = pending.iter().map(told).collect();
-                if rows.is_empty() {
-                    "nothing waits".into()
-                } else {
-                    rows.join("\n")
-                }
+                lines(pending, "nothing waits", told)
             })
         }
         Command::Approve {
@@ -251,24 +246,7 @@ async fn work(args: Args) -> Result<(), Failure> {
             record,
             label,
             carried,
-        } => {
-            let wish = carried.wish()?;
-            let session = person.session().await?;
-            let view = waiting(&session, record).await?;
-            let opened = session.open_version(&view).await.map_err(refused)?;
-            let approved = session
-                .approve_with(&view, &opened, &label, wish)
-                .await
-                .map_err(refused)?;
-            if let Some(act) = approved.act {
-                if wish != Wish::default() {
-                    let act = session.act(act).await.map_err(refused)?;
-                    return super::print(json, &act, carried_later);
-                }
-                session.settle(act, SETTLE).await.map_err(refused)?;
-            }
-            super::print(json, &approved, |view| format!("approved\n{}", told(view)))
-        }
+        } => approved(json, &person, record, &label, carried.wish()?).await,
         Command::Act {
             person,
             act,
@@ -294,64 +272,22 @@ async fn work(args: Args) -> Result<(), Failure> {
             super::print(json, &view, |view| format!("refused\n{}", told(view)))
         }
         Command::List { person } => {
-            let lines = person.session().await?.records().await.map_err(refused)?;
-            super::print(json, &lines, |lines| {
-                let rows: Vec<String> = lines
-                    .iter()
-                    .map(|line| {
-                        let erased = if line.erased { "  erased" } else { "" };
-                        let added = super::date(line.added_at);
-                        format!(
-                            "{}  v{}  {added}  {}{erased}",
-                            line.controller, line.versions, line.label
-                        )
-                    })
-                    .collect();
-                if rows.is_empty() {
-                    "the record is empty".into()
-                } else {
-                    rows.join("\n")
-                }
+            let records = person.session().await?.records().await.map_err(refused)?;
+            super::print(json, &records, |records| {
+                lines(records, "the record is empty", listed)
             })
         }
         Command::Open {
             person,
             controller,
             out,
-        } => {
-            let session = person.session().await?;
-            let (view, parts) = session.whole(controller).await.map_err(refused)?;
-            let opened = session.open_version(&view).await.map_err(refused)?;
-            std::fs::create_dir_all(&out).map_err(Failure::usage)?;
-            let mut written = Vec::new();
-            for (name, plain) in parts {
-                let part = opened.manifest.part(&name).map_err(Failure::work)?;
-                written.push(write_part(&out, part, &plain)?);
-            }
-            super::print(json, &written, |written| {
-                let names: Vec<String> = written.iter().map(|p| p.display().to_string()).collect();
-                format!("opened and verified: {}", names.join(", "))
-            })
-        }
+        } => opened(json, &person, controller, &out).await,
         Command::Export {
             person,
             controller,
             parts,
             out,
-        } => {
-            let session = person.session().await?;
-            let bundle = session.export(controller, &parts).await.map_err(refused)?;
-            std::fs::write(&out, bundle.encode()).map_err(|error| {
-                Failure::usage(format!("cannot write {}: {error}", out.display()))
-            })?;
-            super::print(json, &out, |out| {
-                format!(
-                    "{} is written; anyone can check it with\n  stele record verify {} --rpc URL",
-                    out.display(),
-                    out.display()
-                )
-            })
-        }
+        } => exported(json, &person, controller, &parts, &out).await,
         Command::Verify {
             file,
             rpc,
@@ -362,21 +298,110 @@ async fn work(args: Args) -> Result<(), Failure> {
             person,
             controller,
             yes,
-        } => {
-            if !yes {
-                return Err(Failure::usage("erasing is for good")
-                    .hint("say --yes; export the record first if it may be needed"));
-            }
-            let session = person.session().await?;
-            let erasure = session.erase(controller).await.map_err(refused)?;
-            acted(
-                json,
-                &session,
-                session.act(erasure.act).await.map_err(refused)?,
-            )
-            .await
-        }
+        } => erased(json, &person, controller, yes).await,
     }
+}
+
+/// One line for each, or what to say when there is none.
+fn lines<T>(all: &[T], none: &str, line: impl Fn(&T) -> String) -> String {
+    if all.is_empty() {
+        return none.to_owned();
+    }
+    let lines: Vec<String> = all.iter().map(line).collect();
+    lines.join("\n")
+}
+
+/// A record of the patient's own index in a line.
+fn listed(record: &RecordLine) -> String {
+    let erased = if record.erased { "  erased" } else { "" };
+    format!(
+        "{}  v{}  {}  {}{erased}",
+        record.controller,
+        record.versions,
+        super::date(record.added_at),
+        record.label
+    )
+}
+
+async fn approved(
+    json: bool,
+    person: &PersonArgs,
+    record: B256,
+    label: &str,
+    wish: Wish,
+) -> Result<(), Failure> {
+    let session = person.session().await?;
+    let view = waiting(&session, record).await?;
+    let opened = session.open_version(&view).await.map_err(refused)?;
+    let approved = session
+        .approve_with(&view, &opened, label, wish)
+        .await
+        .map_err(refused)?;
+    if let Some(act) = approved.act {
+        if wish != Wish::default() {
+            let act = session.act(act).await.map_err(refused)?;
+            return super::print(json, &act, carried_later);
+        }
+        session.settle(act, SETTLE).await.map_err(refused)?;
+    }
+    super::print(json, &approved, |view| format!("approved\n{}", told(view)))
+}
+
+async fn opened(
+    json: bool,
+    person: &PersonArgs,
+    controller: Address,
+    out: &Path,
+) -> Result<(), Failure> {
+    let session = person.session().await?;
+    let (view, parts) = session.whole(controller).await.map_err(refused)?;
+    let opened = session.open_version(&view).await.map_err(refused)?;
+    std::fs::create_dir_all(out).map_err(Failure::usage)?;
+    let mut written = Vec::new();
+    for (name, plain) in parts {
+        let part = opened.manifest.part(&name).map_err(Failure::work)?;
+        written.push(write_part(out, part, &plain)?);
+    }
+    super::print(json, &written, |written| {
+        let names: Vec<String> = written.iter().map(|p| p.display().to_string()).collect();
+        format!("opened and verified: {}", names.join(", "))
+    })
+}
+
+async fn exported(
+    json: bool,
+    person: &PersonArgs,
+    controller: Address,
+    parts: &[String],
+    out: &PathBuf,
+) -> Result<(), Failure> {
+    let session = person.session().await?;
+    let bundle = session.export(controller, parts).await.map_err(refused)?;
+    std::fs::write(out, bundle.encode())
+        .map_err(|error| Failure::usage(format!("cannot write {}: {error}", out.display())))?;
+    super::print(json, out, |out| {
+        format!(
+            "{} is written; anyone can check it with\n  stele record verify {} --rpc URL",
+            out.display(),
+            out.display()
+        )
+    })
+}
+
+async fn erased(
+    json: bool,
+    person: &PersonArgs,
+    controller: Address,
+    yes: bool,
+) -> Result<(), Failure> {
+    if !yes {
+        return Err(Failure::usage("erasing is for good")
+            .hint("say --yes; export the record first if it may be needed"));
+    }
+    let session = person.session().await?;
+    let erasure = session.erase(controller).await.map_err(refused)?;
+    let act = session.act(erasure.act).await.map_err(refused)?;
+    acted(json, &session, act).await
 }
 
 /// An act in words, with what it waits for.

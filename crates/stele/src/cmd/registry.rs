@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use alloy_primitives::Address;
 use api::acts::ActView;
+use api::people::DirectoryView;
 use api::people::PatientCard;
 use clap::Subcommand;
 use ledger::{FeePolicy, Rpc};
@@ -192,19 +193,7 @@ async fn work(args: Args) -> Result<(), Failure> {
                 )
             })
         }
-        Command::Accept { person, name } => {
-            let session = person.session().await?;
-            let act = session.accept_invitation().await.map_err(refused)?;
-            let admitted = session.settle(act.act, SETTLE).await.map_err(refused)?;
-            let key = match session.state_key(&name).await.map_err(refused)? {
-                Some(act) => Some(session.settle(act.act, SETTLE).await.map_err(refused)?),
-                None => None,
-            };
-            let acts: Vec<ActView> = std::iter::once(admitted).chain(key).collect();
-            super::print(json, &acts, |acts| {
-                acts.iter().map(told).collect::<Vec<_>>().join("\n")
-            })
-        }
+        Command::Accept { person, name } => accepted(json, &person, &name).await,
         Command::Staff {
             person,
             staff,
@@ -230,34 +219,47 @@ async fn work(args: Args) -> Result<(), Failure> {
         }
         Command::Enrol(enrol) => enrolled(json, *enrol).await,
         Command::Show { person, wallet } => {
-            let view = person
-                .session()
-                .await?
-                .directory(wallet)
-                .await
-                .map_err(refused)?;
-            super::print(json, &view, |view| {
-                let staff = view.staff.as_ref().map_or_else(
-                    || "no institution's staff".to_owned(),
-                    |staff| {
-                        let role = staff.role.map_or("unknown role", Role::name);
-                        let active = if staff.active { "active" } else { "suspended" };
-                        format!("{active} {role} of {}", staff.institution)
-                    },
-                );
-                let name = view
-                    .person
-                    .as_ref()
-                    .map_or("(no key published)", |p| p.name.as_str());
-                let hospital = if view.active_institution {
-                    "active institution\n"
-                } else {
-                    ""
-                };
-                format!("{wallet} {name}\n{hospital}{staff}")
-            })
+            let session = person.session().await?;
+            let view = session.directory(wallet).await.map_err(refused)?;
+            super::print(json, &view, |view| shown(wallet, view))
         }
     }
+}
+
+async fn accepted(json: bool, person: &PersonArgs, name: &str) -> Result<(), Failure> {
+    let session = person.session().await?;
+    let act = session.accept_invitation().await.map_err(refused)?;
+    let admitted = session.settle(act.act, SETTLE).await.map_err(refused)?;
+    let key = match session.state_key(name).await.map_err(refused)? {
+        Some(act) => Some(session.settle(act.act, SETTLE).await.map_err(refused)?),
+        None => None,
+    };
+    let acts: Vec<ActView> = std::iter::once(admitted).chain(key).collect();
+    super::print(json, &acts, |acts| {
+        acts.iter().map(told).collect::<Vec<_>>().join("\n")
+    })
+}
+
+/// What the directory knows of a wallet.
+fn shown(wallet: Address, view: &DirectoryView) -> String {
+    let staff = view.staff.as_ref().map_or_else(
+        || "no institution's staff".to_owned(),
+        |staff| {
+            let role = staff.role.map_or("unknown role", Role::name);
+            let active = if staff.active { "active" } else { "suspended" };
+            format!("{active} {role} of {}", staff.institution)
+        },
+    );
+    let name = view
+        .person
+        .as_ref()
+        .map_or("(no key published)", |p| p.name.as_str());
+    let hospital = if view.active_institution {
+        "active institution\n"
+    } else {
+        ""
+    };
+    format!("{wallet} {name}\n{hospital}{staff}")
 }
 
 #[derive(Serialize)]

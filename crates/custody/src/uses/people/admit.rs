@@ -20,10 +20,10 @@ use crate::model::act::Errand;
 use crate::model::document::Batch;
 use crate::model::error::{Error, Result};
 use crate::model::invitation::Invitation;
-use crate::model::key_statement::{check_name, state_key};
 use crate::model::person::Person;
 use crate::ports::store::Documents;
 use crate::uses::hospital::Hospital;
+use crate::uses::people::key_statement::{check_name, state_key};
 use crate::uses::signature::check_signature;
 
 impl Hospital {

@@ -9,7 +9,7 @@ use custody::model::act::Errand;
 use custody::model::caller::Caller;
 
 use super::Answer;
-use crate::http::App;
+use crate::app::App;
 use crate::http::extract::{At, Json as Body};
 
 fn shown(app: &App, caller: &Caller, errand: Errand) -> Json<ActView> {

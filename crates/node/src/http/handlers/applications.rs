@@ -15,8 +15,8 @@ use custody::model::caller::Caller;
 use custody::uses::people::apply::{CREDENTIAL_BYTES, MAX_CREDENTIALS};
 
 use super::Answer;
-use crate::http::App;
-use crate::http::error::ApiError;
+use crate::app::App;
+use crate::error::ApiError;
 use crate::http::extract::{At, Json as Body};
 
 /// The largest body: the documents in base64, and the rest.

@@ -6,8 +6,8 @@ use axum::Json;
 use axum::extract::State;
 
 use super::Answer;
-use crate::http::App;
-use crate::http::error::ApiError;
+use crate::app::App;
+use crate::error::ApiError;
 use crate::http::extract::Json as Body;
 use crate::proxy::{MAX_SPAN, Understood, number_of, understand};
 

@@ -10,8 +10,8 @@ use custody::model::caller::Caller;
 use custody::model::grant::Grant;
 
 use super::{Answer, sealed};
-use crate::http::App;
-use crate::http::error::ApiError;
+use crate::app::App;
+use crate::error::ApiError;
 use crate::http::extract::{At, Json as Body};
 
 /// The requests that the caller made or has to answer.

@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::State;
 
 use super::Answer;
-use crate::http::App;
+use crate::app::App;
 
 /// Fees now and in the next seven days, and whether to wait.
 #[utoipa::path(get, path = "/api/forecast", tag = "node", responses((status = 200, body = ForecastView)))]

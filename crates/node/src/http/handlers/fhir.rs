@@ -10,8 +10,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::IntoParams;
 
-use crate::http::App;
-use crate::http::error::{ApiError, FHIR};
+use crate::app::App;
+use crate::error::{ApiError, FHIR};
 use crate::http::extract::{Asked, At};
 
 /// The namespace of wallets, as in the documents of records.

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::Answer;
-use crate::http::App;
+use crate::app::App;
 use crate::http::extract::Asked;
 use crate::overview;
 

@@ -10,8 +10,8 @@ use custody::model::caller::Caller;
 
 use super::Answer;
 use super::records::patient;
-use crate::http::App;
-use crate::http::error::ApiError;
+use crate::app::App;
+use crate::error::ApiError;
 use crate::http::extract::{At, Json as Body};
 
 /// The links that the caller made.

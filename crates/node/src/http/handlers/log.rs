@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::Answer;
-use crate::http::App;
-use crate::http::error::ApiError;
+use crate::app::App;
+use crate::error::ApiError;
 use crate::http::extract::{Asked, At};
 
 fn failed(error: ledger::Error) -> ApiError {

@@ -24,7 +24,7 @@ use futures_util::TryStreamExt;
 use vault::ByteStream;
 
 /// What handlers return.
-pub(crate) type Answer<T> = Result<axum::Json<T>, super::error::ApiError>;
+pub(crate) type Answer<T> = Result<axum::Json<T>, crate::error::ApiError>;
 
 /// Sealed bytes as they come from the vault. They never change under their CID.
 fn sealed(stream: ByteStream) -> Response {

@@ -7,8 +7,8 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
-use crate::http::App;
-use crate::http::error::ApiError;
+use crate::app::App;
+use crate::error::ApiError;
 
 /// Whether the process lives.
 #[utoipa::path(get, path = "/healthz", tag = "node", responses((status = 200, description = "It does")))]

@@ -12,8 +12,8 @@ use axum::http::StatusCode;
 use axum::{Extension, Json};
 
 use super::Answer;
-use crate::http::App;
-use crate::http::error::ApiError;
+use crate::app::App;
+use crate::error::ApiError;
 use crate::http::extract::{At, Json as Body};
 use crate::http::gate::Institution;
 

@@ -18,8 +18,8 @@ use custody::model::upload::{NewUpload, SEALED_MANIFEST, UploadFile};
 use custody::model::version::Version;
 
 use super::{Answer, sealed as stream};
-use crate::http::App;
-use crate::http::error::ApiError;
+use crate::app::App;
+use crate::error::ApiError;
 use crate::http::extract::{At, Json as Body};
 
 /// The longest text field of a form, bytes.

@@ -14,7 +14,7 @@ use custody::model::chain_facts::{InstitutionFacts, KeyFacts, StaffFacts};
 use custody::model::person::Person;
 
 use super::Answer;
-use crate::http::App;
+use crate::app::App;
 use crate::http::extract::{At, Json as Body};
 
 /// What directory and chain know of a wallet.

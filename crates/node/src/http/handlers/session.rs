@@ -9,8 +9,8 @@ use axum::{Extension, Json};
 use custody::model::caller::Caller;
 
 use super::Answer;
-use crate::http::App;
-use crate::http::error::ApiError;
+use crate::app::App;
+use crate::error::ApiError;
 use crate::http::extract::Json as Body;
 use crate::http::gate::token;
 use crate::session;

@@ -4,12 +4,12 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use forecast::fetch;
-use forecast::fetch::{Hours, Http, MAX_RUN, Plan};
+use forecast::fetch::{self, Hours, MAX_RUN, Plan};
 use forecast::history::{Findings, History};
 use jiff::civil::Date;
 use serde::Serialize;
 
+use super::endpoint::Endpoint;
 use super::{bar, open, write};
 use crate::cmd::Failure;
 
@@ -61,11 +61,11 @@ pub(super) fn fetch(args: &FetchArgs) -> Result<(), Failure> {
             )));
         }
     };
-    let mut rpc = Http::new(
+    let mut rpc = Endpoint::new(
         &args.rpc,
         Duration::from_secs(args.timeout),
         Duration::from_millis(500),
-    );
+    )?;
     let plan = Plan {
         days: args.days,
         run: args.run,

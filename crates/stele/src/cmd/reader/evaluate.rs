@@ -110,52 +110,58 @@ fn measure(
     evaluation.map_err(Failure::work)
 }
 
+/// The figures that are shown with their intervals, and what people call them.
+const FIGURES: [(&str, &str); 17] = [
+    ("auroc", "AUROC"),
+    ("average_precision", "average precision"),
+    ("accuracy", "accuracy"),
+    ("precision", "precision"),
+    ("recall", "recall (sensitivity)"),
+    ("f1", "F1"),
+    ("loss", "cross-entropy"),
+    (
+        "sensitivity_at_specificity_85",
+        "sensitivity at 85 % specificity",
+    ),
+    (
+        "sensitivity_at_specificity_95",
+        "sensitivity at 95 % specificity",
+    ),
+    (
+        "specificity_at_sensitivity_85",
+        "specificity at 85 % sensitivity",
+    ),
+    (
+        "specificity_at_sensitivity_95",
+        "specificity at 95 % sensitivity",
+    ),
+    ("ece", "calibration error (ECE)"),
+    ("heatmap_peak_in_box", "heatmap peak in a box"),
+    ("heatmap_heat_in_box", "share of heat in the boxes"),
+    ("refused", "refused"),
+    ("refused_other", "others refused"),
+    ("in_doubt", "in doubt"),
+];
+
+/// A figure, or a dash where it was not measured.
+fn figure(value: &Value) -> String {
+    value
+        .as_f64()
+        .map_or_else(|| "-".to_owned(), |n| format!("{n:.4}"))
+}
+
 /// The figures for people.
 fn text(figures: &Value) -> String {
     let mut out = String::new();
     let mut main = table(["figure", "value", "95 % interval"]);
-    let show = |v: &Value| {
-        v.as_f64()
-            .map_or_else(|| "-".to_owned(), |n| format!("{n:.4}"))
-    };
-    for (name, words) in [
-        ("auroc", "AUROC"),
-        ("average_precision", "average precision"),
-        ("accuracy", "accuracy"),
-        ("precision", "precision"),
-        ("recall", "recall (sensitivity)"),
-        ("f1", "F1"),
-        ("loss", "cross-entropy"),
-        (
-            "sensitivity_at_specificity_85",
-            "sensitivity at 85 % specificity",
-        ),
-        (
-            "sensitivity_at_specificity_95",
-            "sensitivity at 95 % specificity",
-        ),
-        (
-            "specificity_at_sensitivity_85",
-            "specificity at 85 % sensitivity",
-        ),
-        (
-            "specificity_at_sensitivity_95",
-            "specificity at 95 % sensitivity",
-        ),
-        ("ece", "calibration error (ECE)"),
-        ("heatmap_peak_in_box", "heatmap peak in a box"),
-        ("heatmap_heat_in_box", "share of heat in the boxes"),
-        ("refused", "refused"),
-        ("refused_other", "others refused"),
-        ("in_doubt", "in doubt"),
-    ] {
+    for (name, words) in FIGURES {
         let interval = figures[format!("{name}_ci")]
             .as_array()
             .filter(|a| a.len() == 2);
         let interval = interval.map_or_else(String::new, |a| {
-            format!("{} to {}", show(&a[0]), show(&a[1]))
+            format!("{} to {}", figure(&a[0]), figure(&a[1]))
         });
-        main.add_row([words.to_owned(), show(&figures[name]), interval]);
+        main.add_row([words.to_owned(), figure(&figures[name]), interval]);
     }
     out += &format!(
         "{} images, {} groups\n{main}\n",
@@ -165,10 +171,15 @@ fn text(figures: &Value) -> String {
     if let Some(pairs) = figures["pairs"].as_object() {
         let mut pair_table = table(["pair", "AUROC"]);
         pairs.iter().for_each(|(name, v)| {
-            pair_table.add_row([name.clone(), show(v)]);
+            pair_table.add_row([name.clone(), figure(v)]);
         });
         out += &format!("{pair_table}\n");
     }
+    out + &by_subgroup(&figures["subgroups"])
+}
+
+/// The figures of each subgroup; nothing where there are none.
+fn by_subgroup(subgroups: &Value) -> String {
     let mut groups = table([
         "subgroup",
         "value",
@@ -178,9 +189,9 @@ fn text(figures: &Value) -> String {
         "specificity",
         "accuracy",
     ]);
-    for (column, values) in figures["subgroups"].as_object().into_iter().flatten() {
+    for (column, values) in subgroups.as_object().into_iter().flatten() {
         for (value, f) in values.as_object().into_iter().flatten() {
-            let cells = ["auroc", "sensitivity", "specificity", "accuracy"].map(|n| show(&f[n]));
+            let cells = ["auroc", "sensitivity", "specificity", "accuracy"].map(|n| figure(&f[n]));
             let [a, s, p, c] = cells;
             groups.add_row([
                 column.clone(),
@@ -194,18 +205,15 @@ fn text(figures: &Value) -> String {
         }
     }
     if groups.row_count() > 0 {
-        out += &format!("{groups}\n");
+        format!("{groups}\n")
+    } else {
+        String::new()
     }
-    out
 }
 
 /// How the calibration does on groups that did not choose it; nothing where that was not measured.
 fn cross_fitted(figures: &Value) -> String {
-    let show = |name: &str| {
-        figures[name]
-            .as_f64()
-            .map_or_else(|| "-".to_owned(), |v| format!("{v:.4}"))
-    };
+    let show = |name: &str| figure(&figures[name]);
     if !figures.is_object() {
         return String::new();
     }

@@ -1,17 +1,16 @@
 //! `stele reader`: train, evaluate and use the models that read radiographs.
 
+mod engine;
 mod evaluate;
 mod predict;
+mod show;
 mod train;
 
-use std::path::PathBuf;
-use std::time::Duration;
-
 use clap::Subcommand;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use reader::model::{EngineChoice, LoadedModel};
 
 use super::{Failure, print};
+use engine::EngineArg;
+use show::{bar, make_folder, table, write};
 
 /// Arguments of `stele reader`.
 #[derive(Debug, clap::Args)]
@@ -46,27 +45,6 @@ struct EnginesArgs {
     json: bool,
 }
 
-/// The engine to use, common to most commands.
-#[derive(Debug, clap::Args)]
-struct EngineArg {
-    /// What runs the network: auto, native, burn or onnxruntime
-    #[arg(long, default_value = "auto", value_name = "NAME")]
-    engine: String,
-}
-
-impl EngineArg {
-    fn choice(&self) -> Result<EngineChoice, Failure> {
-        EngineChoice::parse(&self.engine).map_err(Failure::usage)
-    }
-
-    fn open(&self, model: &str) -> Result<LoadedModel, Failure> {
-        LoadedModel::named(model, self.choice()?).map_err(|e| {
-            Failure::usage(e)
-                .hint("name a shipped model (fracture, chest) or a folder with a model.json")
-        })
-    }
-}
-
 /// Run the command.
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
     match args.command {
@@ -93,35 +71,4 @@ fn engines(args: &EnginesArgs) -> Result<(), Failure> {
         }
         table.to_string()
     })
-}
-
-/// A table for people.
-fn table<T: Into<comfy_table::Row>>(header: T) -> comfy_table::Table {
-    let mut table = comfy_table::Table::new();
-    table
-        .load_style(comfy_table::presets::UTF8_HORIZONTAL_ONLY)
-        .set_header(header);
-    table
-}
-
-/// A bar on standard error, silent where that is no terminal.
-fn bar(length: usize, what: &str) -> ProgressBar {
-    let bar = ProgressBar::with_draw_target(Some(length as u64), ProgressDrawTarget::stderr());
-    let style = ProgressStyle::with_template("{msg} {bar:30} {pos}/{len} {per_sec}, {eta} left");
-    if let Ok(style) = style {
-        bar.set_style(style);
-    }
-    bar.set_message(what.to_owned());
-    bar.enable_steady_tick(Duration::from_millis(250));
-    bar
-}
-
-/// Make a folder and those above it.
-fn make_folder(path: &PathBuf) -> Result<(), Failure> {
-    std::fs::create_dir_all(path).map_err(|e| Failure::usage(format!("{}: {e}", path.display())))
-}
-
-/// Write a file.
-fn write(path: &PathBuf, bytes: &[u8]) -> Result<(), Failure> {
-    std::fs::write(path, bytes).map_err(|e| Failure::work(format!("{}: {e}", path.display())))
 }

@@ -1,14 +1,13 @@
-//! The fetch against a real node.
+//! `stele forecast fetch` against a real node.
 #![allow(clippy::unwrap_used, reason = "a test")]
-#![cfg(feature = "http")]
 
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use forecast::fetch::{Hours, Http, Plan, Rpc as _, fetch};
 use forecast::history::History;
+use ledger::{Endpoint as _, Rpc};
 use serde_json::json;
 
 struct Anvil(Child);
@@ -55,28 +54,40 @@ fn a_nodes_blocks_become_days() {
         .unwrap();
     let _anvil = Anvil(child);
     let url = format!("http://127.0.0.1:{port}");
-    let mut rpc = Http::new(&url, Duration::from_secs(20), Duration::from_secs(1));
     // 200 blocks half an hour apart: four days and four hours.
-    rpc.call("anvil_mine", json!(["0xc8", "0x708"])).unwrap();
-    let mut hours = Hours::default();
-    let plan = Plan { days: 30, run: 64 };
-    let mut saves = 0;
-    let save = |_: &Hours| {
-        saves += 1;
-        Ok(())
+    let mine = async {
+        let rpc = Rpc::connect(&url).unwrap();
+        while rpc.chain_id().await.is_err() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        rpc.other("anvil_mine", json!(["0xc8", "0x708"]))
+            .await
+            .unwrap()
     };
-    fetch(&mut rpc, &mut hours, plan, save, |_, _| {}).unwrap();
-    assert!(saves > 0);
-    let mut days = Vec::new();
-    hours.write_days(&mut days).unwrap();
-    let (history, findings) = History::read_csv(&*days).unwrap();
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap()
+        .block_on(mine);
+    let folder = tempfile::tempdir().unwrap();
+    let days = folder.path().join("fees.csv");
+    let fetched = Command::new(env!("CARGO_BIN_EXE_stele"))
+        .args(["forecast", "fetch", "--days", "30", "--run", "64", "--json"])
+        .args(["--rpc", &url, "--out"])
+        .arg(&days)
+        .output()
+        .unwrap();
+    assert!(
+        fetched.status.success(),
+        "{}",
+        String::from_utf8_lossy(&fetched.stderr)
+    );
+    let said: serde_json::Value = serde_json::from_slice(&fetched.stdout).unwrap();
+    assert_eq!(said["days"], 4, "{said}");
+    let (history, findings) = History::read_csv(&*std::fs::read(&days).unwrap()).unwrap();
     assert!(findings.gaps.is_empty());
     assert_eq!(history.first(), "2024-01-11".parse().unwrap());
-    assert_eq!(
-        history.days().len(),
-        4,
-        "{}",
-        String::from_utf8_lossy(&days)
-    );
+    assert_eq!(history.days().len(), 4);
     assert!(history.days().iter().all(|day| day.gas_price.is_some()));
+    assert!(days.with_extension("hours.csv").exists());
 }

@@ -9,32 +9,25 @@ use std::io::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
+use forecast::fetch;
 use forecast::fetch::{Hours, MAX_RUN, Plan};
 use forecast::history::History;
-use forecast::outlook::{Outlook, outlook};
-use forecast::trained::Trained;
-use forecast::{HORIZON, fetch};
+use forecast::outlook::outlook;
 use serde_json::Value;
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
-use crate::http::App;
+use crate::app::App;
+use crate::fee_model::model;
+use crate::fees::LAST;
 
 const HOURS: &str = "fees.hours.csv";
 const DAYS: &str = "fees.csv";
-const LAST: &str = "forecast.json";
 /// Rest after a failure: an endpoint that is silent is not asked all the time.
 const RETRY: Duration = Duration::from_secs(60);
 
 const SILENT: &str = "the Ethereum endpoint does not answer, or not truthfully";
 const UNWRITTEN: &str = "the history of fees cannot be read or written; see the node's log";
-
-/// The forecast that an earlier run kept, if it is one.
-pub(super) fn kept(folder: &Path) -> Option<Outlook> {
-    let bytes = std::fs::read(folder.join(LAST)).ok()?;
-    let outlook: Outlook = serde_json::from_slice(&bytes).ok()?;
-    (outlook.days.len() == HORIZON).then_some(outlook)
-}
 
 /// Read what is missing, forecast, rest; until the node stops.
 pub(crate) async fn keep_current(app: App, stop: CancellationToken) {
@@ -150,15 +143,6 @@ fn forecast_from(app: &App, hours: &Hours) -> Result<(), Trouble> {
         known.outlook = made.or_else(|| known.outlook.take());
     });
     Ok(())
-}
-
-/// The chain's own model where the configuration names one, or the one that ships.
-pub(crate) fn model(path: &Path) -> Result<Trained, String> {
-    if path.as_os_str().is_empty() {
-        return Trained::shipped().map_err(|error| error.to_string());
-    }
-    let bytes = std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
-    Trained::from_json(&bytes).map_err(|error| format!("{}: {error}", path.display()))
 }
 
 fn write_hours(hours: &Hours, folder: &Path) -> Result<(), String> {
