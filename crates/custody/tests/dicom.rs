@@ -69,7 +69,7 @@ async fn an_image_of_somebody_else_is_refused_by_field_without_showing_its_value
     let doctor = world.caller(&world.doctor).await;
     for (name, id, birth, sex, field) in [
         ("Somebody^Else", "MRN-77", "19700203", "F", "name"),
-        ("Quackenbush^Ada", "MRN-78", "19700203", "F", "identifier"),
+        ("Quackenbush^Ada", "MRN-78", "19700203", "F", "number"),
         ("Quackenbush^Ada", "MRN-77", "19690203", "F", "birth date"),
         ("Quackenbush^Ada", "MRN-77", "19700203", "M", "sex"),
     ] {

@@ -289,7 +289,7 @@ impl Chain for LedgerChain {
     }
 
     async fn check(&self, act: &SignedAct) -> Result<(), ChainError> {
-        let call = call_of(&self.deployment, act);
+        let call = act.call(&self.deployment).into();
         Allowance::of(&call).check_bytes(&call).map_err(silent)?;
         let (endpoint, request) = (self.chain.endpoint(), self.request(act));
         let answer = endpoint.call(&request, At::Latest).await;

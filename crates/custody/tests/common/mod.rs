@@ -18,6 +18,7 @@ use api::log::ProvenEntry;
 use api::peers::{ForgetPages, SpareView};
 use api::people::{NewPatient, StaffView};
 use async_trait::async_trait;
+use clinical::{PatientDemographics, Sex};
 use custody::model::caller::Caller;
 use custody::model::chain_facts::{
     Carried, GrantFacts, InstitutionFacts, KeyFacts, RecordFacts, StaffFacts,
@@ -36,7 +37,6 @@ use custody::uses::hospital::{Hospital, Settings};
 use custody::uses::journal::journaled::Journaled;
 use custody::uses::people::key_statement::state_key;
 use custody::uses::replication::{ActiveInstitutions, InstitutionSigner, StoreBook, key_id};
-use clinical::{PatientDemographics, Sex};
 use record::{Contracts, Role};
 use vault::replicate::{Holder, LocalPeer, Peer, Policy, Quotas, Replicator};
 use vault::{MemoryVault, Vault};

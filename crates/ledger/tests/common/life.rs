@@ -173,3 +173,7 @@ pub(crate) fn relayer(endpoint: Arc<dyn Endpoint>, chain: &Chain, name: &str) ->
 pub(crate) fn address(key: &WalletKey) -> Address {
     key.address()
 }
+
+pub(crate) fn word(text: &str) -> B256 {
+    keccak256(text)
+}

@@ -404,7 +404,3 @@ fn statement_of(commit: &IRecords::Commit) -> Commit {
 fn signature(key: &WalletKey, digest: B256) -> Bytes {
     Bytes::copy_from_slice(&key.sign(digest))
 }
-
-pub(crate) fn word(text: &str) -> B256 {
-    keccak256(text)
-}

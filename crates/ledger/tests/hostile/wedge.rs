@@ -9,8 +9,7 @@ use ledger::relayer::{
     Attempt, ERC1271_GAS, Item, MAX_TRANSACTION_GAS, OutboxStore, State, Status,
 };
 use ledger::testing::{fund, key, mine};
-use ledger::typed::{Grant, Revoke};
-use ledger::{Call, Endpoint, Error, Fees, Signer};
+use ledger::{Call, Endpoint, Error, Fees};
 use serde_json::json;
 
 use super::super::common::life::{address, word};
@@ -230,16 +229,11 @@ async fn a_revocation_that_overtakes_its_grant_has_gas_enough() {
     it.net.relayer.submit("grant", grant).await.unwrap();
     let waiting = waiting_hash(&it, "grant").await;
 
-    let act = Revoke {
+    let act = Act::Revoke {
         controller: address(&controller),
         id: word("g"),
     };
-    let signature = ledger::typed::sign(&act, &it.net.at().consents_domain(), &controller).unwrap();
-    let call = Consents::revokeCall {
-        act,
-        controllerSignature: signature,
-    };
-    let call = Call::new(it.net.at().consents, &call);
+    let call = it.net.signed(act, &[&controller]);
     relayer.submit("revoke", call).await.unwrap();
     relayer.work().await.unwrap();
     it.rpc

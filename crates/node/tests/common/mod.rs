@@ -15,12 +15,12 @@ use std::time::Duration;
 use alloy_primitives::{Address, B256, keccak256};
 use api::records::VersionView;
 use client::session::{Client, Session};
+use clinical::{PatientDemographics, Sex};
 use custody::model::keys::KeyRing;
 use custody::model::upload::{NewUpload, UploadFile};
 use ledger::testing::{TestChain, fund};
 use node::config::{Config, Limits, Peer};
 use node::{Node, now};
-use clinical::{PatientDemographics, Sex};
 use record::{Purpose, Recipient, Role};
 use tempfile::TempDir;
 

@@ -8,8 +8,8 @@ use api::acts::ActView;
 use api::people::DirectoryView;
 use api::people::PatientCard;
 use clap::Subcommand;
-use ledger::{FeePolicy, Rpc};
 use clinical::{PatientDemographics, Sex};
+use ledger::{FeePolicy, Rpc};
 use record::Role;
 use serde::Serialize;
 
