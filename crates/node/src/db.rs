@@ -364,11 +364,11 @@ impl Store for Database {
         })
     }
 
-    async fn list(&self, query: &Query) -> Result<Vec<Row>, StoreError> {
+    async fn list(&self, query: &Query, limit: u32) -> Result<Vec<Row>, StoreError> {
         let (sql, next) = statement(SELECT, query);
         let sql = format!("{sql} ORDER BY id LIMIT ${next}");
         on_either!(&self.pools, read, pool => {
-            let list = bound!(sql, query).bind(i64::from(query.limit));
+            let list = bound!(sql, query).bind(i64::from(limit));
             let rows = list.fetch_all(pool).await.map_err(unavailable)?;
             Ok(rows.iter().map(|row| row_of!(query.kind, row)).collect())
         })

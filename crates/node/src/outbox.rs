@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use custody::model::document::{Batch, Document, Held, Kind, Query};
 use custody::model::error::StoreError;
 use custody::ports::store::{Documents, Store};
+use futures_util::TryStreamExt as _;
 use ledger::relayer::{Item, OutboxStore};
 use serde::{Deserialize, Serialize};
 
@@ -171,10 +172,10 @@ impl OutboxStore for Outbox {
     }
 
     async fn open(&self, sender: Address) -> ledger::Result<Vec<Item>> {
-        let query = Query::of(Kind::Outbox)
-            .owner(hex::encode(sender))
-            .limit(100_000);
-        let mut held = self.store.all::<Entry>(query).await.map_err(failed)?;
+        let query = Query::of(Kind::Outbox).owner(hex::encode(sender));
+        // An item that cannot be read may hold a nonce: nothing is sent without it.
+        let held = self.store.each::<Entry>(query).try_collect::<Vec<_>>();
+        let mut held = held.await.map_err(failed)?;
         held.sort_by_key(|h| h.document.place);
         held.iter().map(|h| read(&h.document)).collect()
     }

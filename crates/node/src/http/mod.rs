@@ -36,7 +36,6 @@ use crate::Config;
 use crate::chain::LedgerChain;
 use crate::db::Database;
 use crate::fees::Fees;
-use crate::mail::Smtp;
 use crate::metrics::Metrics;
 use crate::reading::Readings;
 use crate::session::Place;
@@ -60,7 +59,7 @@ pub(crate) struct Inner {
     pub(crate) card: NodeCard,
     pub(crate) guard: Arc<Guard>,
     pub(crate) metrics: Metrics,
-    pub(crate) postman: Option<Smtp>,
+    pub(crate) postman: Option<Arc<dyn Postman>>,
     pub(crate) templates: Templates,
     pub(crate) stopping: CancellationToken,
     pub(crate) fees: Fees,
@@ -112,8 +111,8 @@ impl App {
         &self.0.fees
     }
 
-    pub(crate) fn postman(&self) -> Option<&dyn Postman> {
-        self.0.postman.as_ref().map(|smtp| smtp as &dyn Postman)
+    pub(crate) fn postman(&self) -> Option<Arc<dyn Postman>> {
+        self.0.postman.clone()
     }
 
     pub(crate) fn templates(&self) -> &Templates {
