@@ -285,7 +285,8 @@ async fn more_than_a_thousand_documents_are_all_seen() {
     let rest = world.store.page::<Patient>(rest, 1000).await.unwrap();
     assert_eq!((rest.documents.len(), rest.next), (101, None));
 
-    let grants = world.hospital.grants(&world.caller(&world.patient).await);
+    let caller = world.caller(&world.patient).await;
+    let grants = world.hospital.grants(&caller);
     assert_eq!(grants.await.unwrap().len() as u64, number_of + 1);
 
     let (errand, _) = world

@@ -8,13 +8,14 @@ use futures_util::{StreamExt as _, TryStreamExt as _};
 
 use crate::model::document::{Batch, Document, Held, Kind, Query, Row, decode};
 use crate::model::error::StoreError;
+use crate::ports::search::SearchIndex;
 
 /// Rows that a walk reads at once.
 const WALK: u32 = 200;
 
 /// The database as the use cases see it.
 #[async_trait]
-pub trait Store: Send + Sync {
+pub trait Store: SearchIndex {
     /// Read one document.
     async fn get(&self, kind: Kind, id: &str) -> Result<Option<Row>, StoreError>;
     /// The first `limit` documents of a [`Query`], ordered by id.

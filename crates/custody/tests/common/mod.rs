@@ -27,11 +27,13 @@ use custody::model::error::{ChainError, Result, StoreError};
 use custody::model::key_statement::state_key;
 use custody::model::keys::KeyRing;
 use custody::model::person::Person;
+use custody::model::search::Term;
 use custody::model::upload::{NewUpload, UploadFile};
 use custody::ports::chain::Chain;
 use custody::ports::clock::Clock;
 use custody::ports::memory::store::MemoryStore;
 use custody::ports::peers::Peers;
+use custody::ports::search::{Match, Matching, SearchIndex};
 use custody::ports::store::Store;
 use custody::uses::acts::carry::Acts;
 use custody::uses::hospital::{Hospital, Settings};
@@ -300,6 +302,19 @@ impl FaultyStore {
             broken,
             fuse,
         }
+    }
+}
+
+#[async_trait]
+impl SearchIndex for FaultyStore {
+    async fn matching(&self, matching: &Matching) -> Result<Vec<Match>, StoreError> {
+        self.inner.matching(matching).await
+    }
+    async fn occurrences(&self, kind: Kind, term: &Term, cap: u32) -> Result<u64, StoreError> {
+        self.inner.occurrences(kind, term, cap).await
+    }
+    async fn words_like(&self, kind: Kind, variants: &[String]) -> Result<Vec<String>, StoreError> {
+        self.inner.words_like(kind, variants).await
     }
 }
 

@@ -35,7 +35,9 @@ use vault::Vault;
 use crate::model::document::{Batch, Document, Expect, Held, Kind, Query, Row, Write};
 use crate::model::error::{Result, StoreError};
 use crate::model::journal_page::{Found, Gone, HEAD, Head, PART_BYTES, Page, Place, Plan, encode};
+use crate::model::search::Term;
 use crate::ports::random::random;
+use crate::ports::search::{Match, Matching, SearchIndex};
 use crate::ports::store::{Documents, Store};
 use crate::uses::blobs;
 
@@ -421,6 +423,21 @@ pub(crate) fn replay(page: Page) -> Batch {
         Page::Snapshot { rows, .. } | Page::Part { rows, .. } => {
             Batch(rows.into_iter().map(put).collect())
         }
+    }
+}
+
+#[async_trait]
+impl SearchIndex for Journaled {
+    async fn matching(&self, matching: &Matching) -> Result<Vec<Match>, StoreError> {
+        self.store.matching(matching).await
+    }
+
+    async fn occurrences(&self, kind: Kind, term: &Term, cap: u32) -> Result<u64, StoreError> {
+        self.store.occurrences(kind, term, cap).await
+    }
+
+    async fn words_like(&self, kind: Kind, variants: &[String]) -> Result<Vec<String>, StoreError> {
+        self.store.words_like(kind, variants).await
     }
 }
 

@@ -96,15 +96,6 @@ impl Hospital {
     pub async fn patient_count(&self) -> Result<u64> {
         Ok(self.store.count(&Query::of(Kind::Patient)).await?)
     }
-
-    /// The patients of this hospital.
-    ///
-    /// # Errors
-    /// If the database does not answer.
-    pub async fn patients(&self) -> Result<Vec<Patient>> {
-        let held = self.store.readable::<Patient>(Query::of(Kind::Patient));
-        Ok(held.await?.into_iter().map(|h| h.document).collect())
-    }
 }
 
 pub(crate) fn check_demographics(d: &PatientDemographics) -> Result<()> {
