@@ -17,6 +17,7 @@ use api::people::StaffView;
 use api::records::Stage;
 use async_trait::async_trait;
 use common::{World, now_of};
+use custody::model::act::Errand;
 use custody::model::appointment::Slot;
 use custody::model::chain_facts::RecordFacts;
 use custody::model::document::{Batch, Document, Expect, Kind, Query, Row, Write};
@@ -264,6 +265,10 @@ async fn more_than_a_thousand_documents_are_all_seen() {
     }
     assert_eq!(moved, number_of);
 
+    let caller = world.caller(&world.patient).await;
+    let grants = world.hospital.grants(&caller);
+    assert_eq!(grants.await.unwrap().len() as u64, number_of + 1);
+
     let patient = world.hospital.patient(world.id).await.unwrap();
     let patients: Vec<Patient> = (0..number_of)
         .map(|n| Patient {
@@ -285,20 +290,12 @@ async fn more_than_a_thousand_documents_are_all_seen() {
     let rest = world.store.page::<Patient>(rest, 1000).await.unwrap();
     assert_eq!((rest.documents.len(), rest.next), (101, None));
 
-    let caller = world.caller(&world.patient).await;
-    let grants = world.hospital.grants(&caller);
-    assert_eq!(grants.await.unwrap().len() as u64, number_of + 1);
-
-    let (errand, _) = world
-        .store
-        .inner
-        .page::<custody::model::act::Errand>(Query::of(Kind::Errand), 1)
-        .await
-        .map(|p| (p.documents[0].document.clone(), p.next))
-        .unwrap();
+    let errands = Query::of(Kind::Errand);
+    let mut first = world.store.page::<Errand>(errands, 1).await.unwrap();
+    let errand = first.documents.remove(0).document;
     let before = world.hospital.all_errands().await.unwrap().len() as u64;
     let errands: Vec<_> = (0..number_of)
-        .map(|n| custody::model::act::Errand {
+        .map(|n| Errand {
             id: id(n),
             ..errand.clone()
         })
