@@ -2,8 +2,12 @@
 //! the route calls it, without HTTP. Names are drawn from syllables, so that there are as many
 //! different ones as in a large hospital; numbers and birth dates are drawn too.
 //!
-//! `cargo run --release --example patients_bench [PATIENTS]`
-#![allow(clippy::unwrap_used, reason = "a bench says what failed and ends")]
+//! `make patients-bench`, or `cargo run -p node --example patients_bench [PATIENTS]`
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a bench prints its figures, and says what failed and ends"
+)]
 
 #[path = "../tests/postgres/mod.rs"]
 mod postgres;

@@ -11,7 +11,7 @@ use custody::model::document::{Batch, Document as _, Kind};
 use custody::model::patient::Patient;
 use custody::model::search::{Term, may_mean, terms_of, variants};
 use custody::ports::memory::store::MemoryStore;
-use custody::ports::search::{Match, Matching, SearchIndex as _};
+use custody::ports::search::{Match, Matching};
 use custody::ports::store::Store;
 use node::db::Database;
 use postgres::Postgres;
