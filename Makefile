@@ -5,7 +5,7 @@ SHELL       := /bin/bash
 .ONESHELL:
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-chain setup-python setup-dicom setup-go setup-deny build demo test test-contracts \
-        test-rust test-reader test-python test-interop e2e bench arch lint fuzz coverage clean \
+        test-rust test-reader test-python test-interop e2e bench patients-bench arch lint fuzz coverage clean \
         web test-web e2e-web screens web-size
 
 CARGO   ?= cargo
@@ -145,6 +145,10 @@ arch: ## Circles of imports, arrows upwards and long functions, as JSON; fails i
 
 bench: setup ## Side-by-side benchmarks; prints what docs/benchmarks.md quotes
 	@bench/run.sh
+
+patients-bench: ## Times to find one of 100,000 patients, on SQLite and PostgreSQL
+	@$(CARGO) build --quiet --workspace --example patients_bench
+	@$${CARGO_TARGET_DIR:-target}/debug/examples/patients_bench
 
 fuzz: ## Each fuzz target under libFuzzer for SECONDS=n seconds
 	@scripts/fuzz.sh $(SECONDS)

@@ -164,6 +164,15 @@ pub struct PatientView {
     pub act: B256,
 }
 
+/// Patients of a hospital, a page of them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PatientsPage {
+    /// The patients: all of them by id, those that were searched for by the word that matched.
+    pub patients: Vec<PatientView>,
+    /// What `after` has to be for the next page; nothing on the last one.
+    pub next: Option<String>,
+}
+
 /// A directory entry: who a wallet is, and to which key to seal for it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(as = Person)]

@@ -15,7 +15,7 @@ use custody::model::act::Errand;
 use custody::model::chain_facts::RecordFacts;
 use custody::model::error::Error;
 use custody::model::version::Version;
-use custody::uses::acts::carry::{MARGIN, OWN_PATIENCE, OWN_WAIT};
+use custody::uses::acts::carry::{Acts, MARGIN, OWN_PATIENCE, OWN_WAIT};
 
 const GWEI: u64 = 1_000_000_000;
 
@@ -140,7 +140,7 @@ async fn a_silent_chain_lets_a_held_act_wait() {
     let (record, act) = wished(&world, Wish::cheap(GWEI, until)).await;
     world.chain.silent.store(true, Ordering::SeqCst);
     price(&world, 0);
-    assert_eq!(world.hospital.run_errands().await.unwrap().moving, 1);
+    assert_eq!(world.round(Acts::default()).await.failed, 1);
     world.chain.silent.store(false, Ordering::SeqCst);
     assert!(errand(&world, act).await.held.is_some());
     world.settle().await;

@@ -16,6 +16,7 @@ use custody::model::error::{Error, Refusal};
 use custody::model::log_entry::{Entry, Touch};
 use custody::ports::store::Store;
 use custody::uses::journal::journaled::Journaled;
+use custody::uses::records::upload::{DraftExpiry, SignedUploads};
 
 fn holds(haystack: &[u8], needle: &[u8]) -> bool {
     haystack
@@ -26,13 +27,17 @@ fn holds(haystack: &[u8], needle: &[u8]) -> bool {
 async fn rows(store: &dyn Store) -> Vec<custody::model::document::Row> {
     let mut rows = Vec::new();
     for kind in Kind::ALL {
-        rows.extend(store.list(&Query::of(kind).limit(100_000)).await.unwrap());
+        rows.extend(store.list(&Query::of(kind), u32::MAX).await.unwrap());
     }
     rows
 }
 
 async fn entries(world: &World) -> Vec<Entry> {
-    let rows = world.store.list(&Query::of(Kind::Touch)).await.unwrap();
+    let rows = world
+        .store
+        .list(&Query::of(Kind::Touch), u32::MAX)
+        .await
+        .unwrap();
     let touch = |row| {
         custody::model::document::decode::<Touch>(row)
             .unwrap()
@@ -265,12 +270,7 @@ async fn four_what_cannot_be_logged_is_not_served() {
     world.hospital.anchor().await.unwrap();
     let trail = world.hospital.trail(world.id).await.unwrap();
     let entry = trail.iter().find(|e| e.leaf == served.leaf).unwrap();
-    assert_eq!(
-        custody::model::log_entry::Entry::proven(entry)
-            .unwrap()
-            .deed,
-        Deed::Open
-    );
+    assert_eq!(Entry::proven(entry).unwrap().deed, Deed::Open);
 }
 
 #[tokio::test]
@@ -406,7 +406,7 @@ async fn five_no_quorum_no_acknowledgement_and_nothing_lost() {
     );
     world.peers = peers;
     world.restart().await;
-    world.hospital.settle_uploads().await.unwrap();
+    assert_eq!(world.round(SignedUploads).await.moved, 1);
     let versions = world
         .hospital
         .versions(world.id, Some(Stage::Pending))
@@ -606,7 +606,7 @@ async fn drafts_that_nobody_signs_are_deleted_with_their_parts() {
         .sign_upload(doctor.wallet, draft.record, signature)
         .await;
     assert!(matches!(late, Err(Error::NotFound(_))));
-    assert_eq!(world.hospital.expire_drafts().await.unwrap(), 1);
+    assert_eq!(world.round(DraftExpiry).await.moved, 1);
     for part in &manifest.parts {
         assert!(!world.vault.has(&part.cid).await.unwrap());
     }

@@ -19,7 +19,9 @@ use custody::model::keys::KeyRing;
 use custody::model::mail::{Mail, Undelivered};
 use custody::ports::postman::Postman;
 use custody::ports::store::Documents;
+use custody::uses::lifecycle::Runner;
 use custody::uses::people::key_statement::state_key;
+use custody::uses::people::mail::Mails;
 use record::Role;
 
 #[tokio::test]
@@ -193,14 +195,21 @@ async fn two_processes_send_a_mail_once() {
     )
     .await;
     let waiting = Query::of(Kind::Mail);
-    let queued = world.hospital.store.all::<Mail>(waiting).await.unwrap();
+    let queued = world
+        .hospital
+        .store
+        .readable::<Mail>(waiting)
+        .await
+        .unwrap();
     assert_eq!(queued.len(), 1);
     let postman = Arc::new(Slow::default());
-    let sent = tokio::join!(
-        world.hospital.deliver_mails(Some(postman.as_ref()), false),
-        second.deliver_mails(Some(postman.as_ref()), false),
-    );
+    let mails = || Mails {
+        postman: Some(postman.clone()),
+        keep: false,
+    };
+    let (first, other) = (Runner::new(mails()), Runner::new(mails()));
+    let sent = tokio::join!(first.round(&world.hospital), other.round(&second),);
     assert_eq!(postman.0.load(Ordering::SeqCst), 1);
-    assert_eq!(sent.0.unwrap() + sent.1.unwrap(), 1);
+    assert_eq!(sent.0.unwrap().moved + sent.1.unwrap().moved, 1);
     assert!(world.hospital.mails().await.unwrap().is_empty());
 }

@@ -6,7 +6,6 @@ use crate::Config;
 use crate::chain::LedgerChain;
 use crate::db::Database;
 use crate::fees::Fees;
-use crate::mail::Smtp;
 use crate::metrics::Metrics;
 use crate::reading::Readings;
 use crate::session::Place;
@@ -33,7 +32,7 @@ pub(crate) struct Inner {
     pub(crate) requests: Arc<RequestVerifier>,
     pub(crate) budget: ByteBudget,
     pub(crate) metrics: Metrics,
-    pub(crate) postman: Option<Smtp>,
+    pub(crate) postman: Option<Arc<dyn Postman>>,
     pub(crate) templates: Templates,
     pub(crate) stopping: CancellationToken,
     pub(crate) fees: Fees,
@@ -91,8 +90,8 @@ impl App {
         &self.0.fees
     }
 
-    pub(crate) fn postman(&self) -> Option<&dyn Postman> {
-        self.0.postman.as_ref().map(|smtp| smtp as &dyn Postman)
+    pub(crate) fn postman(&self) -> Option<Arc<dyn Postman>> {
+        self.0.postman.clone()
     }
 
     pub(crate) fn templates(&self) -> &Templates {

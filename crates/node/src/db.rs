@@ -6,6 +6,9 @@
 //! writing connection, since it takes one writer at a time anyway and a queue is fairer than a
 //! busy loop.
 
+mod search;
+
+use std::collections::BTreeSet;
 use std::str::FromStr;
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -13,6 +16,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use custody::model::document::{Batch, Expect, Kind, Query, Row, Write};
 use custody::model::error::StoreError;
+use custody::model::search::words_of;
 use custody::ports::store::Store;
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
@@ -20,6 +24,8 @@ use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
 use sqlx::{AssertSqlSafe, Connection as _, Row as _, SqlSafeStr as _};
+
+use search::index_words;
 
 /// The migrations of one database, in order, each with how it is undone. sqlx's own macro would
 /// build both drivers a second time, for the compiler.
@@ -44,6 +50,22 @@ macro_rules! migrations {
                     "../migrations/",
                     $database,
                     "/0001_documents.down.sql"
+                )),
+            ),
+            migration(
+                2,
+                "search",
+                MigrationType::ReversibleUp,
+                include_str!(concat!("../migrations/", $database, "/0002_search.up.sql")),
+            ),
+            migration(
+                2,
+                "search",
+                MigrationType::ReversibleDown,
+                include_str!(concat!(
+                    "../migrations/",
+                    $database,
+                    "/0002_search.down.sql"
                 )),
             ),
         ])
@@ -109,6 +131,7 @@ impl Database {
             .migrate()
             .await
             .map_err(|e| StoreError::Unavailable(e.to_string()))?;
+        database.fill_index().await?;
         Ok(database)
     }
 
@@ -325,6 +348,9 @@ macro_rules! run_batch {
                             id: row.id.clone(),
                         });
                     }
+                    if let Some(words) = words_of(row) {
+                        index_words!($transaction, row.kind, &row.id, words);
+                    }
                 }
                 Write::Delete { kind, id } => {
                     sqlx::query(DELETE)
@@ -333,6 +359,9 @@ macro_rules! run_batch {
                         .execute(&mut *$transaction)
                         .await
                         .map_err(unavailable)?;
+                    if *kind == Kind::Patient {
+                        index_words!($transaction, kind, id, BTreeSet::new());
+                    }
                 }
             }
         }
@@ -364,11 +393,11 @@ impl Store for Database {
         })
     }
 
-    async fn list(&self, query: &Query) -> Result<Vec<Row>, StoreError> {
+    async fn list(&self, query: &Query, limit: u32) -> Result<Vec<Row>, StoreError> {
         let (sql, next) = statement(SELECT, query);
         let sql = format!("{sql} ORDER BY id LIMIT ${next}");
         on_either!(&self.pools, read, pool => {
-            let list = bound!(sql, query).bind(i64::from(query.limit));
+            let list = bound!(sql, query).bind(i64::from(limit));
             let rows = list.fetch_all(pool).await.map_err(unavailable)?;
             Ok(rows.iter().map(|row| row_of!(query.kind, row)).collect())
         })

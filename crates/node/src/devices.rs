@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 use crate::watch::NewDevice;
 
 /// Devices of one person that are remembered.
-const REMEMBERED: u32 = 50;
+const REMEMBERED: u64 = 50;
 /// How much of a browser's name counts, bytes.
 const NAME_BYTES: usize = 300;
 
@@ -71,11 +71,9 @@ pub(crate) async fn seen(
     {
         return Ok(());
     }
-    let own = Query::of(Kind::Device)
-        .owner(hex::encode(wallet))
-        .limit(REMEMBERED);
-    let known = store.list(&own).await?;
-    if known.len() >= REMEMBERED as usize {
+    let own = Query::of(Kind::Device).owner(hex::encode(wallet));
+    let known = store.count(&own).await?;
+    if known >= REMEMBERED {
         return Ok(());
     }
     let mut batch = Batch::new();
@@ -83,7 +81,7 @@ pub(crate) async fn seen(
         wallet,
         digest,
         at: crate::now(),
-        another: !known.is_empty(),
+        another: known > 0,
     })?;
     store.apply(&batch).await
 }
@@ -93,18 +91,12 @@ pub(crate) async fn seen(
 /// # Errors
 /// If the database does not answer.
 pub(crate) async fn new_since(store: &dyn Store, time: u64) -> Result<Vec<NewDevice>, StoreError> {
-    let mut found = Vec::new();
-    let mut query = Query::of(Kind::Device).state("another");
-    loop {
-        let held = store.all::<Device>(query.clone()).await?;
-        let Some(last) = held.last() else {
-            return Ok(found);
-        };
-        query = query.after(last.document.id());
-        let fresh = held.iter().map(|h| &h.document).filter(|d| d.at >= time);
-        found.extend(fresh.map(|d| NewDevice {
-            at: d.at,
-            who: d.wallet,
-        }));
-    }
+    let others = Query::of(Kind::Device).state("another");
+    let held = store.readable::<Device>(others).await?;
+    let fresh = held.iter().map(|h| &h.document).filter(|d| d.at >= time);
+    let new = fresh.map(|d| NewDevice {
+        at: d.at,
+        who: d.wallet,
+    });
+    Ok(new.collect())
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use custody::uses::lifecycle::Counts;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -17,11 +18,24 @@ struct Route {
     status: u16,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Documents {
+    lifecycle: &'static str,
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Moved {
+    lifecycle: &'static str,
+}
+
 /// The node's metrics.
 pub(crate) struct Metrics {
     registry: Registry,
     requests: Family<Route, Counter>,
     seconds: Histogram,
+    documents: Family<Documents, Gauge>,
+    moved: Family<Moved, Counter>,
     /// Acts that are not final yet.
     pub(crate) errands: Gauge,
     /// Those of them that wait for a low fee or for a person's own transaction.
@@ -44,6 +58,18 @@ impl Metrics {
             (Counter::default(), Counter::default(), Counter::default());
         registry.register("http_requests", "Requests answered", requests.clone());
         registry.register("http_request_seconds", "Time to answer", seconds.clone());
+        let documents = Family::<Documents, Gauge>::default();
+        let moved = Family::<Moved, Counter>::default();
+        registry.register(
+            "documents_due",
+            "Documents that were due in the last round, by what became of them",
+            documents.clone(),
+        );
+        registry.register(
+            "documents_moved",
+            "Steps that brought a document on",
+            moved.clone(),
+        );
         registry.register("acts_open", "Acts that are not final yet", errands.clone());
         registry.register(
             "acts_resting",
@@ -61,6 +87,8 @@ impl Metrics {
             registry,
             requests,
             seconds,
+            documents,
+            moved,
             errands,
             resting,
             damaged,
@@ -79,6 +107,24 @@ impl Metrics {
             })
             .inc();
         self.seconds.observe(took.as_secs_f64());
+    }
+
+    /// What became of the documents of one lifecycle in a round.
+    pub(crate) fn documents(&self, lifecycle: &'static str, counts: &Counts) {
+        for (outcome, count) in [
+            ("waiting", counts.waiting),
+            ("resting", counts.resting),
+            ("failed", counts.failed),
+            ("poisoned", counts.poisoned),
+        ] {
+            let gauge = self
+                .documents
+                .get_or_create(&Documents { lifecycle, outcome });
+            gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
+        }
+        self.moved
+            .get_or_create(&Moved { lifecycle })
+            .inc_by(counts.moved);
     }
 
     pub(crate) fn text(&self) -> String {

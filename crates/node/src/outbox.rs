@@ -13,6 +13,7 @@ use async_trait::async_trait;
 use custody::model::document::{Batch, Document, Held, Kind, Query};
 use custody::model::error::StoreError;
 use custody::ports::store::{Documents, Store};
+use futures_util::TryStreamExt as _;
 use ledger::relayer::{Item, OutboxStore};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;

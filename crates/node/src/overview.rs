@@ -249,7 +249,7 @@ pub(crate) async fn figures(app: &App, days: u64) -> Result<FiguresView> {
     Ok(FiguresView {
         days: by_day.into_values().collect(),
         doctors: doctors(hospital, &versions).await?,
-        patients: hospital.patients().await?.len() as u64,
+        patients: hospital.patient_count().await?,
         records,
     })
 }

@@ -168,9 +168,17 @@ impl HttpPeers {
             return Ok(());
         }
         let answer = String::from_utf8_lossy(&answer[..answer.len().min(300)]).into_owned();
+        let (institution, reason) = (to, format!("{status}: {answer}"));
+        // Asked too often is no word about this message.
+        if status.is_client_error() && status != StatusCode::TOO_MANY_REQUESTS {
+            return Err(Error::PeerRefuses {
+                institution,
+                reason,
+            });
+        }
         Err(Error::Peer {
-            institution: to,
-            reason: format!("{status}: {answer}"),
+            institution,
+            reason,
         })
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use api::node::NodeCard;
 use custody::model::keys::KeyRing;
 use custody::ports::chain::Chain as _;
+use custody::ports::postman::Postman;
 use custody::ports::store::Store;
 use custody::uses::hospital::{Hospital, Settings};
 use custody::uses::journal::journaled::Journaled;
@@ -269,7 +270,7 @@ impl Node {
             requests: parts.requests,
             budget,
             metrics: Metrics::new(),
-            postman,
+            postman: postman.map(|smtp| Arc::new(smtp) as Arc<dyn Postman>),
             templates,
             stopping: stop.clone(),
             config,
@@ -310,7 +311,7 @@ impl Node {
     /// # Errors
     /// If the vault or the database refuses.
     pub async fn guard(&self) -> Result<(), NodeError> {
-        Ok(crate::jobs::guard(self.app.clone()).await?)
+        Ok(crate::jobs::guard(&self.app).await?)
     }
 
     /// Stop: take no more requests, finish those under way, end the jobs, close the database.

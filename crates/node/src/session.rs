@@ -8,10 +8,11 @@ use acts::{Deployment, recover};
 use alloy_primitives::{Address, B256};
 use api::session::{Challenge, SignIn};
 use axum::http::StatusCode;
-use custody::model::document::{Batch, Document, Kind, Query};
+use custody::model::document::{Batch, Document, Kind};
 use custody::model::error::StoreError;
 use custody::ports::chain::Chain;
 use custody::ports::store::{Documents, Store};
+use custody::uses::lifecycle::{Expiry, Rounds, Runner};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -300,21 +301,10 @@ pub(crate) async fn sign_out(store: &dyn Store, token: &str) -> Result<(), ApiEr
     store.apply(&batch).await.map_err(unavailable)
 }
 
-/// Delete challenges and sessions that have expired.
-///
-/// # Errors
-/// If the database does not answer.
-pub(crate) async fn expire(store: &dyn Store, now: u64) -> Result<(), StoreError> {
-    let mut batch = Batch::new();
-    for row in store.list(&Query::of(Kind::Nonce).due_by(now)).await? {
-        batch.delete::<Nonce>(row.id);
-    }
-    for row in store.list(&Query::of(Kind::Session).due_by(now)).await? {
-        batch.delete::<Session>(row.id);
-    }
-    if batch.0.is_empty() {
-        Ok(())
-    } else {
-        store.apply(&batch).await
-    }
+/// Challenges and sessions that have expired: they are deleted.
+pub(crate) fn expiry() -> [Box<dyn Rounds>; 2] {
+    [
+        Box::new(Runner::new(Expiry::<Nonce>::new("challenge_expiry"))),
+        Box::new(Runner::new(Expiry::<Session>::new("session_expiry"))),
+    ]
 }

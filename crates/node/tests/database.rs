@@ -29,7 +29,7 @@ fn put(row: Row, expect: Expect) -> Write {
 
 async fn ids(database: &Database, query: Query) -> Vec<String> {
     database
-        .list(&query)
+        .list(&query, u32::MAX)
         .await
         .unwrap()
         .into_iter()
@@ -68,9 +68,11 @@ async fn behaves(database: &Database) {
     );
     assert_eq!(ids(database, Query::of(Kind::Draft).due_by(5)).await, ["b"]);
     assert_eq!(
-        ids(database, Query::of(Kind::Draft).after("C").limit(1)).await,
-        ["a"]
+        ids(database, Query::of(Kind::Draft).after("C")).await,
+        ["a", "b"]
     );
+    let first = database.list(&Query::of(Kind::Draft).after("C"), 1).await;
+    assert_eq!(first.unwrap()[0].id, "a");
     let all = Query::of(Kind::Draft)
         .owner("y")
         .state("open")
@@ -79,7 +81,7 @@ async fn behaves(database: &Database) {
     assert_eq!(ids(database, all.clone()).await, ["C"]);
     for (query, count) in [
         (all, 1),
-        (Query::of(Kind::Draft).owner("x").limit(1), 2),
+        (Query::of(Kind::Draft).owner("x"), 2),
         (Query::of(Kind::Draft).state("open"), 2),
         (Query::of(Kind::Record), 0),
     ] {

@@ -63,7 +63,7 @@ async fn deeds(node: &Node) -> Vec<Entry> {
     let rows = node
         .hospital()
         .store
-        .list(&Query::of(Kind::Touch))
+        .list(&Query::of(Kind::Touch), u32::MAX)
         .await
         .unwrap();
     let touch = |row| {
@@ -446,7 +446,13 @@ async fn a_deleted_database_is_rebuilt_from_chain_log_and_blocks() {
 async fn spread(home: &common::Place, others: &[common::Place]) -> Vec<String> {
     until("the others keep the journal's pages", async || {
         let journal = Query::of(Kind::Journal);
-        let rows = home.node().hospital().store.list(&journal).await.unwrap();
+        let rows = home
+            .node()
+            .hospital()
+            .store
+            .list(&journal, u32::MAX)
+            .await
+            .unwrap();
         let lacking = rows.iter().any(|row| row.due_at > 0);
         let gone = rows.iter().any(|row| row.id.starts_with("gone"));
         let here = rows.iter().filter(|row| row.id.starts_with('0')).count();

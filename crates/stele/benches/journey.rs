@@ -18,7 +18,6 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use alloy_primitives::B256;
-use client::session;
 use client::session::Session;
 use custody::model::upload::NewUpload;
 use record::grant::NewGrant;

@@ -37,7 +37,7 @@ impl Drop for Beat {
 
 async fn beat(rpc: &Rpc) -> ledger::Result<()> {
     let height =
-        async |at| ledger::Result::Ok(rpc.block(at).await?.map_or(0, |block| block.number));
+        async |at| Ok::<_, ledger::Error>(rpc.block(at).await?.map_or(0, |block| block.number));
     let (last, head) = (height(At::Finalized).await?, height(At::Latest).await?);
     for number in last + 1..=head {
         let number = json!([format!("{number:#x}")]);

@@ -187,6 +187,7 @@ class Live implements Session {
       acceptInvitation: () => staff.acceptInvitation(c),
       stateKey: (name) => staff.stateKey(c, name),
       patients: () => staff.patients(c),
+      findPatients: (wanted, after) => staff.findPatients(c, wanted, after),
       enrol: (demographics, card) => staff.enrol(c, demographics, card),
       upload: (fresh, key, onProgress) => staff.upload(c, fresh, key, onProgress),
       uploadSealed: (fresh, key, onProgress) => staff.uploadSealed(c, fresh, key, onProgress),

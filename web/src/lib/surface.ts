@@ -4,7 +4,7 @@ import type { ConnectedWallet } from "./keys/outside";
 import type {
   Account, ActView, ApprovalTerms, AuditReport, BeforeSign, Demographics, DirectoryLine, Draft, EntryCheck, Erasure,
   ExternalWallet, GrantLine, GuestLink, Hex, Invitation, LinkLine, NewGrant, NewPart, NewRequest, NewTrusted, NewUpload,
-  NodeCard, OnProgress, OpenedGrant, OpenedRecord, OwnWalletCall, PatientCardText, PatientLine, Protection, Purpose,
+  NodeCard, OnProgress, OpenedGrant, OpenedRecord, OwnWalletCall, PatientCardText, PatientLine, PatientsPage, Protection, Purpose,
   RecordLine, RecoveryKit, RequestLine, Role, SignedReport, TrailEntry, TrustedDone, TrustedLine, VersionView, Who,
 } from "./types";
 
@@ -64,7 +64,10 @@ export interface StaffFlows {
   acceptInvitation(): Promise<ActView>;
   /** State the sealing key: to the directory, and anchored on chain for active staff. */
   stateKey(name: string): Promise<ActView | null>;
+  /** Everybody, for names: a hospital of many thousands is better searched. */
   patients(): Promise<readonly PatientLine[]>;
+  /** A page of those whose name, number or birth date match; everybody for an empty text. `after` is the `next` of the page before. */
+  findPatients(wanted: string, after: string | null): Promise<PatientsPage>;
   enrol(demographics: Demographics, card: PatientCardText): Promise<PatientLine>;
   /** Hand the file to the own hospital's node, which reads, seals and answers with a draft. The same
    * `key` repeats the same upload safely. */

@@ -423,6 +423,12 @@ export interface PatientLine {
   readonly act: Hex;
 }
 
+/** A page of patients, and where to go on. */
+export interface PatientsPage {
+  readonly patients: readonly PatientLine[];
+  readonly next: string | null;
+}
+
 /** What a patient hands to a hospital to be enrolled, as one line of text (also for a QR code). */
 export type PatientCardText = string;
 

@@ -209,7 +209,8 @@ pub struct Row {
     pub body: Vec<u8>,
 }
 
-/// Which documents to list. Results are ordered by id.
+/// Which documents are meant, ordered by id. A query says nothing about how many are read: whoever
+/// reads a part says so where it is read.
 #[derive(Clone, Debug)]
 pub struct Query {
     /// The kind to list.
@@ -222,12 +223,10 @@ pub struct Query {
     pub due_by: Option<u64>,
     /// Only those whose id is greater.
     pub after: Option<String>,
-    /// At most this many.
-    pub limit: u32,
 }
 
 impl Query {
-    /// All documents of a kind, the first thousand.
+    /// All documents of a kind.
     #[must_use]
     pub fn of(kind: Kind) -> Self {
         Self {
@@ -236,7 +235,6 @@ impl Query {
             state: None,
             due_by: None,
             after: None,
-            limit: 1000,
         }
     }
 
@@ -265,13 +263,6 @@ impl Query {
     #[must_use]
     pub fn after(mut self, id: impl Into<String>) -> Self {
         self.after = Some(id.into());
-        self
-    }
-
-    /// At most `limit`.
-    #[must_use]
-    pub fn limit(mut self, limit: u32) -> Self {
-        self.limit = limit;
         self
     }
 

@@ -72,6 +72,14 @@ pub enum Error {
         /// What happened.
         reason: String,
     },
+    /// Another institution's node answered, and does not take what it was given.
+    #[error("the node of {institution} refuses this: {reason}")]
+    PeerRefuses {
+        /// The institution.
+        institution: Address,
+        /// What it said.
+        reason: String,
+    },
     /// Too few replicas hold the sealed bytes durably.
     #[error("{held} of {needed} replicas hold the record; it is not acknowledged yet")]
     Quorum {
@@ -279,6 +287,7 @@ impl Error {
             | Self::Refused(Refusal::ChainSilent)
             | Self::Log(_)
             | Self::Peer { .. }
+            | Self::PeerRefuses { .. }
             | Self::Quorum { .. } => Fault::Unavailable,
             Self::Vault(error) => vault_fault(error),
             Self::Seal(_)
@@ -319,6 +328,7 @@ impl Error {
             Self::Log(_) => "log_unavailable",
             Self::Key(_) => "keys",
             Self::Peer { .. } => "peer_unavailable",
+            Self::PeerRefuses { .. } => "peer_refuses",
             Self::Quorum { .. } => "no_quorum",
             Self::NotFound(_) => "not_found",
             Self::Forbidden(_) => "forbidden",

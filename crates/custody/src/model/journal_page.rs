@@ -155,7 +155,7 @@ impl Document for Head {
 
 /// Where a page is, so that a snapshot can forget it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct Place {
+pub struct Place {
     pub(crate) number: u64,
     pub(crate) cid: Cid,
     #[serde(default)]

@@ -28,6 +28,7 @@ pub mod patient;
 pub mod person;
 pub mod profile;
 pub mod request;
+pub mod search;
 pub mod secrets;
 pub mod upload;
 pub mod version;

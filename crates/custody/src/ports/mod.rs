@@ -6,4 +6,5 @@ pub mod memory;
 pub mod peers;
 pub mod postman;
 pub mod random;
+pub mod search;
 pub mod store;

@@ -7,6 +7,7 @@ use alloy_primitives::{Address, B256};
 use api::records::Stage;
 use api::session::Staff;
 use cid::Cid;
+use futures_util::TryStreamExt as _;
 use ledger::log::tile::Edge;
 use ledger::log::{Log, Origin, SignedCheckpoint};
 use tokio::sync::{Mutex, Notify};
@@ -15,7 +16,7 @@ use vault::{ByteStream, Vault};
 
 use crate::model::act::{Errand, SIGNATURE_TTL};
 use crate::model::caller::Caller;
-use crate::model::document::{Batch, Kind, Query, hex_id};
+use crate::model::document::{Batch, Kind, Query};
 use crate::model::draft::Draft;
 use crate::model::error::{Error, Result, StoreError};
 use crate::model::index_page::IndexPage;
@@ -321,15 +322,15 @@ impl Hospital {
     /// The blobs of every record and index that is kept.
     pub(crate) async fn kept_blobs(&self) -> Result<Vec<Cid>> {
         let mut cids = Vec::new();
-        let mut query = Query::of(Kind::Record);
-        loop {
-            let held = self.store.all::<Version>(query.clone()).await?;
-            let Some(last) = held.last() else { break };
-            query = query.after(hex_id(last.document.record));
-            let alive = held.iter().filter(|h| h.document.stage != Stage::Erased);
-            cids.extend(alive.flat_map(|h| h.document.blobs()));
+        // What cannot be read may name blobs too: better none than a part of them.
+        let mut versions = self.store.each::<Version>(Query::of(Kind::Record));
+        while let Some(held) = versions.try_next().await? {
+            if held.document.stage != Stage::Erased {
+                cids.extend(held.document.blobs());
+            }
         }
-        for held in self.store.all::<IndexPage>(Query::of(Kind::Index)).await? {
+        let mut indexes = self.store.each::<IndexPage>(Query::of(Kind::Index));
+        while let Some(held) = indexes.try_next().await? {
             cids.push(held.document.cid);
         }
         Ok(cids)
@@ -356,12 +357,9 @@ impl Hospital {
     /// If the vault or the database does not answer.
     pub async fn sweep(&self) -> Result<u64> {
         let mut known = self.store.pages().await?;
-        let mut query = Query::of(Kind::Draft);
-        loop {
-            let held = self.store.all::<Draft>(query.clone()).await?;
-            let Some(last) = held.last() else { break };
-            query = query.after(hex_id(last.document.record));
-            known.extend(held.iter().flat_map(|h| h.document.blobs()));
+        let mut drafts = self.store.each::<Draft>(Query::of(Kind::Draft));
+        while let Some(held) = drafts.try_next().await? {
+            known.extend(held.document.blobs());
         }
         known.extend(self.kept_blobs().await?);
         known.extend(crate::uses::replication::roots(self.store.as_ref()).await?);

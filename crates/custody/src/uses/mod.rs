@@ -5,6 +5,7 @@ pub mod blobs;
 pub mod consent;
 pub mod hospital;
 pub mod journal;
+pub mod lifecycle;
 pub mod overview;
 pub mod people;
 pub mod records;

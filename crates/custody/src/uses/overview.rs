@@ -6,6 +6,7 @@
 use alloy_primitives::B256;
 use api::hospital::Signed;
 use api::records::Stage;
+use futures_util::TryStreamExt as _;
 use record::Manifest;
 
 use crate::model::act::Errand;
@@ -105,21 +106,15 @@ impl Hospital {
     }
 
     async fn page<D: Document>(&self, after: Option<String>, limit: u32) -> Result<Vec<D>> {
-        let mut query = Query::of(D::KIND).limit(limit);
+        let mut query = Query::of(D::KIND);
         query.after = after;
-        let held = self.store.all::<D>(query).await?;
-        Ok(held.into_iter().map(|h| h.document).collect())
+        let page = self.store.page::<D>(query, limit).await?;
+        Ok(page.documents.into_iter().map(|h| h.document).collect())
     }
 
     async fn everything<D: Document>(&self) -> Result<Vec<D>> {
-        let mut all: Vec<D> = Vec::new();
-        loop {
-            let page = self.page::<D>(all.last().map(Document::id), 1000).await?;
-            if page.is_empty() {
-                return Ok(all);
-            }
-            all.extend(page);
-        }
+        let all = self.store.readable::<D>(Query::of(D::KIND)).await?;
+        Ok(all.into_iter().map(|h| h.document).collect())
     }
 
     /// The entries of the log since a time, oldest first, the newest `limit` of them.
@@ -134,16 +129,11 @@ impl Hospital {
         let mut query = Query::of(Kind::Touch);
         // Ids are ordered as the numbers are; nothing comes before the first one.
         query.after = first.checked_sub(1).map(Touch::id_of);
-        loop {
-            let touches = self.store.all::<Touch>(query.clone()).await?;
-            let Some(last) = touches.last() else {
-                return Ok(entries);
-            };
-            query = query.after(Touch::id_of(last.document.leaf));
-            for touch in &touches {
-                entries.push(Entry::decode(&touch.document.entry)?);
-            }
+        let mut touches = self.store.each::<Touch>(query);
+        while let Some(held) = touches.try_next().await? {
+            entries.push(Entry::decode(&held.document.entry)?);
         }
+        Ok(entries)
     }
 
     /// The number of the first entry that is not older than `time`: entries come in the order of

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use alloy_primitives::Address;
 use async_trait::async_trait;
+use futures_util::TryStreamExt as _;
 use serde::{Deserialize, Serialize};
 use vault::replicate::Book;
 use vault::sign::{Signer, Verifier, wallet};
@@ -113,19 +114,15 @@ impl Document for Line {
 pub(crate) async fn roots(
     store: &(dyn Store + 'static),
 ) -> crate::model::error::Result<Vec<vault::Cid>> {
+    let first = |line: &Line| -> Option<vault::Cid> {
+        line.key.split('.').next().and_then(|cid| cid.parse().ok())
+    };
     let mut roots = Vec::new();
-    let mut query = Query::of(Kind::Replica);
-    loop {
-        let lines = store.all::<Line>(query.clone()).await?;
-        let Some(last) = lines.last() else {
-            return Ok(roots);
-        };
-        query = query.after(last.document.id());
-        let first = |line: &Line| -> Option<vault::Cid> {
-            line.key.split('.').next().and_then(|cid| cid.parse().ok())
-        };
-        roots.extend(lines.iter().filter_map(|held| first(&held.document)));
+    let mut lines = store.each::<Line>(Query::of(Kind::Replica));
+    while let Some(held) = lines.try_next().await? {
+        roots.extend(first(&held.document));
     }
+    Ok(roots)
 }
 
 pub(crate) fn failed(error: StoreError) -> vault::Error {
@@ -172,19 +169,12 @@ impl Book for StoreBook {
 
     async fn keys(&self, shelf: &str, prefix: &str) -> vault::Result<Vec<String>> {
         let mut keys = Vec::new();
-        let mut query = Query::of(Kind::Replica).owner(shelf);
-        loop {
-            let lines = self
-                .store
-                .all::<Line>(query.clone())
-                .await
-                .map_err(failed)?;
-            let Some(last) = lines.last() else {
-                return Ok(keys);
-            };
-            query = query.after(last.document.id());
-            let matching = lines.into_iter().map(|h| h.document.key);
-            keys.extend(matching.filter(|key| key.starts_with(prefix)));
+        let mut lines = self
+            .store
+            .each::<Line>(Query::of(Kind::Replica).owner(shelf));
+        while let Some(held) = lines.try_next().await.map_err(failed)? {
+            keys.extend(Some(held.document.key).filter(|key| key.starts_with(prefix)));
         }
+        Ok(keys)
     }
 }

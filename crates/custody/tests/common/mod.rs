@@ -27,15 +27,21 @@ use custody::model::document::{Batch, Kind, Query, Row};
 use custody::model::error::{ChainError, Result, StoreError};
 use custody::model::keys::KeyRing;
 use custody::model::person::Person;
+use custody::model::search::Term;
 use custody::model::upload::{NewUpload, UploadFile};
 use custody::ports::chain::Chain;
 use custody::ports::clock::Clock;
 use custody::ports::memory::store::MemoryStore;
 use custody::ports::peers::Peers;
+use custody::ports::search::{Match, Matching, SearchIndex};
 use custody::ports::store::Store;
+use custody::uses::acts::carry::Acts;
 use custody::uses::hospital::{Hospital, Settings};
 use custody::uses::journal::journaled::Journaled;
+use custody::uses::lifecycle::{Counts, Lifecycle, Runner};
 use custody::uses::people::key_statement::state_key;
+use custody::uses::records::approve::Commits;
+use custody::uses::records::erase::Erasures;
 use custody::uses::replication::{ActiveInstitutions, InstitutionSigner, StoreBook, key_id};
 use record::{Contracts, Role};
 use vault::replicate::{Holder, LocalPeer, Peer, Policy, Quotas, Replicator};
@@ -297,12 +303,25 @@ impl FaultyStore {
 }
 
 #[async_trait]
+impl SearchIndex for FaultyStore {
+    async fn matching(&self, matching: &Matching) -> Result<Vec<Match>, StoreError> {
+        self.inner.matching(matching).await
+    }
+    async fn occurrences(&self, kind: Kind, term: &Term, cap: u32) -> Result<u64, StoreError> {
+        self.inner.occurrences(kind, term, cap).await
+    }
+    async fn words_like(&self, kind: Kind, variants: &[String]) -> Result<Vec<String>, StoreError> {
+        self.inner.words_like(kind, variants).await
+    }
+}
+
+#[async_trait]
 impl Store for FaultyStore {
     async fn get(&self, kind: Kind, id: &str) -> Result<Option<Row>, StoreError> {
         self.inner.get(kind, id).await
     }
-    async fn list(&self, query: &Query) -> Result<Vec<Row>, StoreError> {
-        self.inner.list(query).await
+    async fn list(&self, query: &Query, limit: u32) -> Result<Vec<Row>, StoreError> {
+        self.inner.list(query, limit).await
     }
     async fn count(&self, query: &Query) -> Result<u64, StoreError> {
         self.inner.count(query).await
@@ -479,6 +498,22 @@ impl World {
         world
     }
 
+    /// The same hospital after a restart, among other hospitals' nodes.
+    pub async fn restart_among(&mut self, nodes: Arc<dyn Peers>) {
+        let clock = clock_of(&self.now);
+        let (store, vault) = (&self.store, &self.vault);
+        self.hospital = open_among(
+            &self.keys,
+            store,
+            vault,
+            &self.peers,
+            &self.chain,
+            &clock,
+            nodes,
+        )
+        .await;
+    }
+
     /// The same hospital after a restart, over the same store and vault.
     pub async fn restart(&mut self) {
         let clock = clock_of(&self.now);
@@ -487,9 +522,16 @@ impl World {
     }
 
     pub async fn settle(&self) {
-        while self.hospital.run_errands().await.unwrap().moving > 0 {}
-        self.hospital.settle_commits().await.unwrap();
-        self.hospital.settle_erasures().await.unwrap();
+        let acts = Runner::new(Acts::default());
+        while acts.round(&self.hospital).await.unwrap().waiting > 0 {}
+        self.round(Commits).await;
+        self.round(Erasures).await;
+    }
+
+    /// One round of a lifecycle, by a runner that remembers no failures.
+    pub async fn round(&self, lifecycle: impl Lifecycle) -> Counts {
+        let runner = Runner::new(lifecycle);
+        runner.round(&self.hospital).await.unwrap()
     }
 
     pub async fn caller(&self, keys: &KeyRing) -> Caller {
@@ -647,6 +689,19 @@ pub async fn open(
     chain: &Arc<MemoryChain>,
     clock: &Clock,
 ) -> Arc<Hospital> {
+    open_among(keys, store, vault, peers, chain, clock, Arc::new(Alone)).await
+}
+
+/// The same among other hospitals' nodes.
+pub async fn open_among(
+    keys: &Arc<KeyRing>,
+    store: &Arc<FaultyStore>,
+    vault: &Arc<dyn Vault>,
+    peers: &[Arc<dyn Peer>],
+    chain: &Arc<MemoryChain>,
+    clock: &Clock,
+    nodes: Arc<dyn Peers>,
+) -> Arc<Hospital> {
     let key = seal::PartKey::from_bytes(&seal::derive::subkey(keys.root(), "journal"));
     let journal = Journaled::new(store.clone(), vault.clone(), key, clock.clone());
     let journal = Arc::new(journal);
@@ -672,7 +727,7 @@ pub async fn open(
         vault.clone(),
         replicator,
         chain.clone(),
-        Arc::new(Alone),
+        nodes,
         clock.clone(),
         settings,
     );

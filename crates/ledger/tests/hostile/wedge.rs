@@ -1,6 +1,7 @@
 //! Nobody stops the relayer, on a real chain: signatures of hundreds of kilobytes, contract
 //! wallets that burn gas, and transactions that an earlier version signed over the limits.
 
+use acts::{Act, SignedAct};
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use ledger::anvil::Options;
 use ledger::contracts::Consents;
@@ -47,15 +48,15 @@ async fn wallet(it: &Anvilled, burns: u32) -> Address {
 }
 
 fn grant_by(it: &Anvilled, controller: Address, signature: Bytes) -> Call {
-    let call = Consents::grantCall {
-        act: Grant {
-            controller,
-            id: word("grant"),
-            expiry: it.net.far,
-        },
-        controllerSignature: signature,
+    let act = Act::Grant {
+        controller,
+        id: word("grant"),
+        expiry: it.net.far,
     };
-    Call::new(it.net.at().consents, &call)
+    let signatures = vec![signature];
+    SignedAct { act, signatures }
+        .call(&it.net.at().into())
+        .into()
 }
 
 /// An act of the same lane.

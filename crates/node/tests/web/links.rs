@@ -5,6 +5,8 @@ use api::links::{LinkView, NewLink};
 use api::log::Deed;
 use client::session::{Client, ClientError, Session};
 use custody::model::keys::KeyRing;
+use custody::uses::consent::link::LinkExpiry;
+use custody::uses::lifecycle::Runner;
 use node::now;
 use record::Role;
 
@@ -221,7 +223,8 @@ async fn a_link_ends_with_its_time_its_code_its_patient_or_its_grant() {
     assert_eq!(code(attempt), refused("expired"));
     assert_eq!(code(guest.open(grant).await), refused("expired"));
 
-    home.node().hospital().expire_links().await.unwrap();
+    let over = Runner::new(LinkExpiry);
+    over.round(home.node().hospital()).await.unwrap();
     let over = scene.patient.links().await.unwrap().remove(0);
     assert!(
         over.email.is_empty(),

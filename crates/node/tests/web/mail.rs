@@ -77,7 +77,7 @@ async fn make_due(hospital: &custody::uses::hospital::Hospital) {
     let waiting = Query::of(Kind::Mail).state("queued");
     for mut held in hospital
         .store
-        .all::<custody::model::mail::Mail>(waiting)
+        .readable::<custody::model::mail::Mail>(waiting)
         .await
         .unwrap()
     {

@@ -120,7 +120,7 @@ async fn two_people_write_to_each_other_and_the_node_reads_nothing() {
     // Nothing of it can be read in the database.
     let store = &home.node().hospital().store;
     let rows = custody::model::document::Query::of(custody::model::document::Kind::Letter);
-    for row in custody::ports::store::Store::list(store.as_ref(), &rows)
+    for row in custody::ports::store::Store::list(store.as_ref(), &rows, u32::MAX)
         .await
         .unwrap()
     {

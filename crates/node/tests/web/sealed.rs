@@ -1,6 +1,8 @@
 use api::records::Stage;
 use client::person::sealed_upload::{PlainPart, SealedUpload};
 use client::session::{ClientError, Session};
+use custody::uses::lifecycle::Runner;
+use custody::uses::records::upload::DraftExpiry;
 use node::now;
 use record::Role;
 
@@ -257,6 +259,7 @@ async fn a_sealed_upload_goes_on_after_a_restart_and_expires_with_all_it_stored(
     refused(&author, &half(&left), "left").await;
     assert_eq!(kept().await, 2, "the manifest and the one part");
     let later = now() + hospital.settings.draft_ttl + 1;
-    assert_eq!(hospital.expire_drafts_by(later).await.unwrap(), 1);
+    let drafts = Runner::new(DraftExpiry);
+    assert_eq!(drafts.round_at(hospital, later).await.unwrap().moved, 1);
     assert_eq!(kept().await, 0);
 }

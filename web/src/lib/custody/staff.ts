@@ -17,7 +17,7 @@ import { sealFile } from "../formats/sealed-file";
 import { cidOf } from "../formats/cid";
 import { ROLES } from "../types";
 import type {
-  ActView, Demographics, Draft, GrantLine, Hex, Invitation, NewPart, NewRequest, NewUpload, OnProgress, PatientLine,
+  ActView, Demographics, Draft, GrantLine, Hex, Invitation, NewPart, NewRequest, NewUpload, OnProgress, PatientLine, PatientsPage,
   RequestLine, Role, VersionView,
 } from "../types";
 import type { KeyRing } from "../keys/ring";
@@ -105,8 +105,25 @@ function cardOf(card: string): Schemas["PatientCard"] {
   }
 }
 
+/** Patients on one page when all of them are read. */
+const ALL_AT_ONCE = 1000;
+
+export async function findPatients(context: Context, wanted: string, after: string | null, limit?: number): Promise<PatientsPage> {
+  const query = { ...(wanted === "" ? {} : { q: wanted }), ...(after === null ? {} : { after }), ...(limit === undefined ? {} : { limit }) };
+  const page = await ok(context.http.api.GET("/api/v1/patients", { params: { query } }));
+  return { patients: page.patients.map(patientOf), next: page.next ?? null };
+}
+
+/** Everybody, page by page. */
 export async function patients(context: Context): Promise<PatientLine[]> {
-  return (await ok(context.http.api.GET("/api/v1/patients"))).map(patientOf);
+  const all: PatientLine[] = [];
+  let after: string | null = null;
+  do {
+    const page: PatientsPage = await findPatients(context, "", after, ALL_AT_ONCE);
+    all.push(...page.patients);
+    after = page.next;
+  } while (after !== null);
+  return all;
 }
 
 export async function enrol(context: Context, demographics: Demographics, card: string): Promise<PatientLine> {

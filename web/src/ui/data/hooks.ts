@@ -1,6 +1,6 @@
 /** What pages read, cached and kept fresh. */
-import { type QueryClient, useQuery, useQueryClient } from "@tanstack/react-query";
-import { useCallback } from "react";
+import { keepPreviousData, type QueryClient, useInfiniteQuery, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useCallback, useEffect, useState } from "react";
 
 import type { ActView, Hex, OpenedRecord, PatientLine, Role, Stage, VersionView } from "../../lib";
 import { toast, type ToastState } from "../components/toasts";
@@ -60,6 +60,34 @@ export function useAuthored() {
 export function usePatients() {
   const session = useSession();
   return useQuery({ queryKey: ["patients"], queryFn: () => session.staff.patients(), refetchInterval: CALM_MS });
+}
+
+/** How long somebody has to pause typing before the node is asked. */
+const TYPING_MS = 250;
+
+/** A text, once nobody has changed it for a moment. */
+function useSettled(text: string): string {
+  const [settled, settle] = useState(text);
+  useEffect(() => {
+    const timer = setTimeout(() => settle(text), TYPING_MS);
+    return () => clearTimeout(timer);
+  }, [text]);
+  return settled;
+}
+
+/** The patients that match a text, as the node finds them, page by page; everybody for an empty one. */
+export function useFoundPatients(text: string, enabled = true) {
+  const session = useSession();
+  const wanted = useSettled(text.trim());
+  const found = useInfiniteQuery({
+    queryKey: ["patients", "found", wanted],
+    initialPageParam: null as string | null,
+    queryFn: ({ pageParam }) => session.staff.findPatients(wanted, pageParam),
+    getNextPageParam: (last) => last.next,
+    placeholderData: keepPreviousData,
+    enabled,
+  });
+  return { ...found, wanted, lines: (found.data?.pages ?? []).flatMap((page) => page.patients) };
 }
 
 /** A version, opened and checked once. */

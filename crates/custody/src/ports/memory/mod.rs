@@ -1,3 +1,4 @@
 //! memory
 
+mod search;
 pub mod store;

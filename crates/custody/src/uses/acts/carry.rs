@@ -15,21 +15,27 @@
 //! restart forgets nothing. An act may be carried twice, by its signer's wallet and by the relayer:
 //! the contract takes it once, and whose effect stands is done.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
 use acts::{Act, SignedAct};
 use alloy_primitives::{Address, B256, Bytes};
 use api::acts::{LONGEST_WAIT, Payer, Progress, When, Wish};
 use api::log::Deed;
 use api::records::Stage;
+use async_trait::async_trait;
 
 use crate::model::act::{Errand, OwnCall};
 use crate::model::caller::Caller;
 use crate::model::chain_facts::RecordFacts;
 use crate::model::document::{Batch, Held, Kind, Query, hex_id};
-use crate::model::error::{ChainError, Error, Result, StoreError};
+use crate::model::error::{ChainError, Error, Result};
 use crate::model::log_entry::Entry;
 use crate::model::version::Version;
+use crate::ports::chain::Chain;
 use crate::ports::store::Documents;
 use crate::uses::hospital::Hospital;
+use crate::uses::lifecycle::{Lifecycle, Limits, Step};
 
 /// How long before a signature's deadline it has to be on its way, seconds.
 pub const MARGIN: u64 = 600;
@@ -37,24 +43,66 @@ pub const MARGIN: u64 = 600;
 /// How long a person has to send an own transaction before the hospital does, seconds.
 pub const OWN_WAIT: u64 = 600;
 
+/// The longest rest of acts while the chain's endpoint does not answer.
+const LONGEST_REST: Duration = Duration::from_secs(5);
+
 /// How long a person's transaction has to get into a block before the hospital sends one, seconds.
 pub const OWN_PATIENCE: u64 = 3600;
 
-/// How many acts are still open.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Open {
-    /// Acts on their way.
-    pub moving: usize,
-    /// Acts that wait for a low fee, or for a person's own transaction.
-    pub resting: usize,
+/// Acts on their way to the chain. All of them depend on the chain's endpoint.
+#[derive(Debug, Default)]
+pub struct Acts {
+    /// Asked for once a round, and only if an act waits for it.
+    base_fee: Mutex<Option<u128>>,
 }
 
-/// Where one step left an act.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Step {
-    Done,
-    Moving,
-    Resting,
+impl Acts {
+    fn known_fee(&self) -> MutexGuard<'_, Option<u128>> {
+        // A number is whole whatever happened to whoever wrote it.
+        self.base_fee.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn base_fee(&self, chain: &dyn Chain) -> Result<u128> {
+        let known = *self.known_fee();
+        if let Some(fee) = known {
+            return Ok(fee);
+        }
+        let fee = chain.base_fee().await?;
+        *self.known_fee() = Some(fee);
+        Ok(fee)
+    }
+}
+
+#[async_trait]
+impl Lifecycle for Acts {
+    type Document = Errand;
+
+    fn name(&self) -> &'static str {
+        "acts"
+    }
+
+    fn due(&self, _now: u64) -> Query {
+        Query::of(Kind::Errand).due_by(u64::MAX)
+    }
+
+    fn limits(&self) -> Limits {
+        Limits {
+            longest_rest: LONGEST_REST,
+            ..Limits::default()
+        }
+    }
+
+    fn target(&self, _errand: &Errand) -> Option<String> {
+        Some("chain".to_owned())
+    }
+
+    fn begin(&self) {
+        *self.known_fee() = None;
+    }
+
+    async fn step(&self, hospital: &Hospital, held: Held<Errand>) -> Result<Step> {
+        hospital.run_errand(held, self).await
+    }
 }
 
 impl Hospital {
@@ -266,7 +314,7 @@ impl Hospital {
         let query = Query::of(Kind::Record)
             .owner(hex_id(patient))
             .state(Stage::Committing.name());
-        let versions = self.store.all::<Version>(query).await?;
+        let versions = self.store.readable::<Version>(query).await?;
         let found = versions.into_iter().find(|h| h.document.errand == Some(id));
         found.ok_or_else(|| Error::invalid("act", "only an approval can be taken back"))
     }
@@ -292,46 +340,10 @@ impl Hospital {
 
     // ---- carrying ----
 
-    /// Bring every open errand one step further; how many are still open.
-    ///
-    /// # Errors
-    /// If the database does not answer. A chain that does not answer leaves errands as they are.
-    pub async fn run_errands(&self) -> Result<Open> {
-        let mut open = Open::default();
-        let mut base_fee = None;
-        let mut query = Query::of(Kind::Errand).due_by(u64::MAX);
-        loop {
-            let page = self.store.all::<Errand>(query.clone()).await?;
-            let Some(last) = page.last() else {
-                return Ok(open);
-            };
-            query = query.after(hex_id(last.document.id));
-            for held in page {
-                match self.run_errand(held, &mut base_fee).await {
-                    Ok(Step::Done) => {}
-                    Ok(Step::Resting) => open.resting += 1,
-                    Ok(Step::Moving) | Err(Error::Store(StoreError::Conflict { .. })) => {
-                        open.moving += 1;
-                    }
-                    Err(Error::Chain(ChainError::Silent(reason))) => {
-                        tracing::warn!(%reason, "acts wait for the chain");
-                        open.moving += 1;
-                        return Ok(open);
-                    }
-                    Err(error) => return Err(error),
-                }
-            }
-        }
-    }
-
-    /// One step of one errand. `base_fee` is asked for once a round, and only if an act waits for it.
-    async fn run_errand(
-        &self,
-        mut held: Held<Errand>,
-        base_fee: &mut Option<u128>,
-    ) -> Result<Step> {
+    /// One step of one errand.
+    async fn run_errand(&self, mut held: Held<Errand>, acts: &Acts) -> Result<Step> {
         if let Some(when) = held.document.held {
-            return self.step_held(held, when, base_fee).await;
+            return self.step_held(held, when, acts).await;
         }
         if let Some(own) = held.document.own.clone() {
             return self.step_own(held, &own).await;
@@ -365,9 +377,9 @@ impl Hospital {
             errand.error = None;
         }
         let step = if errand.is_done() {
-            Step::Done
+            Step::Moved
         } else {
-            Step::Moving
+            Step::Waiting
         };
         if *errand != before {
             self.keep(&held).await?;
@@ -375,17 +387,9 @@ impl Hospital {
         Ok(step)
     }
 
-    async fn step_held(
-        &self,
-        mut held: Held<Errand>,
-        when: When,
-        base_fee: &mut Option<u128>,
-    ) -> Result<Step> {
+    async fn step_held(&self, mut held: Held<Errand>, when: When, acts: &Acts) -> Result<Step> {
         if self.now() < when.until {
-            let fee = match *base_fee {
-                Some(fee) => fee,
-                None => *base_fee.insert(self.chain.base_fee().await?),
-            };
+            let fee = acts.base_fee(self.chain.as_ref()).await?;
             if fee > u128::from(when.max_fee_wei) {
                 return Ok(Step::Resting);
             }
@@ -397,7 +401,7 @@ impl Hospital {
             act = held.document.signed.act.name(),
             "an act that waited for a low fee is carried"
         );
-        Ok(Step::Moving)
+        Ok(Step::Waiting)
     }
 
     async fn step_own(&self, mut held: Held<Errand>, own: &OwnCall) -> Result<Step> {
@@ -428,8 +432,8 @@ impl Hospital {
             );
         }
         let step = match errand.progress {
-            Progress::Final => Step::Done,
-            Progress::Waiting => Step::Moving,
+            Progress::Final => Step::Moved,
+            Progress::Waiting => Step::Waiting,
             _ => Step::Resting,
         };
         if *errand != before {

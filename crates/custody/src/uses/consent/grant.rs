@@ -15,6 +15,7 @@ use acts::SignedAct;
 use alloy_primitives::{Address, B256};
 use api::consent::{GrantMessage, GrantStage, GrantSubmission, PartRef};
 use api::log::Deed;
+use async_trait::async_trait;
 use cid::Cid;
 use record::{GrantDocument, Recipient};
 
@@ -28,10 +29,45 @@ use crate::model::log_entry::Entry;
 use crate::model::notice::News;
 use crate::ports::store::Documents;
 use crate::uses::hospital::Hospital;
+use crate::uses::lifecycle::{Lifecycle, Step};
 use crate::uses::signature::check_signature;
 
 /// Most envelopes of one grant.
 pub(crate) const ENVELOPES: usize = 500;
+
+/// Grants, revocations and erasures of which the recipients' nodes still have to be told.
+#[derive(Debug, Default)]
+pub struct GrantDeliveries;
+
+#[async_trait]
+impl Lifecycle for GrantDeliveries {
+    type Document = Grant;
+
+    fn name(&self) -> &'static str {
+        "grant_deliveries"
+    }
+
+    fn due(&self, _now: u64) -> Query {
+        Query::of(Kind::Grant).due_by(u64::MAX)
+    }
+
+    fn target(&self, grant: &Grant) -> Option<String> {
+        grant.owed.first().map(hex::encode)
+    }
+
+    /// Tells the first institution that is owed.
+    async fn step(&self, hospital: &Hospital, mut held: Held<Grant>) -> Result<Step> {
+        let Some(institution) = held.document.owed.first().copied() else {
+            return Ok(Step::Moved);
+        };
+        hospital.tell(institution, &held.document).await?;
+        held.document.owed.remove(0);
+        let mut batch = Batch::new();
+        batch.replace(&held)?;
+        hospital.store.write(&batch).await?;
+        Ok(Step::Moved)
+    }
+}
 
 impl Hospital {
     /// Take a grant from a patient of this hospital.
@@ -259,7 +295,7 @@ impl Hospital {
     /// The grants of a record.
     pub(crate) async fn grants_under(&self, controller: Address) -> Result<Vec<Held<Grant>>> {
         let query = Query::of(Kind::Grant).owner(hex::encode(controller));
-        Ok(self.store.all::<Grant>(query).await?)
+        Ok(self.store.readable::<Grant>(query).await?)
     }
 
     pub(crate) async fn controllers(&self, patient: B256) -> Result<Vec<Address>> {
@@ -268,35 +304,6 @@ impl Hospital {
         controllers.sort();
         controllers.dedup();
         Ok(controllers)
-    }
-
-    /// Tell the recipients' nodes of grants and revocations that they do not know yet.
-    ///
-    /// # Errors
-    /// If the database does not answer; a silent peer is no error here.
-    pub async fn settle_grants(&self) -> Result<()> {
-        for mut held in self
-            .store
-            .all::<Grant>(Query::of(Kind::Grant).due_by(u64::MAX))
-            .await?
-        {
-            let before = held.document.owed.len();
-            let mut left = Vec::new();
-            for institution in std::mem::take(&mut held.document.owed) {
-                if let Err(error) = self.tell(institution, &held.document).await {
-                    tracing::warn!(%error, "a grant still has to be brought to its recipient's node");
-                    left.push(institution);
-                }
-            }
-            if left.len() == before {
-                continue;
-            }
-            held.document.owed = left;
-            let mut batch = Batch::new();
-            batch.replace(&held)?;
-            self.store.write(&batch).await?;
-        }
-        Ok(())
     }
 
     async fn tell(&self, institution: Address, grant: &Grant) -> Result<()> {

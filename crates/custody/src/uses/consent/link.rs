@@ -17,6 +17,7 @@ use alloy_primitives::{Address, B256, Keccak256};
 use api::consent::GrantStage;
 use api::links::{GuestLink, LinkView, NewLink};
 use api::log::Deed;
+use async_trait::async_trait;
 use rand_core::Rng as _;
 use record::Recipient;
 
@@ -32,6 +33,7 @@ use crate::model::mail::{Words, check_address};
 use crate::ports::random::rng;
 use crate::ports::store::Documents;
 use crate::uses::hospital::Hospital;
+use crate::uses::lifecycle::{Lifecycle, Step};
 
 /// Most views that a link allows.
 pub(crate) const VIEWS: u32 = 1000;
@@ -47,6 +49,32 @@ pub(crate) const CODE_REST: u64 = 20;
 
 /// How long after an open its parts are served, seconds.
 pub(crate) const VIEW: u64 = 900;
+
+/// Links that are over: the guests' addresses, and what the guests have shown, are forgotten.
+#[derive(Debug, Default)]
+pub struct LinkExpiry;
+
+#[async_trait]
+impl Lifecycle for LinkExpiry {
+    type Document = Link;
+
+    fn name(&self) -> &'static str {
+        "link_expiry"
+    }
+
+    fn due(&self, now: u64) -> Query {
+        Query::of(Kind::Link).due_by(now)
+    }
+
+    async fn step(&self, hospital: &Hospital, mut held: Held<Link>) -> Result<Step> {
+        held.document.view.email.clear();
+        let mut batch = Batch::new();
+        batch.replace(&held)?;
+        batch.delete::<Pass>(held.document.id());
+        hospital.store.write(&batch).await?;
+        Ok(Step::Moved)
+    }
+}
 
 impl Hospital {
     /// The id of a grant's link: it follows from the grant and a secret of this hospital, so that
@@ -128,7 +156,7 @@ impl Hospital {
     /// If the database does not answer.
     pub async fn links(&self, patient: B256) -> Result<Vec<LinkView>> {
         let query = Query::of(Kind::Link).owner(hex_id(patient));
-        let held = self.store.all::<Link>(query).await?;
+        let held = self.store.readable::<Link>(query).await?;
         let mut links: Vec<LinkView> = held.into_iter().map(|h| h.document.view).collect();
         links.sort_by_key(|l| core::cmp::Reverse(l.created_at));
         Ok(links)
@@ -153,22 +181,6 @@ impl Hospital {
         batch.delete::<Pass>(hex_id(link));
         self.store.write(&batch).await?;
         Ok(held.document.view)
-    }
-
-    /// Forget the guests' addresses of links that are over, and what their guests have shown.
-    ///
-    /// # Errors
-    /// If the database does not answer.
-    pub async fn expire_links(&self) -> Result<()> {
-        let due = Query::of(Kind::Link).due_by(self.now());
-        for mut held in self.store.all::<Link>(due).await? {
-            held.document.view.email.clear();
-            let mut batch = Batch::new();
-            batch.replace(&held)?;
-            batch.delete::<Pass>(held.document.id());
-            self.store.write(&batch).await?;
-        }
-        Ok(())
     }
 
     fn serves(&self, link: &LinkView) -> Result<(), Refusal> {

@@ -9,11 +9,12 @@ use acts::{Act, SignedAct};
 use alloy_primitives::B256;
 use api::consent::RequestMessage;
 use api::log::Deed;
+use async_trait::async_trait;
 use record::RequestDocument;
 
 use crate::model::act::Errand;
 use crate::model::caller::Caller;
-use crate::model::document::{Batch, Document, Held, Kind, Query, hex_id};
+use crate::model::document::{Batch, Held, Kind, Query, hex_id};
 use crate::model::error::{Error, Result};
 use crate::model::inbox::Inbox;
 use crate::model::log_entry::Entry;
@@ -21,6 +22,7 @@ use crate::model::notice::News;
 use crate::model::request::Request;
 use crate::ports::store::Documents;
 use crate::uses::hospital::Hospital;
+use crate::uses::lifecycle::{Lifecycle, Step};
 use crate::uses::signature::check_signature;
 
 /// The act that a request announces, with the requester's signature.
@@ -33,6 +35,37 @@ fn signed(message: &RequestMessage, document: &RequestDocument) -> SignedAct {
     SignedAct {
         act,
         signatures: vec![message.signature.clone()],
+    }
+}
+
+/// Requests that still have to be brought to the patients' nodes.
+#[derive(Debug, Default)]
+pub struct RequestDeliveries;
+
+#[async_trait]
+impl Lifecycle for RequestDeliveries {
+    type Document = Request;
+
+    fn name(&self) -> &'static str {
+        "request_deliveries"
+    }
+
+    fn due(&self, _now: u64) -> Query {
+        Query::of(Kind::Request).due_by(u64::MAX)
+    }
+
+    fn target(&self, request: &Request) -> Option<String> {
+        Some(hex::encode(request.message.home))
+    }
+
+    async fn step(&self, hospital: &Hospital, mut held: Held<Request>) -> Result<Step> {
+        let message = &held.document.message;
+        hospital.peers.send_request(message.home, message).await?;
+        held.document.owed = false;
+        let mut batch = Batch::new();
+        batch.replace(&held)?;
+        hospital.store.write(&batch).await?;
+        Ok(Step::Moved)
     }
 }
 
@@ -138,7 +171,7 @@ impl Hospital {
             let query = Query::of(Kind::Request).owner(hex_id(patient));
             found.extend(
                 self.store
-                    .all::<Request>(query)
+                    .readable::<Request>(query)
                     .await?
                     .into_iter()
                     .map(|h| h.document),
@@ -158,39 +191,9 @@ impl Hospital {
     }
 
     pub(crate) async fn inbox(&self, owner: &str, about: Kind) -> Result<Vec<B256>> {
-        let mut ids = Vec::new();
-        let mut query = Query::of(Kind::Inbox).owner(owner).state(about.name());
-        loop {
-            let held = self.store.all::<Inbox>(query.clone()).await?;
-            let Some(last) = held.last() else {
-                return Ok(ids);
-            };
-            query = query.after(last.document.id());
-            ids.extend(held.into_iter().map(|h| h.document.id));
-        }
-    }
-
-    /// Bring requests to the patients' nodes that did not answer before.
-    ///
-    /// # Errors
-    /// If the database does not answer; a silent peer is no error here.
-    pub async fn settle_requests(&self) -> Result<()> {
-        for mut held in self
-            .store
-            .all::<Request>(Query::of(Kind::Request).due_by(u64::MAX))
-            .await?
-        {
-            let message = &held.document.message;
-            if let Err(error) = self.peers.send_request(message.home, message).await {
-                tracing::warn!(%error, "a request still has to be brought to its patient's node");
-                continue;
-            }
-            held.document.owed = false;
-            let mut batch = Batch::new();
-            batch.replace(&held)?;
-            self.store.write(&batch).await?;
-        }
-        Ok(())
+        let query = Query::of(Kind::Inbox).owner(owner).state(about.name());
+        let held = self.store.readable::<Inbox>(query).await?;
+        Ok(held.into_iter().map(|h| h.document.id).collect())
     }
 
     pub(crate) async fn answer_request(

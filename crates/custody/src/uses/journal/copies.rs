@@ -18,11 +18,16 @@
 //! acknowledged: what the last of these moments wrote can be lost with all of a node's disks.
 
 use std::collections::BTreeSet;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use alloy_primitives::Address;
 use api::peers::{ForgetPages, SpareView};
+use async_trait::async_trait;
 use bytes::Bytes;
 use cid::Cid;
+use futures_util::TryStreamExt as _;
+use futures_util::future::join_all;
 use seal::PartKey;
 use seal::file::HEADER_LEN;
 
@@ -35,6 +40,7 @@ use crate::ports::random::rng;
 use crate::ports::store::{Documents, Store as _};
 use crate::uses::blobs;
 use crate::uses::hospital::Hospital;
+use crate::uses::lifecycle::{Counts, Lifecycle, Limits, Step};
 
 /// The largest page that is kept for another institution, bytes.
 pub const PAGE_BYTES: u64 = 64 << 20;
@@ -49,6 +55,72 @@ pub(crate) fn unreadable(reason: impl ToString) -> Error {
     let kind = Kind::Spare.name();
     let reason = reason.to_string();
     StoreError::Corrupt { kind, reason }.into()
+}
+
+/// How long it may take to give one page to enough institutions.
+const GIVING: Duration = Duration::from_secs(300);
+
+/// Institutions that have failed in this round: they are left alone until the next one, so that what
+/// others keep has no gaps but at its end.
+#[derive(Debug, Default)]
+struct Silent(Mutex<BTreeSet<Address>>);
+
+impl Silent {
+    fn set(&self) -> MutexGuard<'_, BTreeSet<Address>> {
+        // The set is whole whatever happened to whoever changed it.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn holds(&self, institution: &Address) -> bool {
+        self.set().contains(institution)
+    }
+
+    fn note(&self, institution: Address) {
+        self.set().insert(institution);
+    }
+}
+
+/// Pages of the journal that too few institutions keep: they are given to more, in order. When none
+/// is lacking, those that a snapshot has taken the place of are taken back.
+#[derive(Debug, Default)]
+pub struct PageCopies {
+    silent: Silent,
+}
+
+#[async_trait]
+impl Lifecycle for PageCopies {
+    type Document = Place;
+
+    fn name(&self) -> &'static str {
+        "page_copies"
+    }
+
+    fn due(&self, _now: u64) -> Query {
+        Query::of(Kind::Journal).due_by(1)
+    }
+
+    fn limits(&self) -> Limits {
+        Limits {
+            concurrency: 1,
+            step: GIVING,
+            ..Limits::default()
+        }
+    }
+
+    fn begin(&self) {
+        self.silent.set().clear();
+    }
+
+    async fn step(&self, hospital: &Hospital, held: Held<Place>) -> Result<Step> {
+        hospital.copy_page(held, &self.silent).await
+    }
+
+    async fn finish(&self, hospital: &Hospital, counts: &Counts) -> Result<()> {
+        if counts.open() > 0 {
+            return Ok(());
+        }
+        hospital.take_back().await
+    }
 }
 
 impl Hospital {
@@ -109,16 +181,9 @@ impl Hospital {
         Ok(())
     }
 
-    async fn spares(&self, mut query: Query) -> Result<Vec<Spare>> {
-        let mut spares = Vec::new();
-        loop {
-            let page = self.store.all::<Spare>(query.clone()).await?;
-            let Some(last) = page.last() else {
-                return Ok(spares);
-            };
-            query = query.after(last.document.id());
-            spares.extend(page.into_iter().map(|held| held.document));
-        }
+    async fn spares(&self, query: Query) -> Result<Vec<Spare>> {
+        let spares = self.store.each::<Spare>(query);
+        Ok(spares.map_ok(|held| held.document).try_collect().await?)
     }
 
     /// The pages that are kept for an institution.
@@ -209,36 +274,29 @@ impl Hospital {
 
     // ---- our pages at others ----
 
-    /// Give pages that others do not keep yet to enough of them, and have those deleted that a
-    /// snapshot has taken the place of.
-    ///
-    /// # Errors
-    /// If the vault or the database refuses; an institution that does not take them is no error.
-    pub async fn spread_pages(&self) -> Result<()> {
+    async fn copy_page(&self, mut held: Held<Place>, silent: &Silent) -> Result<Step> {
         let all = self.peers.all();
         let wanted = self.settings.page_copies.min(all.len());
-        // Who has failed once this round is left alone until the next one, so that what others keep
-        // has no gaps but at its end.
-        let mut silent = BTreeSet::new();
-        let mut lacking = false;
-        let due = Query::of(Kind::Journal).due_by(1).limit(200);
-        for mut held in self.store.all::<Place>(due).await? {
-            self.spread_page(&mut held.document, &all, wanted, &mut silent)
-                .await?;
-            held.document.lacking = held.document.copies.len() < wanted;
-            lacking |= held.document.lacking;
-            match self.keep_place(&held).await {
-                // A snapshot has taken its place meanwhile.
-                Err(Error::Store(StoreError::Conflict { .. })) => {
-                    self.not_needed(&held.document).await?;
-                }
-                other => other?,
+        let before = held.document.copies.len();
+        self.spread_page(&mut held.document, &all, wanted, silent)
+            .await?;
+        let place = &mut held.document;
+        place.lacking = place.copies.len() < wanted;
+        if place.lacking && place.copies.len() == before {
+            return Ok(Step::Waiting);
+        }
+        match self.keep_place(&held).await {
+            // A snapshot has taken its place meanwhile.
+            Err(Error::Store(StoreError::Conflict { .. })) => {
+                self.not_needed(&held.document).await?;
             }
+            other => other?,
         }
-        if lacking {
-            return Ok(());
-        }
-        self.take_back().await
+        Ok(if held.document.lacking {
+            Step::Waiting
+        } else {
+            Step::Moved
+        })
     }
 
     async fn keep_place(&self, held: &Held<Place>) -> Result<()> {
@@ -265,14 +323,14 @@ impl Hospital {
         place: &mut Place,
         all: &[Address],
         wanted: usize,
-        silent: &mut BTreeSet<Address>,
+        silent: &Silent,
     ) -> Result<()> {
         let mut sealed = None;
         for peer in all {
             if place.copies.len() >= wanted {
                 break;
             }
-            if place.copies.contains(peer) || silent.contains(peer) {
+            if place.copies.contains(peer) || silent.holds(peer) {
                 continue;
             }
             let page = match &sealed {
@@ -284,7 +342,7 @@ impl Hospital {
                 Ok(()) => place.copies.push(*peer),
                 Err(error) => {
                     tracing::warn!(%error, "an institution does not take a journal page yet");
-                    silent.insert(*peer);
+                    silent.note(*peer);
                 }
             }
         }
@@ -296,32 +354,38 @@ impl Hospital {
         Ok(sealed.into())
     }
 
-    /// Have pages deleted elsewhere that are not needed any longer.
+    /// Have pages deleted elsewhere that are not needed any longer. Each institution is told by
+    /// itself: one that does not answer holds up no other.
     async fn take_back(&self) -> Result<()> {
-        for peer in self.peers.all() {
-            let gone = self.gone_at(peer).await?;
-            if gone.is_empty() {
-                continue;
-            }
-            let cids = gone.iter().map(|gone| gone.cid.to_string()).collect();
-            if let Err(error) = self.peers.forget_pages(peer, &ForgetPages { cids }).await {
-                tracing::warn!(%error, "an institution still keeps pages that are not needed");
-                continue;
-            }
-            let mut batch = Batch::new();
-            gone.iter().for_each(|gone| batch.delete::<Gone>(gone.id()));
-            self.store.write(&batch).await?;
+        let told = self
+            .peers
+            .all()
+            .into_iter()
+            .map(|peer| self.take_back_from(peer));
+        join_all(told).await.into_iter().collect()
+    }
+
+    async fn take_back_from(&self, peer: Address) -> Result<()> {
+        let gone = self.gone_at(peer).await?;
+        if gone.is_empty() {
+            return Ok(());
         }
+        let cids = gone.iter().map(|gone| gone.cid.to_string()).collect();
+        if let Err(error) = self.peers.forget_pages(peer, &ForgetPages { cids }).await {
+            tracing::warn!(%error, "an institution still keeps pages that are not needed");
+            return Ok(());
+        }
+        let mut batch = Batch::new();
+        gone.iter().for_each(|gone| batch.delete::<Gone>(gone.id()));
+        self.store.write(&batch).await?;
         Ok(())
     }
 
     async fn gone_at(&self, holder: Address) -> Result<Vec<Gone>> {
         let limit = u32::try_from(AT_ONCE).unwrap_or(u32::MAX);
-        let query = Query::of(Kind::Journal)
-            .owner(hex::encode(holder))
-            .limit(limit);
-        let held = self.store.all::<Gone>(query).await?;
-        Ok(held.into_iter().map(|held| held.document).collect())
+        let query = Query::of(Kind::Journal).owner(hex::encode(holder));
+        let page = self.store.page::<Gone>(query, limit).await?;
+        Ok(page.documents.into_iter().map(|h| h.document).collect())
     }
 
     /// Whether another institution says that it keeps pages of this one. Who does not answer says

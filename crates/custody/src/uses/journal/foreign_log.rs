@@ -15,9 +15,10 @@ use std::collections::BTreeMap;
 
 use alloy_primitives::{Address, B256};
 use api::log::{Deed, ProofQuery, ProvenEntry};
+use async_trait::async_trait;
 use futures_util::future::join_all;
 
-use crate::model::document::{Batch, Document, Held, Kind, Query, hex_id};
+use crate::model::document::{Batch, Held, Kind, Query, hex_id};
 use crate::model::error::{Error, Result, StoreError};
 use crate::model::foreign_entry::Abroad;
 use crate::model::grant::Grant;
@@ -25,6 +26,7 @@ use crate::model::log_entry::{Entry, Touch};
 use crate::model::notice::News;
 use crate::ports::store::Documents;
 use crate::uses::hospital::{Hospital, log_failed};
+use crate::uses::lifecycle::{Lifecycle, Step};
 
 /// Entries whose proofs are asked for at once.
 pub const PROOFS: usize = 200;
@@ -32,8 +34,40 @@ pub const PROOFS: usize = 200;
 /// The largest log entry of another institution, bytes.
 pub(crate) const ENTRY: usize = 4096;
 
-/// Entries that one round brings home.
-pub(crate) const ROUND: u32 = 200;
+/// Log entries of which the patients' institutions still have to be told: what was done here with
+/// their patients' grants.
+#[derive(Debug, Default)]
+pub struct EntryDeliveries;
+
+#[async_trait]
+impl Lifecycle for EntryDeliveries {
+    type Document = Touch;
+
+    fn name(&self) -> &'static str {
+        "entry_deliveries"
+    }
+
+    fn due(&self, _now: u64) -> Query {
+        Query::of(Kind::Touch).due_by(1)
+    }
+
+    fn target(&self, touch: &Touch) -> Option<String> {
+        touch.owed.map(hex::encode)
+    }
+
+    async fn step(&self, hospital: &Hospital, mut held: Held<Touch>) -> Result<Step> {
+        let Some(home) = held.document.owed else {
+            return Ok(Step::Moved);
+        };
+        let proven = hospital.prove(held.document.clone(), 0, B256::ZERO).await?;
+        hospital.peers.send_touch(home, &proven).await?;
+        held.document.owed = None;
+        let mut batch = Batch::new();
+        batch.replace(&held)?;
+        hospital.store.write(&batch).await?;
+        Ok(Step::Moved)
+    }
+}
 
 pub(crate) fn is_about_grants(entry: &Entry) -> bool {
     matches!(entry.deed, Deed::Open | Deed::Serve | Deed::Refused) && entry.grant.is_some()
@@ -41,31 +75,6 @@ pub(crate) fn is_about_grants(entry: &Entry) -> bool {
 
 impl Hospital {
     // ---- the recipient's node ----
-
-    /// Tell patients' institutions what was done here with their patients' grants.
-    ///
-    /// # Errors
-    /// If the database does not answer; a silent peer is no error here.
-    pub async fn settle_touches(&self) -> Result<()> {
-        let due = Query::of(Kind::Touch).due_by(1).limit(ROUND);
-        let mut silent = Vec::new();
-        for mut held in self.store.all::<Touch>(due).await? {
-            let Some(home) = held.document.owed.filter(|home| !silent.contains(home)) else {
-                continue;
-            };
-            let proven = self.prove(held.document.clone(), 0, B256::ZERO).await?;
-            if let Err(error) = self.peers.send_touch(home, &proven).await {
-                tracing::warn!(%error, "an opening still has to be told to its patient's node");
-                silent.push(home);
-                continue;
-            }
-            held.document.owed = None;
-            let mut batch = Batch::new();
-            batch.replace(&held)?;
-            self.store.write(&batch).await?;
-        }
-        Ok(())
-    }
 
     /// Proofs, for the patients' institution, of entries about grants that it brought here, in the
     /// last checkpoint that the chain holds. Others are left out.
@@ -178,14 +187,8 @@ impl Hospital {
     /// # Errors
     /// If the database does not answer.
     pub async fn abroad(&self, patient: B256) -> Result<Vec<ProvenEntry>> {
-        let mut known = Vec::new();
-        let mut query = Query::of(Kind::Abroad).owner(hex_id(patient));
-        loop {
-            let page = self.store.all::<Abroad>(query.clone()).await?;
-            let Some(last) = page.last() else { break };
-            query = query.after(last.document.id());
-            known.extend(page);
-        }
+        let of_patient = Query::of(Kind::Abroad).owner(hex_id(patient));
+        let mut known = self.store.readable::<Abroad>(of_patient).await?;
         self.fetch_proofs(&mut known).await?;
         Ok(known.into_iter().map(|h| h.document.proven).collect())
     }

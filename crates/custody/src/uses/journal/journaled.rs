@@ -23,6 +23,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use cid::Cid;
+use futures_util::TryStreamExt as _;
 use rand_core::UnwrapErr;
 use seal::PartKey;
 use seal::file::HEADER_LEN;
@@ -34,7 +35,9 @@ use vault::Vault;
 use crate::model::document::{Batch, Document, Expect, Held, Kind, Query, Row, Write};
 use crate::model::error::{Result, StoreError};
 use crate::model::journal_page::{Found, Gone, HEAD, Head, PART_BYTES, Page, Place, Plan, encode};
+use crate::model::search::Term;
 use crate::ports::random::random;
+use crate::ports::search::{Match, Matching, SearchIndex};
 use crate::ports::store::{Documents, Store};
 use crate::uses::blobs;
 
@@ -46,9 +49,6 @@ pub(crate) const ATTEMPTS: usize = 64;
 
 /// The largest journal blob that is read back, bytes.
 pub(crate) const BLOB_LIMIT: u64 = 1 << 30;
-
-/// Documents that are read from the database at once.
-pub(crate) const ROWS: u32 = 100;
 
 /// What a rebuild found.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -257,20 +257,15 @@ impl Journaled {
             rows,
         };
         for kind in Kind::ALL.into_iter().filter(|k| k.durable()) {
-            let mut query = Query::of(kind).limit(ROWS);
-            loop {
-                let found = self.store.list(&query).await?;
-                let Some(last) = found.last() else { break };
-                query = query.after(last.id.clone());
-                for row in found {
-                    if bytes > 0 && bytes + row.body.len() > self.part_bytes {
-                        let full = std::mem::take(&mut rows);
-                        bytes = 0;
-                        parts.push(self.put(&page(parts.len(), false, full)).await?);
-                    }
-                    bytes += row.body.len();
-                    rows.push(row);
+            let mut walk = self.store.rows(Query::of(kind));
+            while let Some(row) = walk.try_next().await? {
+                if bytes > 0 && bytes + row.body.len() > self.part_bytes {
+                    let full = std::mem::take(&mut rows);
+                    bytes = 0;
+                    parts.push(self.put(&page(parts.len(), false, full)).await?);
                 }
+                bytes += row.body.len();
+                rows.push(row);
             }
         }
         parts.push(self.put(&page(parts.len(), true, rows)).await?);
@@ -289,19 +284,13 @@ impl Journaled {
 
     pub(crate) async fn places(&self) -> Result<Vec<Place>> {
         let mut places = Vec::new();
-        let mut query = Query::of(Kind::Journal);
-        loop {
-            let rows = self.store.list(&query).await?;
-            let Some(last) = rows.last() else {
-                return Ok(places);
-            };
-            query = query.after(last.id.clone());
-            let is_page = |row: &Row| row.id != HEAD && !row.id.starts_with(Gone::PREFIX);
-            let pages = rows.into_iter().filter(is_page);
-            for held in pages.map(crate::model::document::decode::<Place>) {
-                places.push(held?.document);
+        let mut rows = self.store.rows(Query::of(Kind::Journal));
+        while let Some(row) = rows.try_next().await? {
+            if row.id != HEAD && !row.id.starts_with(Gone::PREFIX) {
+                places.push(crate::model::document::decode::<Place>(row)?.document);
             }
         }
+        Ok(places)
     }
 
     async fn documents(&self) -> Result<u64> {
@@ -438,13 +427,28 @@ pub(crate) fn replay(page: Page) -> Batch {
 }
 
 #[async_trait]
+impl SearchIndex for Journaled {
+    async fn matching(&self, matching: &Matching) -> Result<Vec<Match>, StoreError> {
+        self.store.matching(matching).await
+    }
+
+    async fn occurrences(&self, kind: Kind, term: &Term, cap: u32) -> Result<u64, StoreError> {
+        self.store.occurrences(kind, term, cap).await
+    }
+
+    async fn words_like(&self, kind: Kind, variants: &[String]) -> Result<Vec<String>, StoreError> {
+        self.store.words_like(kind, variants).await
+    }
+}
+
+#[async_trait]
 impl Store for Journaled {
     async fn get(&self, kind: Kind, id: &str) -> Result<Option<Row>, StoreError> {
         self.store.get(kind, id).await
     }
 
-    async fn list(&self, query: &Query) -> Result<Vec<Row>, StoreError> {
-        self.store.list(query).await
+    async fn list(&self, query: &Query, limit: u32) -> Result<Vec<Row>, StoreError> {
+        self.store.list(query, limit).await
     }
 
     async fn count(&self, query: &Query) -> Result<u64, StoreError> {

@@ -12,7 +12,7 @@ use ledger::log::merkle::leaf_hash;
 use ledger::log::tile::{Edge, Tile, TileId};
 use ledger::log::{Entry, LogStore, SignedCheckpoint};
 
-use crate::model::document::{Batch, Held, Kind, Query};
+use crate::model::document::{Batch, Held, Kind, Query, decode};
 use crate::model::error::{Error, Result, StoreError};
 use crate::model::log_entry::Touch;
 use crate::model::log_page::{CHECKPOINTS, CheckpointPage, SIZE, Size, TilePage};
@@ -121,15 +121,6 @@ impl Leaves {
         hashes.truncate(usize::try_from(width).unwrap_or(usize::MAX));
         Ok(hashes)
     }
-
-    async fn checkpoint_pages(&self, query: Query) -> ledger::Result<Vec<SignedCheckpoint>> {
-        let pages = self
-            .store
-            .all::<CheckpointPage>(query)
-            .await
-            .map_err(store_failed)?;
-        Ok(pages.into_iter().map(|held| held.document.0).collect())
-    }
 }
 
 pub(crate) fn store_failed(error: StoreError) -> ledger::Error {
@@ -174,16 +165,13 @@ impl LogStore for Leaves {
                 query = query.after(Touch::id_of(before));
             }
             let left = u32::try_from(to - at).unwrap_or(u32::MAX).min(1000);
-            let touches = self
-                .store
-                .all::<Touch>(query.limit(left))
-                .await
-                .map_err(store_failed)?;
+            let touches = self.store.list(&query, left).await.map_err(store_failed)?;
             if touches.is_empty() {
                 break;
             }
             at += touches.len() as u64;
-            for held in touches {
+            for row in touches {
+                let held = decode::<Touch>(row).map_err(store_failed)?;
                 entries.push(entry_of(&held.document)?);
             }
         }
@@ -261,16 +249,16 @@ impl LogStore for Leaves {
         };
         let limit = u32::try_from(limit).unwrap_or(u32::MAX);
         // Checkpoints sort before "size" and tiles, which are left out by their ids.
-        let mut query = Query::of(Kind::Log).after(after).limit(limit);
-        let rows = self.store.list(&query).await.map_err(store_failed)?;
-        let ours = rows
-            .iter()
+        let query = Query::of(Kind::Log).after(after);
+        let rows = self.store.list(&query, limit).await.map_err(store_failed)?;
+        rows.into_iter()
             .take_while(|row| row.id.starts_with(CHECKPOINTS))
-            .count();
-        query.limit = u32::try_from(ours).unwrap_or(u32::MAX);
-        if ours == 0 {
-            return Ok(Vec::new());
-        }
-        self.checkpoint_pages(query).await
+            .map(|row| {
+                Ok(decode::<CheckpointPage>(row)
+                    .map_err(store_failed)?
+                    .document
+                    .0)
+            })
+            .collect()
     }
 }

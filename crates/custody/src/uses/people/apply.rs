@@ -108,7 +108,11 @@ impl Hospital {
         let documents = checked(&new)?;
         let (name, url) = (text("name", &new.name, NAME_CHARS)?, web_address(&new.url)?);
         let open = Query::of(Kind::Application).state(ApplicationStage::Open.name());
-        let open = self.store.all::<Application>(open.limit(MAX_OPEN)).await?;
+        let open = self
+            .store
+            .page::<Application>(open, MAX_OPEN)
+            .await?
+            .documents;
         let own = open.iter().find(|h| h.document.institution == institution);
         let mut batch = Batch::new();
         if let Some(own) = own {
@@ -165,7 +169,7 @@ impl Hospital {
     pub async fn applications(&self, institution: Option<Address>) -> Result<Vec<Application>> {
         let mut query = Query::of(Kind::Application);
         query.owner = institution.map(hex::encode);
-        let held = self.store.all::<Application>(query).await?;
+        let held = self.store.readable::<Application>(query).await?;
         let mut applications: Vec<_> = held.into_iter().map(|h| h.document).collect();
         applications.sort_by_key(|application| application.at);
         Ok(applications)

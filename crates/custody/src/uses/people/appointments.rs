@@ -19,13 +19,14 @@ use record::Role;
 
 use crate::model::appointment::{Appointment, Slot};
 use crate::model::caller::Caller;
-use crate::model::document::{Batch, Document, Held, Kind, Query, hex_id};
+use crate::model::document::{Batch, Held, Kind, Query, hex_id};
 use crate::model::error::{Error, Result};
 use crate::model::inbox::Inbox;
 use crate::model::notice::News;
 use crate::ports::random::random;
 use crate::ports::store::Documents;
 use crate::uses::hospital::Hospital;
+use crate::uses::lifecycle::{Expiry, Runner};
 use crate::uses::people::letters::check_envelope;
 
 /// Most times that a doctor offers at once in one request.
@@ -55,17 +56,11 @@ impl Hospital {
     }
 
     async fn slots_of(&self, doctor: Address) -> Result<Vec<Slot>> {
-        let mut slots = Vec::new();
-        let mut query = Query::of(Kind::Slot).owner(hex::encode(doctor));
-        loop {
-            let page = self.store.all::<Slot>(query.clone()).await?;
-            let Some(last) = page.last() else {
-                slots.sort_by_key(|s: &Slot| s.from);
-                return Ok(slots);
-            };
-            query = query.after(last.document.id());
-            slots.extend(page.into_iter().map(|h| h.document));
-        }
+        let query = Query::of(Kind::Slot).owner(hex::encode(doctor));
+        let held = self.store.readable::<Slot>(query).await?;
+        let mut slots: Vec<Slot> = held.into_iter().map(|h| h.document).collect();
+        slots.sort_by_key(|s| s.from);
+        Ok(slots)
     }
 
     /// Offer times.
@@ -296,22 +291,12 @@ impl Hospital {
         batch.replace(&held)?;
         Ok(held.document)
     }
+}
 
-    /// Delete times that are over.
-    ///
-    /// # Errors
-    /// If the database does not answer.
-    pub async fn expire_slots(&self) -> Result<()> {
-        let due = Query::of(Kind::Slot).due_by(self.now());
-        let mut batch = Batch::new();
-        for held in self.store.all::<Slot>(due).await? {
-            batch.delete::<Slot>(held.document.id());
-        }
-        if !batch.0.is_empty() {
-            self.store.write(&batch).await?;
-        }
-        Ok(())
-    }
+/// Times that are over: they are deleted.
+#[must_use]
+pub fn slot_expiry() -> Runner<Expiry<Slot>> {
+    Runner::new(Expiry::new("slot_expiry"))
 }
 
 pub(crate) fn take(held: &mut Held<Slot>) -> Result<()> {

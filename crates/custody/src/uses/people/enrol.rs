@@ -20,7 +20,7 @@ use crate::model::error::{Error, Result};
 use crate::model::log_entry::Entry;
 use crate::model::patient::Patient;
 use crate::model::person::sealing_public;
-use crate::ports::store::Documents;
+use crate::ports::store::{Documents, Store as _};
 use crate::uses::hospital::Hospital;
 
 impl Hospital {
@@ -84,17 +84,17 @@ impl Hospital {
     /// # Errors
     /// If the database does not answer.
     pub async fn patient_of(&self, wallet: Address) -> Result<Option<Held<Patient>>> {
-        let query = Query::of(Kind::Patient).owner(hex::encode(wallet)).limit(1);
-        Ok(self.store.all::<Patient>(query).await?.into_iter().next())
+        let query = Query::of(Kind::Patient).owner(hex::encode(wallet));
+        let page = self.store.page::<Patient>(query, 1).await?;
+        Ok(page.documents.into_iter().next())
     }
 
-    /// The patients of this hospital.
+    /// How many patients this hospital has.
     ///
     /// # Errors
     /// If the database does not answer.
-    pub async fn patients(&self) -> Result<Vec<Patient>> {
-        let held = self.store.all::<Patient>(Query::of(Kind::Patient)).await?;
-        Ok(held.into_iter().map(|h| h.document).collect())
+    pub async fn patient_count(&self) -> Result<u64> {
+        Ok(self.store.count(&Query::of(Kind::Patient)).await?)
     }
 }
 

@@ -145,19 +145,15 @@ impl Hospital {
     ) -> Result<Vec<LetterView>> {
         let mut query = Query::of(Kind::Letter)
             .owner(hex::encode(owner))
-            .after(key_of(owner, since, ""))
-            .limit(CHUNK);
+            .after(key_of(owner, since, ""));
         if let Some(thread) = thread {
             query = query.state(hex::encode(thread));
         }
         let (mut letters, mut bytes) = (Vec::<LetterView>::new(), 0);
         loop {
-            let held = self.store.all::<Letter>(query.clone()).await?;
-            let Some(last) = held.last() else {
-                return Ok(letters);
-            };
-            query = query.after(last.document.id());
-            for Held { document, .. } in held {
+            let page = self.store.page::<Letter>(query.clone(), CHUNK).await?;
+            let next = page.next;
+            for Held { document, .. } in page.documents {
                 // The letters of one second stay together: the next question begins with a time.
                 let later = letters.last().is_some_and(|l| l.at < document.view.at);
                 if letters.len() >= PAGE || (bytes >= PAGE_BYTES && later) {
@@ -166,6 +162,10 @@ impl Hospital {
                 bytes += document.view.sealed.len() as u64;
                 letters.push(document.view);
             }
+            let Some(next) = next else {
+                return Ok(letters);
+            };
+            query = query.after(next);
         }
     }
 

@@ -11,7 +11,11 @@
 //! mail is read by every server on its way. Of several processes one claims a mail before it sends it;
 //! should it die in between, the mail is sent again.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use api::notices::MailState;
+use async_trait::async_trait;
 
 use crate::model::document::{Batch, Document, Held, Kind, Query};
 use crate::model::error::{Error, Result, StoreError};
@@ -20,6 +24,7 @@ use crate::ports::postman::Postman;
 use crate::ports::random::random;
 use crate::ports::store::Documents;
 use crate::uses::hospital::Hospital;
+use crate::uses::lifecycle::{Lifecycle, Limits, Step};
 
 /// How long a mail is tried, seconds.
 pub(crate) const LIFE: u64 = 86_400;
@@ -37,8 +42,43 @@ pub(crate) const LONGEST_REST: u64 = 3600;
 /// for much shorter.
 pub(crate) const CLAIM: u64 = 300;
 
-/// Mails that one round delivers.
-pub(crate) const ROUND: u32 = 50;
+/// How long one mail may take.
+const SENDING: Duration = Duration::from_secs(120);
+
+/// Mails: handed to the postman, tried again, deleted afterwards. Their rests are their own, and
+/// written down.
+pub struct Mails {
+    /// Without one they wait, or are shown.
+    pub postman: Option<Arc<dyn Postman>>,
+    /// Whether sent ones stay readable for a day.
+    pub keep: bool,
+}
+
+#[async_trait]
+impl Lifecycle for Mails {
+    type Document = Mail;
+
+    fn name(&self) -> &'static str {
+        "mails"
+    }
+
+    fn due(&self, now: u64) -> Query {
+        Query::of(Kind::Mail).due_by(now)
+    }
+
+    fn limits(&self) -> Limits {
+        Limits {
+            step: SENDING,
+            ..Limits::default()
+        }
+    }
+
+    async fn step(&self, hospital: &Hospital, held: Held<Mail>) -> Result<Step> {
+        hospital
+            .deliver(held, self.postman.as_deref(), self.keep)
+            .await
+    }
+}
 
 impl Hospital {
     /// Write a mail down in a batch. It is of no use after `life` seconds.
@@ -65,47 +105,42 @@ impl Hospital {
         Ok(())
     }
 
-    /// Hand every mail that is due to the postman; without one they wait, or are shown. `keep`
-    /// leaves sent ones readable for a day. Returns how many were sent.
-    ///
-    /// # Errors
-    /// If the database does not answer; a silent mail server is no error here.
-    pub async fn deliver_mails(&self, postman: Option<&dyn Postman>, keep: bool) -> Result<usize> {
-        let due = Query::of(Kind::Mail).due_by(self.now()).limit(ROUND);
-        let mut sent = 0;
-        for mut held in self.store.all::<Mail>(due).await? {
-            let mail = &mut held.document;
-            let mut batch = Batch::new();
-            if mail.state != MailState::Queued {
-                batch.delete::<Mail>(mail.id());
-                self.store.write(&batch).await?;
-                continue;
-            }
-            if postman.is_some() && !self.claim(&mut held).await? {
-                continue;
-            }
-            let mail = &mut held.document;
-            let outcome = match postman {
-                _ if mail.expires_at < self.now() => {
-                    Err(Undelivered::Never("it is too old".to_owned()))
-                }
-                Some(postman) => postman.send(mail).await,
-                // Where mails are shown, being shown is being delivered.
-                None if keep => Ok(()),
-                None => Err(Undelivered::Later("no mail server is set".to_owned())),
-            };
-            match self.after_attempt(mail, outcome, postman.is_some()) {
-                MailState::Sent if !keep => batch.delete::<Mail>(mail.id()),
-                _ => batch.replace(&held)?,
-            }
-            sent += usize::from(held.document.state == MailState::Sent);
-            match self.store.write(&batch).await {
-                // Another process of this hospital took it at the same moment.
-                Err(Error::Store(StoreError::Conflict { .. })) => {}
-                other => other.map(|_| ())?,
-            }
+    /// One attempt at a mail that is due.
+    async fn deliver(
+        &self,
+        mut held: Held<Mail>,
+        postman: Option<&dyn Postman>,
+        keep: bool,
+    ) -> Result<Step> {
+        let mut batch = Batch::new();
+        if held.document.state != MailState::Queued {
+            batch.delete::<Mail>(held.document.id());
+            self.store.write(&batch).await?;
+            return Ok(Step::Moved);
         }
-        Ok(sent)
+        if postman.is_some() && !self.claim(&mut held).await? {
+            return Ok(Step::Waiting);
+        }
+        let mail = &mut held.document;
+        let outcome = match postman {
+            _ if mail.expires_at < self.now() => {
+                Err(Undelivered::Never("it is too old".to_owned()))
+            }
+            Some(postman) => postman.send(mail).await,
+            // Where mails are shown, being shown is being delivered.
+            None if keep => Ok(()),
+            None => Err(Undelivered::Later("no mail server is set".to_owned())),
+        };
+        let state = self.after_attempt(mail, outcome, postman.is_some());
+        match state {
+            MailState::Sent if !keep => batch.delete::<Mail>(mail.id()),
+            _ => batch.replace(&held)?,
+        }
+        self.store.write(&batch).await?;
+        Ok(match state {
+            MailState::Queued => Step::Waiting,
+            _ => Step::Moved,
+        })
     }
 
     /// Take a mail before it is sent, so that no other process of this hospital sends it as well;
@@ -163,7 +198,7 @@ impl Hospital {
     /// # Errors
     /// If the database does not answer.
     pub async fn mails(&self) -> Result<Vec<Mail>> {
-        let held = self.store.all::<Mail>(Query::of(Kind::Mail)).await?;
+        let held = self.store.readable::<Mail>(Query::of(Kind::Mail)).await?;
         Ok(held.into_iter().rev().map(|h| h.document).collect())
     }
 }

@@ -19,6 +19,7 @@ use crate::model::mail::Words;
 use crate::model::notice::{News, Notice, Seen, Told, key_of, ordinal};
 use crate::ports::store::Documents;
 use crate::uses::hospital::Hospital;
+use crate::uses::lifecycle::{Expiry, Rounds, Runner};
 
 /// Most notices in one answer.
 pub(crate) const PAGE: u32 = 200;
@@ -209,23 +210,16 @@ impl Hospital {
 
     /// The first ones after `since`; without it, the last ones of all.
     async fn notices_after(&self, owner: Address, since: &str) -> Result<Vec<Held<Notice>>> {
-        let mut query = Query::of(Kind::Notice)
+        let query = Query::of(Kind::Notice)
             .owner(hex::encode(owner))
             .after(key_of(owner, since));
         if !since.is_empty() {
-            return Ok(self.store.all::<Notice>(query.limit(PAGE)).await?);
+            return Ok(self.store.page::<Notice>(query, PAGE).await?.documents);
         }
-        let mut newest = Vec::new();
-        loop {
-            let page = self.store.all::<Notice>(query.clone()).await?;
-            let Some(last) = page.last() else {
-                return Ok(newest);
-            };
-            query = query.after(last.document.id());
-            newest.extend(page);
-            let over = newest.len().saturating_sub(PAGE as usize);
-            newest.drain(..over);
-        }
+        let mut newest = self.store.readable::<Notice>(query).await?;
+        let over = newest.len().saturating_sub(PAGE as usize);
+        newest.drain(..over);
+        Ok(newest)
     }
 
     /// Remember how far a person has read.
@@ -244,24 +238,13 @@ impl Hospital {
         self.store.write(&batch).await?;
         Ok(())
     }
+}
 
-    /// Delete notices that are too old.
-    ///
-    /// # Errors
-    /// If the database does not answer.
-    pub async fn expire_notices(&self) -> Result<()> {
-        let mut batch = Batch::new();
-        let due = Query::of(Kind::Seen).due_by(self.now());
-        for held in self.store.all::<Told>(due).await? {
-            batch.delete::<Told>(held.document.id());
-        }
-        let due = Query::of(Kind::Notice).due_by(self.now());
-        for held in self.store.all::<Notice>(due).await? {
-            batch.delete::<Notice>(held.document.id());
-        }
-        if !batch.0.is_empty() {
-            self.store.write(&batch).await?;
-        }
-        Ok(())
-    }
+/// Notices that are too old, and what was remembered of mails about them: they are deleted.
+#[must_use]
+pub fn notice_expiry() -> [Box<dyn Rounds>; 2] {
+    [
+        Box::new(Runner::new(Expiry::<Notice>::new("notice_expiry"))),
+        Box::new(Runner::new(Expiry::<Told>::new("notice_mail_expiry"))),
+    ]
 }

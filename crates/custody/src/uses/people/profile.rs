@@ -12,7 +12,7 @@ use api::people::{ProfileView, StaffView};
 use record::Role;
 use tokio::sync::Mutex;
 
-use crate::model::document::{Batch, Document, Held, Kind, Query};
+use crate::model::document::{Batch, Held, Kind, Query};
 use crate::model::error::{Error, Result};
 use crate::model::invitation::Invitation;
 use crate::model::mail::check_address;
@@ -116,21 +116,15 @@ impl Hospital {
     /// people the directory has.
     async fn read_staff(&self) -> Result<Vec<StaffView>> {
         let mut staff = Vec::new();
-        let mut query = Query::of(Kind::Invitation);
-        loop {
-            let invited = self.store.all::<Invitation>(query.clone()).await?;
-            let Some(last) = invited.last() else {
-                return Ok(staff);
-            };
-            query = query.after(last.document.id());
-            for held in invited {
-                if staff.len() < PEOPLE
-                    && let Some(view) = self.as_staff(held.document.staff).await?
-                {
-                    staff.push(view);
-                }
+        let invited = Query::of(Kind::Invitation);
+        for held in self.store.readable::<Invitation>(invited).await? {
+            if staff.len() < PEOPLE
+                && let Some(view) = self.as_staff(held.document.staff).await?
+            {
+                staff.push(view);
             }
         }
+        Ok(staff)
     }
 
     async fn as_staff(&self, wallet: Address) -> Result<Option<StaffView>> {

@@ -13,6 +13,7 @@ use acts::{Act, SignedAct};
 use alloy_primitives::{Address, B256, Bytes};
 use api::log::Deed;
 use api::records::{Approval, RefusalNote, Stage};
+use async_trait::async_trait;
 use cid::Cid;
 use record::SealedIndex;
 
@@ -27,10 +28,36 @@ use crate::model::version::Version;
 use crate::ports::store::Documents;
 use crate::uses::blobs;
 use crate::uses::hospital::Hospital;
+use crate::uses::lifecycle::{Lifecycle, Step};
 use crate::uses::signature::check_signature;
 
 /// The largest sealed index, bytes.
 pub(crate) const INDEX_BYTES: usize = record::limits::INDEX_BYTES;
+
+/// Versions whose commit the chain has taken, or refused: they move to where they belong.
+#[derive(Debug, Default)]
+pub struct Commits;
+
+#[async_trait]
+impl Lifecycle for Commits {
+    type Document = Version;
+
+    fn name(&self) -> &'static str {
+        "commits"
+    }
+
+    fn due(&self, _now: u64) -> Query {
+        Query::of(Kind::Record).state(Stage::Committing.name())
+    }
+
+    fn target(&self, _version: &Version) -> Option<String> {
+        Some("chain".to_owned())
+    }
+
+    async fn step(&self, hospital: &Hospital, held: Held<Version>) -> Result<Step> {
+        hospital.settle_commit(held).await
+    }
+}
 
 impl Hospital {
     /// The versions of a patient, those in `stage` only if one is given.
@@ -42,7 +69,7 @@ impl Hospital {
         if let Some(stage) = stage {
             query = query.state(stage.name());
         }
-        let held = self.store.all::<Version>(query).await?;
+        let held = self.store.readable::<Version>(query).await?;
         let visible = held
             .into_iter()
             .map(|h| h.document)
@@ -254,33 +281,26 @@ impl Hospital {
         Ok(held.document)
     }
 
-    /// Move versions whose commit the chain took, or refused, to where they belong.
-    ///
-    /// # Errors
-    /// If the database does not answer.
-    pub async fn settle_commits(&self) -> Result<()> {
-        let query = Query::of(Kind::Record).state(Stage::Committing.name());
-        for mut held in self.store.all::<Version>(query).await? {
-            let Some(controller) = held.document.controller else {
-                continue;
-            };
-            let next = self.committed_or_not(&held.document, controller).await?;
-            if next == held.document.stage {
-                continue;
-            }
-            held.document.stage = next;
-            let mut batch = Batch::new();
-            batch.replace(&held)?;
-            let done = next == Stage::Committed;
-            let kind = if done { "act_final" } else { "act_failed" };
-            let news = News::new(kind, format!("/records/{}", held.document.record))
-                .with("act", held.document.errand.unwrap_or_default())
-                .with("name", "commit");
-            self.tell_patient(&mut batch, Some(held.document.patient), news)
-                .await?;
-            self.store.write(&batch).await?;
+    async fn settle_commit(&self, mut held: Held<Version>) -> Result<Step> {
+        let Some(controller) = held.document.controller else {
+            return Ok(Step::Waiting);
+        };
+        let next = self.committed_or_not(&held.document, controller).await?;
+        if next == held.document.stage {
+            return Ok(Step::Waiting);
         }
-        Ok(())
+        held.document.stage = next;
+        let mut batch = Batch::new();
+        batch.replace(&held)?;
+        let done = next == Stage::Committed;
+        let kind = if done { "act_final" } else { "act_failed" };
+        let news = News::new(kind, format!("/records/{}", held.document.record))
+            .with("act", held.document.errand.unwrap_or_default())
+            .with("name", "commit");
+        self.tell_patient(&mut batch, Some(held.document.patient), news)
+            .await?;
+        self.store.write(&batch).await?;
+        Ok(Step::Moved)
     }
 
     async fn committed_or_not(&self, version: &Version, controller: Address) -> Result<Stage> {

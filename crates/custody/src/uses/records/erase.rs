@@ -9,6 +9,8 @@
 //! What remains is a commitment on chain that says nothing without its salt, and log entries that
 //! name no content. Stele claims no more than that.
 
+use std::time::Duration;
+
 use acts::{Act, SignedAct};
 use alloy_primitives::{Address, Bytes};
 use api::acts::Progress;
@@ -16,6 +18,7 @@ use api::consent::GrantStage;
 use api::log::Deed;
 use api::peers::{Deletion, ErasureMessage};
 use api::records::{EraseOrder, Stage};
+use async_trait::async_trait;
 use cid::Cid;
 
 use crate::model::act::Errand;
@@ -29,7 +32,39 @@ use crate::model::log_entry::Entry;
 use crate::model::version::Version;
 use crate::ports::store::Documents;
 use crate::uses::hospital::Hospital;
+use crate::uses::lifecycle::{Lifecycle, Limits, Step};
 use crate::uses::signature::check_signature;
+
+/// How long one attempt to delete every copy of a record may take.
+const DELETING: Duration = Duration::from_secs(600);
+
+/// Erasures that were ordered: they are finished once the chain has taken them.
+#[derive(Debug, Default)]
+pub struct Erasures;
+
+#[async_trait]
+impl Lifecycle for Erasures {
+    type Document = Erasure;
+
+    fn name(&self) -> &'static str {
+        "erasures"
+    }
+
+    fn due(&self, _now: u64) -> Query {
+        Query::of(Kind::Erasure).due_by(u64::MAX)
+    }
+
+    fn limits(&self) -> Limits {
+        Limits {
+            step: DELETING,
+            ..Limits::default()
+        }
+    }
+
+    async fn step(&self, hospital: &Hospital, held: Held<Erasure>) -> Result<Step> {
+        hospital.settle_erasure(held).await
+    }
+}
 
 impl Hospital {
     /// Erase a record of a patient of this hospital. Ordering it again returns how far it is.
@@ -117,28 +152,18 @@ impl Hospital {
         Ok(held.map(|h| h.document))
     }
 
-    /// Finish erasures that the chain has taken.
-    ///
-    /// # Errors
-    /// If the database or the chain does not answer.
-    pub async fn settle_erasures(&self) -> Result<()> {
-        for held in self
-            .store
-            .all::<Erasure>(Query::of(Kind::Erasure).due_by(u64::MAX))
-            .await?
-        {
-            let erased = self.chain.record(held.document.controller).await? == RecordFacts::Erased;
-            let failed = self.errand(held.document.act).await?.progress == Progress::Failed;
-            match (erased, failed) {
-                (true, _) => self.finish_erasure(held).await?,
-                (false, true) => tracing::error!("the chain refused an erasure"),
-                (false, false) => {}
-            }
+    async fn settle_erasure(&self, held: Held<Erasure>) -> Result<Step> {
+        if self.chain.record(held.document.controller).await? == RecordFacts::Erased {
+            return self.finish_erasure(held).await;
         }
-        Ok(())
+        if self.errand(held.document.act).await?.progress == Progress::Failed {
+            tracing::error!("the chain refused an erasure");
+            return Ok(Step::Later);
+        }
+        Ok(Step::Waiting)
     }
 
-    async fn finish_erasure(&self, mut held: Held<Erasure>) -> Result<()> {
+    async fn finish_erasure(&self, mut held: Held<Erasure>) -> Result<Step> {
         let (controller, patient) = (held.document.controller, held.document.patient);
         let cids = parse_all(&held.document.cids)?;
         let versions = self.versions(patient, None).await?;
@@ -157,13 +182,15 @@ impl Hospital {
         }
         let (statements, missing) = self.delete_copies(&cids).await?;
         held.document.statements.extend(statements);
-        held.document.done = missing.is_empty();
+        let done = missing.is_empty();
+        held.document.done = done;
         held.document.missing = missing;
         batch.replace(&held)?;
         let entry = Entry::new(Deed::Delete, self.now(), self.address()).patient(patient);
         self.write(batch, entry.detail(hex::encode(controller)))
             .await?;
-        self.forget_for_good().await
+        self.forget_for_good().await?;
+        Ok(if done { Step::Moved } else { Step::Later })
     }
 
     /// Envelopes that were deleted from the database leave the journal too.

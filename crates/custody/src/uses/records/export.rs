@@ -8,6 +8,7 @@ use alloy_primitives::B256;
 use api::acts::Progress;
 use api::log::{Deed, ProvenEntry};
 use api::records::{Carriage, Evidence};
+use futures_util::TryStreamExt as _;
 use record::GrantDocument;
 
 use crate::model::document::{Kind, Query, hex_id};
@@ -110,20 +111,15 @@ impl Hospital {
         wanted: impl Fn(&Entry) -> bool,
     ) -> Result<Vec<ProvenEntry>> {
         let root = self.log.root(size).await.map_err(log_failed)?;
-        let mut query = Query::of(Kind::Touch).owner(hex_id(patient));
+        let query = Query::of(Kind::Touch).owner(hex_id(patient));
         let mut entries = Vec::new();
-        loop {
-            let touches = self.store.all::<Touch>(query.clone()).await?;
-            let Some(last) = touches.last() else {
-                return Ok(entries);
-            };
-            query = query.after(Touch::id_of(last.document.leaf));
-            for touch in touches.into_iter().map(|h| h.document) {
-                if wanted(&Entry::decode(&touch.entry)?) {
-                    entries.push(self.prove(touch, size, root).await?);
-                }
+        let mut touches = self.store.each::<Touch>(query);
+        while let Some(held) = touches.try_next().await? {
+            if wanted(&Entry::decode(&held.document.entry)?) {
+                entries.push(self.prove(held.document, size, root).await?);
             }
         }
+        Ok(entries)
     }
 
     pub(crate) async fn prove(&self, touch: Touch, size: u64, root: B256) -> Result<ProvenEntry> {

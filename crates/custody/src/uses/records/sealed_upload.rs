@@ -22,6 +22,7 @@ use std::collections::BTreeSet;
 use alloy_primitives::{Address, B256, Bytes, Keccak256};
 use api::records::{DraftView, SealedDraft, UploadKeys};
 use cid::Cid;
+use futures_util::TryStreamExt as _;
 use record::{Manifest, Part};
 use seal::RecordKey;
 use seal::file::{HEADER_LEN, Header};
@@ -247,18 +248,13 @@ impl Hospital {
                 return refused();
             }
         }
-        let mut query = Query::of(Kind::Draft);
-        loop {
-            let drafts = self.store.all::<Draft>(query.clone()).await?;
-            let Some(last) = drafts.last() else {
-                return Ok(());
-            };
-            query = query.after(hex_id(last.document.record));
-            let named = drafts.iter().flat_map(|h| h.document.blobs());
-            if named.into_iter().any(|cid| cids.contains(&cid)) {
+        let mut drafts = self.store.each::<Draft>(Query::of(Kind::Draft));
+        while let Some(held) = drafts.try_next().await? {
+            if held.document.blobs().iter().any(|cid| cids.contains(cid)) {
                 return refused();
             }
         }
+        Ok(())
     }
 
     /// Take the next part.

@@ -17,9 +17,12 @@
 //! * `pending` is written only when a quorum of institutions holds parts, manifest and envelopes
 //!   durably; only then is the upload acknowledged.
 
+use std::time::Duration;
+
 use alloy_primitives::{Address, B256, Bytes};
 use api::log::Deed;
 use api::records::{DraftView, Stage};
+use async_trait::async_trait;
 use cid::Cid;
 use record::manifest::NewManifest;
 use record::{Manifest, Part};
@@ -38,9 +41,10 @@ use crate::model::secrets::{Bound, manifest_key, open_draft, seal_draft, secret,
 use crate::model::upload::{Closed, NewUpload};
 use crate::model::version::{Version, record_id};
 use crate::ports::random::{random, rng};
-use crate::ports::store::{Documents, Store as _};
+use crate::ports::store::Documents;
 use crate::uses::blobs;
 use crate::uses::hospital::Hospital;
+use crate::uses::lifecycle::{Counts, Lifecycle, Limits, Step};
 use crate::uses::records::content::{Content, contents};
 use crate::uses::signature::check_signature;
 
@@ -49,6 +53,72 @@ pub(crate) const SEALING_THREADS: usize = 2;
 
 /// The largest sealed draft, bytes: a manifest and a key.
 pub(crate) const IDEMPOTENCY_KEY_BYTES: usize = 200;
+
+/// How long one attempt to bring an upload to its quorum may take.
+const ACKNOWLEDGING: Duration = Duration::from_secs(600);
+
+/// Uploads that were signed, and are not acknowledged by a quorum of institutions yet.
+#[derive(Debug, Default)]
+pub struct SignedUploads;
+
+#[async_trait]
+impl Lifecycle for SignedUploads {
+    type Document = Version;
+
+    fn name(&self) -> &'static str {
+        "signed_uploads"
+    }
+
+    fn due(&self, _now: u64) -> Query {
+        Query::of(Kind::Record).state(Stage::Signed.name())
+    }
+
+    fn limits(&self) -> Limits {
+        Limits {
+            step: ACKNOWLEDGING,
+            ..Limits::default()
+        }
+    }
+
+    async fn step(&self, hospital: &Hospital, held: Held<Version>) -> Result<Step> {
+        hospital.acknowledge(held).await?;
+        Ok(Step::Moved)
+    }
+}
+
+/// Drafts that were not signed in time: they are deleted, with their parts.
+#[derive(Debug, Default)]
+pub struct DraftExpiry;
+
+#[async_trait]
+impl Lifecycle for DraftExpiry {
+    type Document = Draft;
+
+    fn name(&self) -> &'static str {
+        "draft_expiry"
+    }
+
+    fn due(&self, now: u64) -> Query {
+        Query::of(Kind::Draft).due_by(now)
+    }
+
+    async fn step(&self, hospital: &Hospital, held: Held<Draft>) -> Result<Step> {
+        let mut batch = Batch::new();
+        batch.delete::<Draft>(held.document.id());
+        hospital.store.write(&batch).await?;
+        for cid in &held.document.blobs() {
+            blobs::forget(hospital.vault.as_ref(), cid).await?;
+        }
+        Ok(Step::Moved)
+    }
+
+    async fn finish(&self, hospital: &Hospital, counts: &Counts) -> Result<()> {
+        if counts.moved > 0 {
+            hospital.vault.gc().await?;
+        }
+        Ok(())
+    }
+}
 
 impl Hospital {
     /// Make a draft. The same request under the same key returns what it made before.
@@ -250,7 +320,7 @@ impl Hospital {
     /// If the database does not answer.
     pub async fn drafts_of(&self, author: Address) -> Result<Vec<DraftView>> {
         let query = Query::of(Kind::Draft).owner(hex::encode(author));
-        let held = self.store.all::<Draft>(query).await?;
+        let held = self.store.readable::<Draft>(query).await?;
         let complete = held.iter().filter(|h| h.document.complete());
         complete.map(|h| self.draft_view(&h.document)).collect()
     }
@@ -415,72 +485,14 @@ impl Hospital {
         }
     }
 
-    /// Go on with uploads that were signed but not acknowledged.
-    ///
-    /// # Errors
-    /// If the database does not answer; too few replicas are no error here.
-    pub async fn settle_uploads(&self) -> Result<()> {
-        let query = Query::of(Kind::Record).state(Stage::Signed.name());
-        for held in self.store.all::<Version>(query).await? {
-            match self.acknowledge(held).await {
-                Ok(_) => {}
-                Err(error) => tracing::warn!(%error, "an upload still waits for its quorum"),
-            }
-        }
-        Ok(())
-    }
-
-    /// Delete drafts that were not signed in time, with their parts.
-    ///
-    /// # Errors
-    /// If the database or the vault does not answer.
-    pub async fn expire_drafts(&self) -> Result<usize> {
-        self.expire_drafts_by(self.now()).await
-    }
-
-    /// The same for drafts that expire until `time`.
-    ///
-    /// # Errors
-    /// As [`Hospital::expire_drafts`].
-    pub async fn expire_drafts_by(&self, time: u64) -> Result<usize> {
-        let due = self
-            .store
-            .all::<Draft>(Query::of(Kind::Draft).due_by(time))
-            .await?;
-        let expired = due.len();
-        for held in due {
-            let mut batch = Batch::new();
-            batch.delete::<Draft>(held.document.id());
-            self.store.write(&batch).await?;
-            for cid in &held.document.blobs() {
-                blobs::forget(self.vault.as_ref(), cid).await?;
-            }
-        }
-        if expired > 0 {
-            self.vault.gc().await?;
-        }
-        Ok(expired)
-    }
-
     /// The versions that an author made here.
     ///
     /// # Errors
     /// If the database does not answer.
     pub async fn authored(&self, author: Address) -> Result<Vec<Version>> {
-        let mut all = Vec::new();
-        let mut query = Query::of(Kind::Record);
-        loop {
-            let rows = self.store.list(&query).await?;
-            let Some(last) = rows.last() else {
-                return Ok(all);
-            };
-            query = query.after(last.id.clone());
-            for row in rows {
-                let version = crate::model::document::decode::<Version>(row)?.document;
-                if version.author == author {
-                    all.push(version);
-                }
-            }
-        }
+        let versions = self.store.readable::<Version>(Query::of(Kind::Record));
+        let mut versions: Vec<Version> = versions.await?.into_iter().map(|h| h.document).collect();
+        versions.retain(|version| version.author == author);
+        Ok(versions)
     }
 }

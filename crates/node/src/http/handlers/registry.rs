@@ -5,17 +5,19 @@ use alloy_primitives::Address;
 use api::acts::{ActView, Signature};
 use api::error::ErrorBody;
 use api::people::{
-    DirectoryView, InvitationView, KeySubmission, NewPatient, PatientView, Standing,
+    DirectoryView, InvitationView, KeySubmission, NewPatient, PatientView, PatientsPage, Standing,
 };
 use axum::extract::State;
 use axum::{Extension, Json};
 use custody::model::caller::Caller;
 use custody::model::chain_facts::{InstitutionFacts, KeyFacts, StaffFacts};
 use custody::model::person::Person;
+use serde::Deserialize;
+use utoipa::IntoParams;
 
 use super::Answer;
 use crate::app::App;
-use crate::http::extract::{At, Json as Body};
+use crate::http::extract::{Asked, At, Json as Body};
 
 /// What directory and chain know of a wallet.
 #[utoipa::path(get, path = "/api/v1/directory/{wallet}", tag = "registry", params(("wallet" = String, Path)), responses(
@@ -130,11 +132,38 @@ pub(crate) async fn state_key(
     Ok(Json(errand.map(Into::into)))
 }
 
-/// The patients of this hospital.
-#[utoipa::path(get, path = "/api/v1/patients", tag = "registry", responses((status = 200, body = [PatientView])), security(("session" = [])))]
-pub(crate) async fn patients(State(app): State<App>) -> Answer<Vec<PatientView>> {
-    let patients = app.hospital().patients().await?;
-    Ok(Json(patients.into_iter().map(Into::into).collect()))
+/// Patients of one page, and how many are meant if nothing is said.
+const PATIENTS: u32 = 1000;
+const USUAL_PATIENTS: u32 = 50;
+
+/// Which patients.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Wanted {
+    /// Beginnings of words of the name, of the number or of the birth date, in any order; accents do
+    /// not matter. If nobody has words that begin like these, typing errors are allowed for. Everybody
+    /// without it.
+    q: Option<String>,
+    /// The `next` of the page before.
+    after: Option<String>,
+    /// Patients on the page, at most 1000; 50 if nothing is said.
+    limit: Option<u32>,
+}
+
+/// The patients of this hospital: all of them, or those that are searched for.
+#[utoipa::path(get, path = "/api/v1/patients", tag = "registry", params(Wanted), responses(
+    (status = 200, body = PatientsPage), (status = 422, body = ErrorBody)
+), security(("session" = [])))]
+pub(crate) async fn patients(
+    State(app): State<App>,
+    Asked(wanted): Asked<Wanted>,
+) -> Answer<PatientsPage> {
+    let text = wanted.q.unwrap_or_default();
+    let limit = wanted.limit.unwrap_or(USUAL_PATIENTS).clamp(1, PATIENTS);
+    let after = wanted.after.as_deref();
+    Ok(Json(
+        app.hospital().find_patients(&text, after, limit).await?,
+    ))
 }
 
 /// Enrol a patient.

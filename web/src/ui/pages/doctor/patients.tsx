@@ -1,14 +1,14 @@
 /** Patients whose records are open to the reader, a search for all others, and one patient on a timeline. */
 import { ArrowLeft, ClipboardPlus, KeyRound, Search, Users } from "lucide-react";
-import { useDeferredValue, useState } from "react";
+import { useState } from "react";
 import { Link, useParams } from "wouter";
 
 import type { GrantLine, PatientLine } from "../../../lib";
-import { Badge, ButtonLink, Empty, Facts, Fold, PageHead, Said, Skeleton, Time } from "../../components/basics";
+import { Badge, Button, ButtonLink, Empty, Facts, Fold, PageHead, Said, Skeleton, Time } from "../../components/basics";
 import { Field } from "../../components/form";
 import { Problem } from "../../components/problem";
 import { careOf, type Caring, isLive, patientOf } from "../../data/care";
-import { fullName, useAuthored, useName, usePatients, useStaffGrants, useStaffRequests } from "../../data/hooks";
+import { fullName, useAuthored, useFoundPatients, useName, usePatients, useStaffGrants, useStaffRequests } from "../../data/hooks";
 import { useSignedIn } from "../../data/session";
 import { day, now } from "../../format";
 import { useT, type Words } from "../../i18n";
@@ -20,9 +20,17 @@ export function sexWords(sex: string, t: Words): string {
   return words[sex] ?? t("not known");
 }
 
-export function matches(line: PatientLine, wanted: string): boolean {
-  const text = `${fullName(line)} ${line.demographics.id} ${line.demographics.birth_date}`.toLocaleLowerCase();
-  return wanted.toLocaleLowerCase().split(/\s+/).every((word) => text.includes(word));
+/** Shows more of what was found, if there is more. */
+export function MorePatients({ found }: { found: ReturnType<typeof useFoundPatients> }) {
+  const t = useT();
+  if (!found.hasNextPage) return null;
+  return (
+    <div className="buttons">
+      <Button busy={found.isFetchingNextPage} onClick={() => void found.fetchNextPage()}>
+        {t("Show more")}
+      </Button>
+    </div>
+  );
 }
 
 export default function PatientsPage() {
@@ -31,8 +39,9 @@ export default function PatientsPage() {
   const patients = usePatients();
   const authored = useAuthored();
   const [wanted, want] = useState("");
-  const deferred = useDeferredValue(wanted).trim();
-  const found = deferred === "" ? [] : (patients.data ?? []).filter((line) => matches(line, deferred));
+  const search = useFoundPatients(wanted, wanted.trim() !== "");
+  const searched = wanted.trim() !== "" && search.wanted !== "" && search.data !== undefined;
+  const found = searched ? search.lines : [];
   const last = (patient: string) => Math.max(0, ...(authored.data ?? []).filter((view) => view.patient === patient).map((view) => view.createdAt));
   const writes = who.staff?.role === "doctor" || who.staff?.role === "technician";
   return (
@@ -54,9 +63,10 @@ export default function PatientsPage() {
         </Empty>
       ) : null}
       <p role="status" className="sr-only">
-        {deferred === "" ? "" : t("{{count}} patients found", { count: found.length })}
+        {searched ? t("{{count}} patients found", { count: found.length }) : ""}
       </p>
-      {deferred !== "" && patients.data && found.length === 0 ? <Empty title={t("Nobody found")} sign={<Search size={32} aria-hidden />} /> : null}
+      {search.error ? <Problem error={search.error} retry={() => void search.refetch()} /> : null}
+      {searched && found.length === 0 ? <Empty title={t("Nobody found")} sign={<Search size={32} aria-hidden />} /> : null}
       {found.length > 0 ? (
         <section className="stack tight" aria-labelledby="found">
           <h2 id="found">{t("Found at this hospital")}</h2>
@@ -94,6 +104,7 @@ export default function PatientsPage() {
               </tbody>
             </table>
           </div>
+          <MorePatients found={search} />
         </section>
       ) : null}
       {patients.data && patients.data.length > 0 ? <OpenToMe patients={patients.data} writes={writes} /> : null}

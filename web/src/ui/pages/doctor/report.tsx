@@ -12,7 +12,7 @@ import { Questions } from "../../components/questions";
 import { SignDialog } from "../../components/sign";
 import { toast } from "../../components/toasts";
 import { useOffers } from "../../data/features";
-import { fullName, useName, usePatients, useRefresh } from "../../data/hooks";
+import { fullName, useFoundPatients, useName, usePatients, useRefresh } from "../../data/hooks";
 import { heatmapBytes, type Reading, useReader } from "../../data/reading";
 import { useSession } from "../../data/session";
 import { documentBundle, type Report, sections } from "../../fhir/document";
@@ -23,7 +23,7 @@ import { language, useT } from "../../i18n";
 import { saveBlob } from "../../save";
 import { pictureType } from "../../viewer/frame";
 import { sendPrescriptionNote } from "./note";
-import { matches } from "./patients";
+import { MorePatients } from "./patients";
 
 const Viewer = lazy(() => import("../../viewer"));
 const MOST_FILES = 8;
@@ -62,7 +62,7 @@ export default function ReportPage() {
   // A node that does not answer for a while must not take away what was written.
   if (!patients.data) return patients.error ? <Problem error={patients.error} retry={() => void patients.refetch()} /> : <Skeleton lines={4} />;
   const line = patients.data.find((one) => one.patient === patient);
-  if (!line) return <PickPatient lines={patients.data} />;
+  if (!line) return <PickPatient />;
   return (
     <div className="stack loose narrow">
       <ButtonLink to="/report" kind="quiet" small>
@@ -73,18 +73,21 @@ export default function ReportPage() {
   );
 }
 
-function PickPatient({ lines }: { lines: readonly PatientLine[] }) {
+function PickPatient() {
   const t = useT();
   const [, go] = useLocation();
   const [wanted, want] = useState("");
-  const found = lines.filter((line) => matches(line, wanted)).slice(0, 30);
+  const found = useFoundPatients(wanted);
+  const nobody = found.data !== undefined && found.lines.length === 0;
   return (
     <div className="stack loose narrow">
       <PageHead title={t("For whom?")} lead={t("Choose the patient first; their data are filled in for you.")} />
       <Field label={t("Search by name, number or birth date")} type="search" value={wanted} onChange={(event) => want(event.target.value)} autoComplete="off" />
-      {lines.length === 0 ? <Empty title={t("No patients yet")} action={<ButtonLink to="/enrol" kind="primary">{t("Enrol a patient")}</ButtonLink>} /> : null}
+      {found.error ? <Problem error={found.error} retry={() => void found.refetch()} /> : null}
+      {nobody && found.wanted === "" ? <Empty title={t("No patients yet")} action={<ButtonLink to="/enrol" kind="primary">{t("Enrol a patient")}</ButtonLink>} /> : null}
+      {nobody && found.wanted !== "" ? <Empty title={t("Nobody found")} /> : null}
       <ul className="list">
-        {found.map((line) => (
+        {found.lines.map((line) => (
           <li key={line.patient}>
             <Button onClick={() => go(`/report/${line.patient}`)} className="item">
               <span className="main" style={{ textAlign: "start" }}>
@@ -98,6 +101,7 @@ function PickPatient({ lines }: { lines: readonly PatientLine[] }) {
           </li>
         ))}
       </ul>
+      <MorePatients found={found} />
     </div>
   );
 }

@@ -8,19 +8,20 @@ import { Button, Empty, PageHead, Said, Skeleton, Time } from "../../components/
 import { Field, Select, TextArea } from "../../components/form";
 import { Problem } from "../../components/problem";
 import { SignDialog } from "../../components/sign";
-import { fullName, useFollow, usePatients } from "../../data/hooks";
+import { fullName, useFollow, useFoundPatients } from "../../data/hooks";
 import { useSession } from "../../data/session";
 import { day } from "../../format";
 import { useT } from "../../i18n";
-import { matches, sexWords } from "../doctor/patients";
+import { MorePatients, sexWords } from "../doctor/patients";
 
 export default function EnrolPage() {
   const t = useT();
-  const patients = usePatients();
   const card = new URLSearchParams(useSearch()).get("card");
   const [open, setOpen] = useState(card !== null);
   const [wanted, want] = useState("");
-  const found = (patients.data ?? []).filter((line) => matches(line, wanted));
+  const found = useFoundPatients(wanted);
+  const nobody = found.data !== undefined && found.lines.length === 0;
+  const none = nobody && found.wanted === "";
   return (
     <div className="stack loose">
       <PageHead title={t("Patients of this hospital")} lead={t("On chain a patient is one number that says nothing.")}>
@@ -28,14 +29,14 @@ export default function EnrolPage() {
           <UserPlus size={18} aria-hidden /> {t("Enrol a patient")}
         </Button>
       </PageHead>
-      {patients.error ? <Problem error={patients.error} retry={() => void patients.refetch()} /> : null}
-      {patients.isPending ? <Skeleton /> : null}
-      {patients.data?.length === 0 ? (
+      {found.error ? <Problem error={found.error} retry={() => void found.refetch()} /> : null}
+      {found.isPending ? <Skeleton /> : null}
+      {none ? (
         <Empty title={t("No patients yet")} sign={<Users size={32} aria-hidden />}>
           {t("A patient opens this hospital's page, makes a key and shows you a card to enrol them with.")}
         </Empty>
       ) : null}
-      {patients.data && patients.data.length > 0 ? (
+      {found.data && !none ? (
         <>
           <Field label={t("Search by name, number or birth date")} type="search" value={wanted} onChange={(event) => want(event.target.value)} autoComplete="off" />
           <div className="table-wrap" tabIndex={0}>
@@ -50,7 +51,7 @@ export default function EnrolPage() {
                 </tr>
               </thead>
               <tbody>
-                {found.map((line) => (
+                {found.lines.map((line) => (
                   <tr key={line.patient}>
                     <th scope="row">
                       <Said>{fullName(line)}</Said>
@@ -68,6 +69,8 @@ export default function EnrolPage() {
               </tbody>
             </table>
           </div>
+          {nobody ? <Empty title={t("Nobody found")} sign={<Users size={32} aria-hidden />} /> : null}
+          <MorePatients found={found} />
         </>
       ) : null}
       {open ? <EnrolDialog card={card ?? ""} onClose={() => setOpen(false)} /> : null}

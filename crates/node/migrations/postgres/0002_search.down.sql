@@ -1,0 +1,2 @@
+DROP TABLE search_variants;
+DROP TABLE search_words;

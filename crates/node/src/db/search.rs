@@ -1,0 +1,246 @@
+//! The index of words in SQL. It is written in the transaction that writes the document.
+
+use async_trait::async_trait;
+use custody::model::document::{Kind, Query};
+use custody::model::error::StoreError;
+use custody::model::search::{Term, words_of};
+use custody::ports::search::{Match, Matching, SearchIndex};
+use custody::ports::store::Documents as _;
+use futures_util::TryStreamExt as _;
+use sqlx::{AssertSqlSafe, Row as _};
+
+use super::{Database, Pools, unavailable};
+
+pub(super) const WORDS_OF: &str = "SELECT word FROM search_words WHERE kind = $1 AND id = $2";
+pub(super) const FORGET: &str =
+    "DELETE FROM search_words WHERE kind = $1 AND id = $2 AND word = $3";
+pub(super) const FIND: &str = "INSERT INTO search_words (kind, word, id) VALUES ($1, $2, $3) \
+     ON CONFLICT (kind, word, id) DO NOTHING";
+pub(super) const HAS_VARIANTS: &str = "SELECT COUNT(*) FROM (SELECT 1 FROM search_variants \
+     WHERE kind = $1 AND word = $2 LIMIT 1) AS first";
+pub(super) const VARIANT: &str = "INSERT INTO search_variants (kind, variant, word) \
+     VALUES ($1, $2, $3) ON CONFLICT (kind, variant, word) DO NOTHING";
+/// A word that nobody has any more is not kept: it may have been a name.
+pub(super) const FORGET_VARIANTS: &str = "DELETE FROM search_variants WHERE kind = $1 \
+     AND word = $2 AND NOT EXISTS (SELECT 1 FROM search_words \
+     WHERE search_words.kind = $1 AND search_words.word = $2)";
+
+/// Greater than every character of a word, so that words that begin alike are a range.
+const LAST: char = '\u{10ffff}';
+
+/// Have a document found under these words, and no others, within a transaction.
+macro_rules! index_words {
+    ($transaction:expr, $kind:expr, $id:expr, $words:expr) => {{
+        let (kind, id) = ($kind.name(), $id);
+        let words: std::collections::BTreeSet<String> = $words;
+        let before: Vec<String> = sqlx::query_scalar(crate::db::search::WORDS_OF)
+            .bind(kind)
+            .bind(id)
+            .fetch_all(&mut *$transaction)
+            .await
+            .map_err(unavailable)?;
+        for word in before.iter().filter(|word| !words.contains(*word)) {
+            sqlx::query(crate::db::search::FORGET)
+                .bind(kind)
+                .bind(id)
+                .bind(word)
+                .execute(&mut *$transaction)
+                .await
+                .map_err(unavailable)?;
+            sqlx::query(crate::db::search::FORGET_VARIANTS)
+                .bind(kind)
+                .bind(word)
+                .execute(&mut *$transaction)
+                .await
+                .map_err(unavailable)?;
+        }
+        for word in words.iter().filter(|word| !before.contains(word)) {
+            sqlx::query(crate::db::search::FIND)
+                .bind(kind)
+                .bind(word)
+                .bind(id)
+                .execute(&mut *$transaction)
+                .await
+                .map_err(unavailable)?;
+            let known: i64 = sqlx::query_scalar(crate::db::search::HAS_VARIANTS)
+                .bind(kind)
+                .bind(word)
+                .fetch_one(&mut *$transaction)
+                .await
+                .map_err(unavailable)?;
+            if known > 0 {
+                continue;
+            }
+            for variant in custody::model::search::variants(word) {
+                sqlx::query(crate::db::search::VARIANT)
+                    .bind(kind)
+                    .bind(variant)
+                    .bind(word)
+                    .execute(&mut *$transaction)
+                    .await
+                    .map_err(unavailable)?;
+            }
+        }
+    }};
+}
+pub(super) use index_words;
+
+/// A statement with its values. Its text is put together from fixed fragments; every value is bound.
+struct Statement {
+    sql: String,
+    values: Vec<String>,
+}
+
+impl Statement {
+    fn new(kind: Kind, sql: String) -> Self {
+        let values = vec![kind.name().to_owned()];
+        Self { sql, values }
+    }
+
+    fn bind(&mut self, value: impl Into<String>) -> String {
+        self.values.push(value.into());
+        format!("${}", self.values.len())
+    }
+
+    /// That a word matches a term. A term that nothing matches is false.
+    fn matches(&mut self, table: &str, term: &Term) -> String {
+        let mut any: Vec<String> = Vec::new();
+        for prefix in &term.prefixes {
+            let (from, to) = (self.bind(prefix), self.bind(format!("{prefix}{LAST}")));
+            any.push(format!("({table}.word >= {from} AND {table}.word < {to})"));
+        }
+        if !term.words.is_empty() {
+            let words: Vec<String> = term.words.iter().map(|word| self.bind(word)).collect();
+            any.push(format!("{table}.word IN ({})", words.join(", ")));
+        }
+        match any.len() {
+            0 => "1 = 0".to_owned(),
+            _ => format!("({})", any.join(" OR ")),
+        }
+    }
+
+    fn of(matching: &Matching) -> Self {
+        let mut one = Self::new(matching.kind, String::new());
+        let leading = one.matches("s", &matching.leading);
+        let earlier = one.matches("e", &matching.leading);
+        let mut sql = format!(
+            "SELECT s.word AS word, s.id AS id FROM search_words s WHERE s.kind = $1 AND {leading} \
+             AND NOT EXISTS (SELECT 1 FROM search_words e WHERE e.kind = $1 AND e.id = s.id \
+             AND e.word < s.word AND {earlier})"
+        );
+        for other in &matching.others {
+            let condition = one.matches("o", other);
+            sql.push_str(&format!(
+                " AND EXISTS (SELECT 1 FROM search_words o WHERE o.kind = $1 AND o.id = s.id \
+                 AND {condition})"
+            ));
+        }
+        if let Some(after) = &matching.after {
+            let (word, id) = (one.bind(&after.word), one.bind(&after.id));
+            sql.push_str(&format!(" AND (s.word, s.id) > ({word}, {id})"));
+        }
+        sql.push_str(&format!(" ORDER BY s.word, s.id LIMIT {}", matching.limit));
+        one.sql = sql;
+        one
+    }
+}
+
+macro_rules! rows_of {
+    ($pool:expr, $statement:expr) => {{
+        let mut query = sqlx::query(AssertSqlSafe($statement.sql));
+        for value in $statement.values {
+            query = query.bind(value);
+        }
+        query.fetch_all($pool).await.map_err(unavailable)?
+    }};
+}
+
+#[async_trait]
+impl SearchIndex for Database {
+    async fn matching(&self, matching: &Matching) -> Result<Vec<Match>, StoreError> {
+        let statement = Statement::of(matching);
+        macro_rules! matches {
+            ($pool:expr) => {
+                rows_of!($pool, statement)
+                    .iter()
+                    .map(|row| Match {
+                        word: row.get("word"),
+                        id: row.get("id"),
+                    })
+                    .collect()
+            };
+        }
+        Ok(match &self.pools {
+            Pools::Sqlite { read, .. } => matches!(read),
+            Pools::Postgres(pool) => matches!(pool),
+        })
+    }
+
+    async fn occurrences(&self, kind: Kind, term: &Term, cap: u32) -> Result<u64, StoreError> {
+        let mut one = Statement::new(kind, String::new());
+        let condition = one.matches("s", term);
+        one.sql = format!(
+            "SELECT COUNT(*) AS count FROM (SELECT 1 FROM search_words s WHERE s.kind = $1 \
+             AND {condition} LIMIT {cap}) AS counted"
+        );
+        let count: i64 = match &self.pools {
+            Pools::Sqlite { read, .. } => rows_of!(read, one)[0].get("count"),
+            Pools::Postgres(pool) => rows_of!(pool, one)[0].get("count"),
+        };
+        Ok(count.unsigned_abs())
+    }
+
+    async fn words_like(&self, kind: Kind, variants: &[String]) -> Result<Vec<String>, StoreError> {
+        let mut one = Statement::new(kind, String::new());
+        let places: Vec<String> = variants.iter().map(|variant| one.bind(variant)).collect();
+        if places.is_empty() {
+            return Ok(Vec::new());
+        }
+        one.sql = format!(
+            "SELECT DISTINCT word FROM search_variants WHERE kind = $1 AND variant IN ({})",
+            places.join(", ")
+        );
+        Ok(match &self.pools {
+            Pools::Sqlite { read, .. } => {
+                let rows = rows_of!(read, one);
+                rows.iter().map(|row| row.get("word")).collect()
+            }
+            Pools::Postgres(pool) => {
+                let rows = rows_of!(pool, one);
+                rows.iter().map(|row| row.get("word")).collect()
+            }
+        })
+    }
+}
+
+impl Database {
+    /// Fill the index from documents that were written before there was one.
+    pub(super) async fn fill_index(&self) -> Result<(), StoreError> {
+        const ANY: &str = "SELECT COUNT(*) FROM (SELECT 1 FROM search_words LIMIT 1) AS first";
+        let filled: i64 = match &self.pools {
+            Pools::Sqlite { read, .. } => sqlx::query_scalar(ANY).fetch_one(read).await,
+            Pools::Postgres(pool) => sqlx::query_scalar(ANY).fetch_one(pool).await,
+        }
+        .map_err(unavailable)?;
+        if filled > 0 {
+            return Ok(());
+        }
+        let mut rows = self.rows(Query::of(Kind::Patient));
+        while let Some(row) = rows.try_next().await? {
+            let words = words_of(&row).unwrap_or_default();
+            match &self.pools {
+                Pools::Sqlite { write, .. } => {
+                    let mut transaction = write.begin().await.map_err(unavailable)?;
+                    index_words!(transaction, row.kind, &row.id, words);
+                    transaction.commit().await.map_err(unavailable)?;
+                }
+                Pools::Postgres(pool) => {
+                    let mut transaction = pool.begin().await.map_err(unavailable)?;
+                    index_words!(transaction, row.kind, &row.id, words);
+                    transaction.commit().await.map_err(unavailable)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
