@@ -16,13 +16,13 @@ use std::time::{Duration, Instant};
 
 use alloy_primitives::{Address, B256, U256};
 use api::people::{PatientCard, PersonView};
+use clinical::{PatientDemographics, Sex};
 use custody::model::document::Batch;
 use custody::model::patient::Patient;
 use custody::ports::store::Store as _;
 use custody::uses::people::find::{Found, find};
 use node::db::Database;
 use postgres::Postgres;
-use record::{PatientDemographics, Sex};
 
 const SYLLABLES: [&str; 40] = [
     "an", "ber", "car", "do", "el", "fa", "gar", "hei", "in", "jo", "ka", "lin", "mar", "ne", "or",

@@ -218,10 +218,10 @@ impl Outbox {
 
     /// Reads the sender's open items; those whose version is known are not parsed again.
     async fn look(&self, sender: Address, seen: &mut Seen, counter: u64) -> ledger::Result<()> {
-        let query = Query::of(Kind::Outbox)
-            .owner(hex::encode(sender))
-            .limit(u32::MAX >> 1);
-        let held = self.store.all::<Entry>(query).await.map_err(failed)?;
+        let query = Query::of(Kind::Outbox).owner(hex::encode(sender));
+        // An item that cannot be read may hold a nonce: nothing is sent without it.
+        let held = self.store.each::<Entry>(query).try_collect::<Vec<_>>();
+        let held = held.await.map_err(failed)?;
         let mut items = BTreeMap::new();
         for entry in held {
             let (version, place) = (entry.version, entry.document.place);

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use alloy_primitives::{Address, B256, U256};
 use api::people::{PatientCard, PersonView};
+use clinical::{PatientDemographics, Sex};
 use custody::model::document::{Batch, Document as _, Kind};
 use custody::model::patient::Patient;
 use custody::model::search::{Term, may_mean, terms_of, variants};
@@ -15,7 +16,6 @@ use custody::ports::search::{Match, Matching};
 use custody::ports::store::Store;
 use node::db::Database;
 use postgres::Postgres;
-use record::{PatientDemographics, Sex};
 
 fn patient(number: u64, given: &str, family: &str, birth_date: &str) -> Patient {
     let person = PersonView {

@@ -9,7 +9,7 @@
 
 use std::collections::BTreeSet;
 
-use record::PatientDemographics;
+use clinical::PatientDemographics;
 use unicode_normalization::UnicodeNormalization as _;
 use unicode_normalization::char::is_combining_mark;
 

@@ -441,6 +441,6 @@ mod tests {
             &signed(5, B256::repeat_byte(2)),
         );
         assert_eq!(Some(proof), expected);
-        assert_eq!(institution, Signer::address(&key(7)));
+        assert_eq!(institution, key(7).address());
     }
 }

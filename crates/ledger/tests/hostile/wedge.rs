@@ -4,7 +4,6 @@
 use acts::{Act, SignedAct};
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use ledger::anvil::Options;
-use ledger::contracts::Consents;
 use ledger::eip1559::Transaction;
 use ledger::relayer::{
     Attempt, ERC1271_GAS, Item, MAX_TRANSACTION_GAS, OutboxStore, State, Status,
@@ -154,7 +153,7 @@ fn signed_over_the_limit(it: &Anvilled, call: Call, nonce: u64) -> Item {
         value: U256::ZERO,
         data: call.data.clone(),
     };
-    let signature = Signer::sign(&signer, &transaction.digest()).unwrap();
+    let signature = acts::Signer::sign_digest(&signer, &transaction.digest()).unwrap();
     let raw = transaction.signed(&signature);
     let attempt = Attempt {
         hash: keccak256(&raw),
