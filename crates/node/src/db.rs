@@ -393,6 +393,22 @@ impl Store for Database {
         })
     }
 
+    async fn get_several(&self, kind: Kind, ids: &[String]) -> Result<Vec<Row>, StoreError> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let places: Vec<String> = (2..ids.len() + 2).map(|n| format!("${n}")).collect();
+        let sql = format!("{SELECT} WHERE kind = $1 AND id IN ({})", places.join(", "));
+        on_either!(&self.pools, read, pool => {
+            let mut several = sqlx::query(AssertSqlSafe(sql)).bind(kind.name());
+            for id in ids {
+                several = several.bind(id);
+            }
+            let rows = several.fetch_all(pool).await.map_err(unavailable)?;
+            Ok(rows.iter().map(|row| row_of!(kind, row)).collect())
+        })
+    }
+
     async fn list(&self, query: &Query, limit: u32) -> Result<Vec<Row>, StoreError> {
         let (sql, next) = statement(SELECT, query);
         let sql = format!("{sql} ORDER BY id LIMIT ${next}");

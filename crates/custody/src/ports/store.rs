@@ -18,6 +18,14 @@ const WALK: u32 = 200;
 pub trait Store: SearchIndex {
     /// Read one document.
     async fn get(&self, kind: Kind, id: &str) -> Result<Option<Row>, StoreError>;
+    /// Read several documents of one kind, in any order; those that are not there are left out.
+    async fn get_several(&self, kind: Kind, ids: &[String]) -> Result<Vec<Row>, StoreError> {
+        let mut rows = Vec::with_capacity(ids.len());
+        for id in ids {
+            rows.extend(self.get(kind, id).await?);
+        }
+        Ok(rows)
+    }
     /// The first `limit` documents of a [`Query`], ordered by id.
     async fn list(&self, query: &Query, limit: u32) -> Result<Vec<Row>, StoreError>;
     /// How many documents a [`Query`] is about.

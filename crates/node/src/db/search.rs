@@ -14,12 +14,37 @@ use super::{Database, Pools, unavailable};
 pub(super) const WORDS_OF: &str = "SELECT word FROM search_words WHERE kind = $1 AND id = $2";
 pub(super) const FORGET: &str =
     "DELETE FROM search_words WHERE kind = $1 AND id = $2 AND word = $3";
-pub(super) const FIND: &str = "INSERT INTO search_words (kind, word, id) VALUES ($1, $2, $3) \
-     ON CONFLICT (kind, word, id) DO NOTHING";
-pub(super) const HAS_VARIANTS: &str = "SELECT COUNT(*) FROM (SELECT 1 FROM search_variants \
-     WHERE kind = $1 AND word = $2 LIMIT 1) AS first";
-pub(super) const VARIANT: &str = "INSERT INTO search_variants (kind, variant, word) \
-     VALUES ($1, $2, $3) ON CONFLICT (kind, variant, word) DO NOTHING";
+/// So many words of one document: kind and id, then the words.
+pub(super) fn find(words: usize) -> String {
+    let rows: Vec<String> = (3..words + 3).map(|n| format!("($1, $2, ${n})")).collect();
+    format!(
+        "INSERT INTO search_words (kind, id, word) VALUES {} \
+         ON CONFLICT (kind, word, id) DO NOTHING",
+        rows.join(", ")
+    )
+}
+
+/// Which of so many words have their variants already: the kind, then the words.
+pub(super) fn known(words: usize) -> String {
+    let places: Vec<String> = (2..words + 2).map(|n| format!("${n}")).collect();
+    format!(
+        "SELECT DISTINCT word FROM search_variants WHERE kind = $1 AND word IN ({})",
+        places.join(", ")
+    )
+}
+
+/// So many variants of one word: kind and word, then the variants.
+pub(super) fn vary(variants: usize) -> String {
+    let rows: Vec<String> = (3..variants + 3)
+        .map(|n| format!("($1, $2, ${n})"))
+        .collect();
+    format!(
+        "INSERT INTO search_variants (kind, word, variant) VALUES {} \
+         ON CONFLICT (kind, variant, word) DO NOTHING",
+        rows.join(", ")
+    )
+}
+
 /// A word that nobody has any more is not kept: it may have been a name.
 pub(super) const FORGET_VARIANTS: &str = "DELETE FROM search_variants WHERE kind = $1 \
      AND word = $2 AND NOT EXISTS (SELECT 1 FROM search_words \
@@ -54,29 +79,33 @@ macro_rules! index_words {
                 .await
                 .map_err(unavailable)?;
         }
-        for word in words.iter().filter(|word| !before.contains(word)) {
-            sqlx::query(crate::db::search::FIND)
+        let new: Vec<&String> = words.iter().filter(|w| !before.contains(*w)).collect();
+        if !new.is_empty() {
+            let mut put = sqlx::query(AssertSqlSafe(crate::db::search::find(new.len())))
                 .bind(kind)
-                .bind(word)
-                .bind(id)
-                .execute(&mut *$transaction)
-                .await
-                .map_err(unavailable)?;
-            let known: i64 = sqlx::query_scalar(crate::db::search::HAS_VARIANTS)
-                .bind(kind)
-                .bind(word)
-                .fetch_one(&mut *$transaction)
-                .await
-                .map_err(unavailable)?;
-            if known > 0 {
-                continue;
+                .bind(id);
+            let mut ask =
+                sqlx::query_scalar(AssertSqlSafe(crate::db::search::known(new.len()))).bind(kind);
+            for word in &new {
+                put = put.bind(*word);
+                ask = ask.bind(*word);
             }
-            for variant in custody::model::search::variants(word) {
-                sqlx::query(crate::db::search::VARIANT)
-                    .bind(kind)
-                    .bind(variant)
-                    .bind(word)
-                    .execute(&mut *$transaction)
+            put.execute(&mut *$transaction).await.map_err(unavailable)?;
+            let known: Vec<String> = ask
+                .fetch_all(&mut *$transaction)
+                .await
+                .map_err(unavailable)?;
+            for word in new.into_iter().filter(|word| !known.contains(word)) {
+                let variants = custody::model::search::variants(word);
+                if variants.is_empty() {
+                    continue;
+                }
+                let sql = crate::db::search::vary(variants.len());
+                let mut vary = sqlx::query(AssertSqlSafe(sql)).bind(kind).bind(word);
+                for variant in variants {
+                    vary = vary.bind(variant);
+                }
+                vary.execute(&mut *$transaction)
                     .await
                     .map_err(unavailable)?;
             }

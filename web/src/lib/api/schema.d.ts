@@ -670,7 +670,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The patients of this hospital. */
+        /** The patients of this hospital: all of them, or those that are searched for. */
         get: operations["get_api_v1_patients"];
         put?: never;
         /** Enrol a patient. */
@@ -2657,6 +2657,13 @@ export interface components {
             /** @description The patient's wallet: who writes letters and asks for appointments. */
             wallet: string;
         };
+        /** @description Patients of a hospital, a page of them. */
+        PatientsPage: {
+            /** @description What `after` has to be for the next page; nothing on the last one. */
+            next?: string | null;
+            /** @description The patients: all of them by id, those that were searched for by the word that matched. */
+            patients: components["schemas"]["PatientView"][];
+        };
         /**
          * @description Who pays for the transaction.
          * @enum {string}
@@ -4528,7 +4535,18 @@ export interface operations {
     };
     get_api_v1_patients: {
         parameters: {
-            query?: never;
+            query?: {
+                /**
+                 * @description Beginnings of words of the name, of the number or of the birth date, in any order; accents do
+                 *     not matter. If nobody has words that begin like these, typing errors are allowed for. Everybody
+                 *     without it.
+                 */
+                q?: string;
+                /** @description The `next` of the page before. */
+                after?: string;
+                /** @description Patients on the page, at most 1000; 50 if nothing is said. */
+                limit?: number;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -4540,7 +4558,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["PatientView"][];
+                    "application/json": components["schemas"]["PatientsPage"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
                 };
             };
         };

@@ -447,6 +447,10 @@ impl Store for Journaled {
         self.store.get(kind, id).await
     }
 
+    async fn get_several(&self, kind: Kind, ids: &[String]) -> Result<Vec<Row>, StoreError> {
+        self.store.get_several(kind, ids).await
+    }
+
     async fn list(&self, query: &Query, limit: u32) -> Result<Vec<Row>, StoreError> {
         self.store.list(query, limit).await
     }
