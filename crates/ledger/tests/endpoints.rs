@@ -391,7 +391,7 @@ async fn a_witness_stops_an_endpoint_from_widening_access() {
 
 /// Whether every kind of read is refused, by what is asked.
 async fn refused_reads(chain: &Chain) -> Vec<(&'static str, bool)> {
-    let (account, id) = (Signer::address(&key("doctor")), B256::repeat_byte(7));
+    let (account, id) = (key("doctor").address(), B256::repeat_byte(7));
     let signed = chain.is_signed_by(account, id, b"no key's").await;
     vec![
         ("registrar", chain.registrar().await.is_err()),

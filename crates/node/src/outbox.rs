@@ -341,6 +341,8 @@ mod tests {
     use ledger::relayer::{Call, Inclusion, State};
 
     use super::*;
+    use custody::model::search::Term;
+    use custody::ports::search::{Match, Matching, SearchIndex};
 
     fn item(key: &str) -> Item {
         let call = Call {
@@ -358,14 +360,33 @@ mod tests {
     }
 
     #[async_trait]
+    impl SearchIndex for Counted {
+        async fn matching(&self, matching: &Matching) -> Result<Vec<Match>, StoreError> {
+            self.store.matching(matching).await
+        }
+
+        async fn occurrences(&self, kind: Kind, term: &Term, cap: u32) -> Result<u64, StoreError> {
+            self.store.occurrences(kind, term, cap).await
+        }
+
+        async fn words_like(
+            &self,
+            kind: Kind,
+            variants: &[String],
+        ) -> Result<Vec<String>, StoreError> {
+            self.store.words_like(kind, variants).await
+        }
+    }
+
+    #[async_trait]
     impl Store for Counted {
         async fn get(&self, kind: Kind, id: &str) -> Result<Option<Row>, StoreError> {
             self.store.get(kind, id).await
         }
 
-        async fn list(&self, query: &Query) -> Result<Vec<Row>, StoreError> {
+        async fn list(&self, query: &Query, limit: u32) -> Result<Vec<Row>, StoreError> {
             self.lists.fetch_add(1, Ordering::SeqCst);
-            self.store.list(query).await
+            self.store.list(query, limit).await
         }
 
         async fn count(&self, query: &Query) -> Result<u64, StoreError> {

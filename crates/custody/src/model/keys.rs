@@ -125,6 +125,12 @@ impl KeyRing {
     }
 }
 
+/// The digest that `personal_sign` signs for `message` (EIP-191, version 0x45).
+#[must_use]
+pub fn personal_digest(message: &[u8]) -> B256 {
+    alloy_primitives::eip191_hash_message(message)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -155,10 +161,4 @@ mod tests {
 
         UnwrapErr(getrandom::SysRng)
     }
-}
-
-/// The digest that `personal_sign` signs for `message` (EIP-191, version 0x45).
-#[must_use]
-pub fn personal_digest(message: &[u8]) -> B256 {
-    alloy_primitives::eip191_hash_message(message)
 }

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use acts::{Act, Role, SignedAct, WalletKey};
 use alloy_primitives::{Address, B256, keccak256};
-use ledger::contracts::records::IRecords;
 use ledger::event_index::{self as index, MemoryIndex};
 use ledger::relayer::{self, Inclusion, MemoryOutbox, Until};
 use ledger::testing::key;
@@ -98,23 +97,6 @@ impl Net {
             deadline: self.far,
         };
         self.signed(act, &[&self.hospital, staff])
-    }
-
-    pub(crate) fn commit_act(
-        &self,
-        controller: &WalletKey,
-        version: u64,
-        before: B256,
-        to: B256,
-    ) -> IRecords::Commit {
-        IRecords::Commit {
-            controller: address(controller),
-            version,
-            previous: before,
-            commitment: to,
-            institution: address(&self.hospital),
-            deadline: self.far,
-        }
     }
 
     pub(crate) fn commit(

@@ -127,9 +127,9 @@ async fn records(net: &Net) {
 
     // A batch with one item that cannot be applied: told in the receipt, the other stands.
     let commits = [
-        net.commit_act(&two, 1, B256::ZERO, word("batched")),
-        net.commit_act(&one, 9, word("v2"), word("v3")),
-        net.commit_act(&three, 1, B256::ZERO, word("also batched")),
+        commit_act(net, &two, 1, B256::ZERO, word("batched")),
+        commit_act(net, &one, 9, word("v2"), word("v3")),
+        commit_act(net, &three, 1, B256::ZERO, word("also batched")),
     ];
     let at = acts::Deployment::from(net.at());
     let statements = commits.each_ref().map(statement_of);
@@ -379,6 +379,24 @@ async fn indexed(net: &Net) {
         .await
         .unwrap();
     assert_eq!(page, before[4..6]);
+}
+
+/// One commit of a batch.
+fn commit_act(
+    net: &Net,
+    controller: &WalletKey,
+    version: u64,
+    before: B256,
+    to: B256,
+) -> IRecords::Commit {
+    IRecords::Commit {
+        controller: address(controller),
+        version,
+        previous: before,
+        commitment: to,
+        institution: address(&net.hospital),
+        deadline: net.far,
+    }
 }
 
 /// What the controller of one commit in a batch signs.
