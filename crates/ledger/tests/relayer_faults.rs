@@ -750,7 +750,7 @@ impl Story {
             Happening::MineEmpty => world.chain.mine_empty(),
             Happening::Forget => world.chain.forget(),
             Happening::Reorganise { depth, fate } => world.chain.reorganise(depth, fate),
-            Happening::Usurp => world.chain.usurp(&key("relayer")).address(),
+            Happening::Usurp => world.chain.usurp(key("relayer").address()),
             Happening::BaseFee(wei) => world.chain.set_base_fee(wei),
             Happening::Pass(seconds) => world.pass(seconds),
         }
