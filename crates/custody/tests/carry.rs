@@ -12,9 +12,9 @@ use api::records::{Approval, Stage};
 use client::person::approval::OpenedVersion;
 use common::{World, now_of};
 use custody::model::act::Errand;
+use custody::model::chain_facts::RecordFacts;
 use custody::model::error::Error;
 use custody::model::version::Version;
-use custody::ports::chain::RecordFacts;
 use custody::uses::acts::carry::{Acts, MARGIN, OWN_PATIENCE, OWN_WAIT};
 
 const GWEI: u64 = 1_000_000_000;
