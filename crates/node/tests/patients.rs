@@ -114,6 +114,7 @@ async fn behaves(store: &dyn Store) {
     for (typed, word) in [("quakcenbush", "quackenbush"), ("anette", "annette")] {
         let wanted: Vec<String> = variants(typed).into_iter().collect();
         let like = store.words_like(Kind::Patient, &wanted).await.unwrap();
+        let like: BTreeSet<String> = like.into_iter().collect();
         let meant: Vec<_> = like
             .into_iter()
             .filter(|word| may_mean(typed, word))

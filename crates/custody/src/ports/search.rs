@@ -38,6 +38,6 @@ pub trait SearchIndex: Send + Sync {
     async fn matching(&self, matching: &Matching) -> Result<Vec<Match>, StoreError>;
     /// How often a term occurs in the index, counted up to `cap`.
     async fn occurrences(&self, kind: Kind, term: &Term, cap: u32) -> Result<u64, StoreError>;
-    /// The words that have one of these variants.
+    /// The words that have one of these variants, in any order; one may be there several times.
     async fn words_like(&self, kind: Kind, variants: &[String]) -> Result<Vec<String>, StoreError>;
 }
