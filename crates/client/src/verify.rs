@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use custody::model::error::{ChainError, Error, Result};
 use ledger::event_index::{Event, IndexStore as _, Indexed, Kind, MemoryIndex};
 use ledger::rpc::At;
-use record::{ChainFact, ProofBundle};
+use record::{ChainFact, ProofBundle, TxRef, WalletQuestion};
 use serde::{Deserialize, Serialize};
 
 /// What the chain says to one fact.
@@ -197,6 +197,88 @@ impl ChainWitness {
             note,
         ))
     }
+
+    async fn institution_active(&self, institution: Address, at: u64) -> Result<Finding> {
+        let event = self.in_force(Kind::Institution, institution, at).await?;
+        let holds = matches!(
+            event,
+            Some(Event::InstitutionSet {
+                status: ledger::Status::Active,
+                ..
+            })
+        );
+        Ok(finding(
+            format!("{institution} was an active institution"),
+            holds,
+            None,
+        ))
+    }
+
+    async fn staff_active(
+        &self,
+        wallet: Address,
+        institution: Address,
+        at: u64,
+    ) -> Result<Finding> {
+        let event = self.in_force(Kind::Staff, wallet, at).await?;
+        let holds = matches!(
+            event,
+            Some(Event::StaffSet { institution: place, status: ledger::Status::Active, .. })
+                if place == institution
+        );
+        Ok(finding(
+            format!("{wallet} was active staff of {institution}"),
+            holds,
+            None,
+        ))
+    }
+
+    async fn enrolled(&self, institution: Address, patient: B256) -> Result<Finding> {
+        let enrolled = self.chain.enrolled(institution, patient).await;
+        let holds = enrolled.map_err(silent)?;
+        Ok(finding(
+            format!("the patient is enrolled at {institution}"),
+            holds,
+            None,
+        ))
+    }
+
+    async fn anchored(&self, institution: Address, size: u64, root: B256) -> Result<Finding> {
+        let event = Event::Anchored {
+            institution,
+            size,
+            root,
+        };
+        let events = self.of(Kind::Checkpoint, institution).await?;
+        let holds = events.iter().any(|e| e.event == event);
+        let fact = format!("{institution} anchored its log of {size} entries");
+        Ok(finding(fact, holds, None))
+    }
+
+    async fn signed(&self, question: &WalletQuestion) -> Result<Finding> {
+        let (wallet, digest) = (question.wallet, question.digest);
+        let signed = self
+            .chain
+            .is_signed_by(wallet, digest, &question.signature)
+            .await;
+        let fact = format!("{wallet} confirms its {}", question.what);
+        Ok(finding(fact, signed.map_err(silent)?, None))
+    }
+
+    async fn succeeded(&self, tx: &TxRef) -> Result<Finding> {
+        let receipt = self
+            .chain
+            .endpoint()
+            .receipt(tx.hash)
+            .await
+            .map_err(silent)?;
+        let holds = receipt.is_some_and(|r| r.status == 1);
+        Ok(finding(
+            format!("transaction {} ({}) succeeded", tx.hash, tx.what),
+            holds,
+            None,
+        ))
+    }
 }
 
 pub(crate) fn finding(fact: String, holds: bool, note: Option<String>) -> Finding {
@@ -218,97 +300,32 @@ impl Witness for ChainWitness {
             ChainFact::Committed { .. } => self.committed(fact).await,
             ChainFact::InstitutionActive {
                 institution, at, ..
-            } => {
-                let event = self.in_force(Kind::Institution, *institution, *at).await?;
-                let holds = matches!(
-                    event,
-                    Some(Event::InstitutionSet {
-                        status: ledger::Status::Active,
-                        ..
-                    })
-                );
-                Ok(finding(
-                    format!("{institution} was an active institution"),
-                    holds,
-                    None,
-                ))
-            }
+            } => self.institution_active(*institution, *at).await,
             ChainFact::StaffActive {
                 wallet,
                 institution,
                 at,
                 ..
-            } => {
-                let event = self.in_force(Kind::Staff, *wallet, *at).await?;
-                let holds = matches!(
-                    event,
-                    Some(Event::StaffSet { institution: place, status: ledger::Status::Active, .. })
-                        if place == *institution
-                );
-                Ok(finding(
-                    format!("{wallet} was active staff of {institution}"),
-                    holds,
-                    None,
-                ))
-            }
+            } => self.staff_active(*wallet, *institution, *at).await,
             ChainFact::Enrolled {
                 institution,
                 patient,
                 ..
-            } => {
-                let enrolled = self.chain.enrolled(*institution, *patient).await;
-                let holds = enrolled.map_err(silent)?;
-                Ok(finding(
-                    format!("the patient is enrolled at {institution}"),
-                    holds,
-                    None,
-                ))
-            }
+            } => self.enrolled(*institution, *patient).await,
             ChainFact::Checkpoint {
                 institution,
                 size,
                 root,
                 ..
-            } => {
-                let event = Event::Anchored {
-                    institution: *institution,
-                    size: *size,
-                    root: *root,
-                };
-                let events = self.of(Kind::Checkpoint, *institution).await?;
-                let holds = events.iter().any(|e| e.event == event);
-                let fact = format!("{institution} anchored its log of {size} entries");
-                Ok(finding(fact, holds, None))
-            }
+            } => self.anchored(*institution, *size, *root).await,
             ChainFact::Grant {
                 controller,
                 id,
                 expiry,
                 ..
             } => self.granted(*controller, *id, *expiry).await,
-            ChainFact::Wallet(question) => {
-                let (wallet, digest) = (question.wallet, question.digest);
-                let signed = self
-                    .chain
-                    .is_signed_by(wallet, digest, &question.signature)
-                    .await;
-                let fact = format!("{wallet} confirms its {}", question.what);
-                Ok(finding(fact, signed.map_err(silent)?, None))
-            }
-            ChainFact::Transaction(tx) => {
-                let receipt = self
-                    .chain
-                    .endpoint()
-                    .receipt(tx.hash)
-                    .await
-                    .map_err(silent)?;
-                let holds = receipt.is_some_and(|r| r.status == 1);
-                Ok(finding(
-                    format!("transaction {} ({}) succeeded", tx.hash, tx.what),
-                    holds,
-                    None,
-                ))
-            }
+            ChainFact::Wallet(question) => self.signed(question).await,
+            ChainFact::Transaction(tx) => self.succeeded(tx).await,
             other => Ok(finding(
                 format!("{other:?}"),
                 false,

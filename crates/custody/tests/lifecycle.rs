@@ -330,6 +330,47 @@ async fn behind_poison(world: &World, rounds: Box<dyn Rounds>, kind: Kind, state
     counts
 }
 
+/// A doctor's hour that is over.
+fn free_slot(doctor: Address) -> Slot {
+    Slot {
+        slot: id(1),
+        doctor,
+        from: 1,
+        until: 2,
+        taken: false,
+    }
+}
+
+/// A mail that waits to be sent.
+fn queued_mail() -> Mail {
+    Mail {
+        id: id(1),
+        to: "ada@example.org".into(),
+        subject: String::new(),
+        text: String::new(),
+        html: String::new(),
+        created_at: 1,
+        due_at: 1,
+        expires_at: u64::MAX,
+        attempts: 0,
+        state: MailState::Queued,
+    }
+}
+
+/// A patient's order to erase a record.
+fn ordered_erasure(patient: B256) -> Erasure {
+    Erasure {
+        controller: Address::repeat_byte(0xee),
+        patient,
+        act: id(1),
+        cids: Vec::new(),
+        done: false,
+        statements: Vec::new(),
+        missing: Vec::new(),
+        ordered_at: 1,
+    }
+}
+
 /// Something of every kind that is due.
 async fn something_due(world: &World) {
     let grant = given(world).await;
@@ -366,55 +407,17 @@ async fn something_due(world: &World) {
     let mut touch = touch.unwrap().unwrap().document;
     touch.owed = Some(ALIVE);
     put(world, &[touch]).await;
-    put(
-        world,
-        &[Slot {
-            slot: id(1),
-            doctor: doctor.wallet,
-            from: 1,
-            until: 2,
-            taken: false,
-        }],
-    )
-    .await;
-    put(
-        world,
-        &[Mail {
-            id: id(1),
-            to: "ada@example.org".into(),
-            subject: String::new(),
-            text: String::new(),
-            html: String::new(),
-            created_at: 1,
-            due_at: 1,
-            expires_at: u64::MAX,
-            attempts: 0,
-            state: MailState::Queued,
-        }],
-    )
-    .await;
-    let controller = Address::repeat_byte(0xee);
+    put(world, &[free_slot(doctor.wallet)]).await;
+    put(world, &[queued_mail()]).await;
+    let erasure = ordered_erasure(world.id);
     world
         .chain
         .state
         .lock()
         .unwrap()
         .records
-        .insert(controller, RecordFacts::Erased);
-    put(
-        world,
-        &[Erasure {
-            controller,
-            patient: world.id,
-            act: id(1),
-            cids: Vec::new(),
-            done: false,
-            statements: Vec::new(),
-            missing: Vec::new(),
-            ordered_at: 1,
-        }],
-    )
-    .await;
+        .insert(erasure.controller, RecordFacts::Erased);
+    put(world, &[erasure]).await;
     world.hospital.anchor().await.unwrap();
 }
 

@@ -196,13 +196,7 @@ impl Node {
         keys: Arc<KeyRing>,
         extras: Extras,
     ) -> Result<Self, NodeError> {
-        let listener =
-            TcpListener::bind(config.listen)
-                .await
-                .map_err(|source| NodeError::Listen {
-                    address: config.listen,
-                    source,
-                })?;
+        let listener = listen(config.listen).await?;
         let address = listener.local_addr().map_err(NodeError::Server)?;
         let postman = Smtp::open(&config.mail).map_err(NodeError::Setting)?;
         let templates = Templates::load(&config.templates).map_err(NodeError::Setting)?;
@@ -212,47 +206,22 @@ impl Node {
         }
         let url = config.public_url.trim_end_matches('/').to_owned();
         let parts = assemble(&config, keys.clone()).await?;
-        if parts.database.is_empty().await? {
-            if parts.hospital.store.has_pages().await? {
-                return Err(NodeError::NeedsRebuild);
-            }
-            let asked = parts.hospital.others_keep_pages();
-            if tokio::time::timeout(ASK_PEERS, asked).await == Ok(true) {
-                return Err(NodeError::NeedsPeers);
-            }
-        }
+        needs_no_rebuild(&parts).await?;
         if config.vault == VaultConfig::Embedded {
-            let swept = parts.hospital.sweep().await?;
-            if swept > 0 {
-                tracing::info!(swept, "blobs of uploads that were cut off are gone");
-            }
+            sweep(&parts.hospital).await?;
         }
         if let Err(error) = parts.hospital.state_own_key().await {
             tracing::warn!(%error, "the institution's key is not on chain yet");
         }
         let budget = body_budget(&config);
-        let holder = parts.holder.clone();
-        tokio::spawn(async move {
-            // An earlier process may have died between a replica and its account.
-            if let Err(error) = holder.recount().await {
-                tracing::warn!(%error, "what others store here could not be counted");
-            }
-        });
+        tokio::spawn(recount(parts.holder.clone()));
         let gateway = Gateway {
             holder: parts.holder,
             requests: parts.requests.clone(),
             budget: budget.clone(),
             public: config.serve_public,
         };
-        let card = NodeCard {
-            institution: keys.address(),
-            name: config.name.clone(),
-            url: url.clone(),
-            ipfs_peer: format!("{url}/ipfs/"),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            deployment: *parts.chain.deployment(),
-            first_block: parts.chain.first_block(),
-        };
+        let card = card(&config, &keys, &url, &parts.chain);
         let fees = Fees::open(
             config.fees.clone(),
             card.deployment.chain_id,
@@ -334,6 +303,56 @@ impl Node {
             Ok(Err(error)) => Err(NodeError::Server(std::io::Error::other(error))),
             _ => Ok(()),
         }
+    }
+}
+
+async fn listen(address: SocketAddr) -> Result<TcpListener, NodeError> {
+    let listener = TcpListener::bind(address).await;
+    listener.map_err(|source| NodeError::Listen { address, source })
+}
+
+/// Refuse to start over an empty database if this institution's journal is kept anywhere.
+async fn needs_no_rebuild(parts: &Parts) -> Result<(), NodeError> {
+    if !parts.database.is_empty().await? {
+        return Ok(());
+    }
+    if parts.hospital.store.has_pages().await? {
+        return Err(NodeError::NeedsRebuild);
+    }
+    let asked = parts.hospital.others_keep_pages();
+    if tokio::time::timeout(ASK_PEERS, asked).await == Ok(true) {
+        return Err(NodeError::NeedsPeers);
+    }
+    Ok(())
+}
+
+/// Let go of the blobs of uploads that were cut off.
+async fn sweep(hospital: &Hospital) -> Result<(), NodeError> {
+    let swept = hospital.sweep().await?;
+    if swept > 0 {
+        tracing::info!(swept, "blobs of uploads that were cut off are gone");
+    }
+    Ok(())
+}
+
+/// Count what others store here: an earlier process may have died between a replica and its
+/// account.
+async fn recount(holder: Arc<Holder>) {
+    if let Err(error) = holder.recount().await {
+        tracing::warn!(%error, "what others store here could not be counted");
+    }
+}
+
+/// What the node says of itself.
+fn card(config: &Config, keys: &KeyRing, url: &str, chain: &LedgerChain) -> NodeCard {
+    NodeCard {
+        institution: keys.address(),
+        name: config.name.clone(),
+        url: url.to_owned(),
+        ipfs_peer: format!("{url}/ipfs/"),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        deployment: *chain.deployment(),
+        first_block: chain.first_block(),
     }
 }
 

@@ -4,12 +4,30 @@
 mod common;
 mod postgres;
 
+use alloy_primitives::{Address, B256, Bytes};
 use api::consent::GrantStage;
-use api::records::Stage;
+use api::records::{EraseOrder, Stage};
+use client::session::Session;
 use common::{WAIT, World, approve, grant_of, picture, ring, until, upload};
 use postgres::Postgres;
 use record::Role;
+use reqwest::StatusCode;
 use vault::sign::wallet;
+
+/// Order to erase what a controller stands for, under the address of a record; nobody signed it.
+async fn erase_at(patient: &Session, record: B256, controller: Address) -> StatusCode {
+    let order = EraseOrder {
+        controller,
+        deadline: u64::MAX,
+        signature: Bytes::new(),
+        index: Bytes::new(),
+    };
+    let home = &patient.card().url;
+    let request = reqwest::Client::new()
+        .post(format!("{home}/api/v1/records/{record}/erase"))
+        .bearer_auth(patient.token());
+    request.json(&order).send().await.unwrap().status()
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_record_is_corrected_refused_shared_and_erased() {
@@ -73,6 +91,8 @@ async fn a_record_is_corrected_refused_shared_and_erased() {
     .await;
     specialist.open(grant.grant).await.unwrap();
     let controller = second.controller.unwrap();
+    let answer = erase_at(&patient, made.record, controller).await;
+    assert_eq!(answer, StatusCode::NOT_FOUND, "the address is another's");
     let erasure = patient.erase(controller).await.unwrap();
     patient.settle(erasure.act, WAIT).await.unwrap();
     let hospital = home.node().hospital();

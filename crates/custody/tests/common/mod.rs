@@ -387,6 +387,59 @@ impl Peers for Alone {
     }
 }
 
+/// Make an institution active.
+fn activate(chain: &MemoryChain, institution: &KeyRing) {
+    let facts = InstitutionFacts {
+        active: true,
+        nonce: 1,
+    };
+    chain
+        .state
+        .lock()
+        .unwrap()
+        .institutions
+        .insert(institution.address(), facts);
+}
+
+/// Another institution, which keeps a hospital's copies in its vault.
+fn keeper(
+    other: &KeyRing,
+    hospital: &KeyRing,
+    vault: &Arc<dyn Vault>,
+    clock: &Clock,
+) -> Arc<dyn Peer> {
+    let signer = Arc::new(InstitutionSigner::new(other).unwrap());
+    let book = Arc::new(vault::replicate::MemoryBook::default());
+    let quotas = Quotas::new([(key_id(&hospital.address()), 1 << 30)]);
+    let holder = Holder::new(vault.clone(), signer, book, clock.clone());
+    let holder = holder.with_quotas(quotas);
+    let peer = LocalPeer::new(Arc::new(holder), key_id(&hospital.address()));
+    Arc::new(peer)
+}
+
+/// Make a person a doctor of an institution, whose key is published at the hospital.
+async fn employ(hospital: &Hospital, chain: &MemoryChain, person: &KeyRing, institution: Address) {
+    let (role, active, nonce) = (Some(Role::Doctor), true, 1);
+    let facts = StaffFacts {
+        institution,
+        role,
+        active,
+        nonce,
+    };
+    chain
+        .state
+        .lock()
+        .unwrap()
+        .staff
+        .insert(person.address(), facts);
+    let now = now_of(&chain.now);
+    let stated = state_key(person, &chain.deployment, "A. Doctor", now, None);
+    hospital
+        .publish_key(person.address(), stated.unwrap())
+        .await
+        .unwrap();
+}
+
 /// A hospital with two others that keep its copies.
 pub struct World {
     pub keys: Arc<KeyRing>,
@@ -410,60 +463,22 @@ impl World {
         let keys = ring("hospital");
         let others = [ring("second"), ring("third")];
         for institution in others.iter().chain([&keys]) {
-            let facts = InstitutionFacts {
-                active: true,
-                nonce: 1,
-            };
-            chain
-                .state
-                .lock()
-                .unwrap()
-                .institutions
-                .insert(institution.address(), facts);
+            activate(&chain, institution);
         }
         let clock = clock_of(&now);
         let mut replicas: Vec<Arc<dyn Vault>> = Vec::new();
         let mut peers: Vec<Arc<dyn Peer>> = Vec::new();
         for other in &others {
             let vault: Arc<dyn Vault> = Arc::new(MemoryVault::new());
-            let signer = Arc::new(InstitutionSigner::new(other).unwrap());
-            let book = Arc::new(vault::replicate::MemoryBook::default());
-            let quotas = Quotas::new([(key_id(&keys.address()), 1 << 30)]);
-            let holder = Holder::new(vault.clone(), signer, book, clock.clone());
-            let holder = holder.with_quotas(quotas);
-            peers.push(Arc::new(LocalPeer::new(
-                Arc::new(holder),
-                key_id(&keys.address()),
-            )));
+            peers.push(keeper(other, &keys, &vault, &clock));
             replicas.push(vault);
         }
         let store = Arc::new(FaultyStore::new());
         let vault: Arc<dyn Vault> = Arc::new(MemoryVault::new());
         let hospital = open(&keys, &store, &vault, &peers, &chain, &clock).await;
         let (doctor, specialist, patient) = (ring("doctor"), ring("specialist"), ring("patient"));
-        for (person, institution) in [
-            (&doctor, keys.address()),
-            (&specialist, others[0].address()),
-        ] {
-            let (role, active, nonce) = (Some(Role::Doctor), true, 1);
-            let facts = StaffFacts {
-                institution,
-                role,
-                active,
-                nonce,
-            };
-            chain
-                .state
-                .lock()
-                .unwrap()
-                .staff
-                .insert(person.address(), facts);
-            let stated = state_key(person, &chain.deployment, "A. Doctor", now_of(&now), None);
-            hospital
-                .publish_key(person.address(), stated.unwrap())
-                .await
-                .unwrap();
-        }
+        employ(&hospital, &chain, &doctor, keys.address()).await;
+        employ(&hospital, &chain, &specialist, others[0].address()).await;
         let card = client::person::enrolment::patient_card(
             &patient,
             &chain.deployment,

@@ -56,13 +56,23 @@ const LONG: u32 = 10;
 )]
 struct Description;
 
+/// Every route, area by area.
 fn described() -> OpenApiRouter<App> {
-    use handlers::{
-        acts, applications, chain, consent, fees, fhir, hospital, links, log, node, peers, people,
-        readings, records, registry, session,
-    };
-    OpenApiRouter::with_openapi(Description::openapi())
-        .routes(routes!(node::healthz))
+    let api = OpenApiRouter::with_openapi(Description::openapi());
+    let api = with_node(api);
+    let api = with_registry(api);
+    let api = with_records(api);
+    let api = with_consent(api);
+    let api = with_people(api);
+    let api = with_log(api);
+    with_peers(api)
+}
+
+/// The node itself, acts on their way to the chain, what the chain says and costs, and second
+/// opinions on radiographs.
+fn with_node(api: OpenApiRouter<App>) -> OpenApiRouter<App> {
+    use handlers::{acts, chain, fees, node, readings};
+    api.routes(routes!(node::healthz))
         .routes(routes!(node::readyz))
         .routes(routes!(node::metrics))
         .routes(routes!(node::card))
@@ -74,7 +84,12 @@ fn described() -> OpenApiRouter<App> {
         .routes(routes!(fees::forecast))
         .routes(routes!(fees::costs))
         .routes(routes!(readings::read))
-        .routes(routes!(applications::list, applications::apply))
+}
+
+/// Applications, the hospital's own view, sessions, and who is registered.
+fn with_registry(api: OpenApiRouter<App>) -> OpenApiRouter<App> {
+    use handlers::{applications, hospital, registry, session};
+    api.routes(routes!(applications::list, applications::apply))
         .routes(routes!(applications::credential))
         .routes(routes!(applications::decide))
         .routes(routes!(hospital::records))
@@ -90,7 +105,12 @@ fn described() -> OpenApiRouter<App> {
         .routes(routes!(registry::invitation, registry::accept))
         .routes(routes!(registry::state_key))
         .routes(routes!(registry::patients, registry::enrol))
-        .routes(routes!(records::drafts, records::upload))
+}
+
+/// Making, approving, keeping and erasing records.
+fn with_records(api: OpenApiRouter<App>) -> OpenApiRouter<App> {
+    use handlers::records;
+    api.routes(routes!(records::drafts, records::upload))
         .routes(routes!(records::upload_keys))
         .routes(routes!(records::upload_sealed))
         .routes(routes!(records::draft))
@@ -104,7 +124,12 @@ fn described() -> OpenApiRouter<App> {
         .routes(routes!(records::evidence))
         .routes(routes!(records::erase))
         .routes(routes!(records::index, records::set_index))
-        .routes(routes!(consent::requests, consent::request))
+}
+
+/// Requests, grants, and links for guests.
+fn with_consent(api: OpenApiRouter<App>) -> OpenApiRouter<App> {
+    use handlers::{consent, links};
+    api.routes(routes!(consent::requests, consent::request))
         .routes(routes!(consent::grants, consent::give))
         .routes(routes!(consent::open))
         .routes(routes!(consent::serve))
@@ -113,7 +138,12 @@ fn described() -> OpenApiRouter<App> {
         .routes(routes!(links::revoke))
         .routes(routes!(links::code))
         .routes(routes!(links::confirm))
-        .routes(routes!(people::profile, people::set_profile))
+}
+
+/// Staff and letters, and what can be read as FHIR.
+fn with_people(api: OpenApiRouter<App>) -> OpenApiRouter<App> {
+    use handlers::{fhir, people};
+    api.routes(routes!(people::profile, people::set_profile))
         .routes(routes!(people::staff))
         .routes(routes!(people::templates))
         .routes(routes!(fhir::metadata))
@@ -131,12 +161,22 @@ fn described() -> OpenApiRouter<App> {
         .routes(routes!(people::withdraw))
         .routes(routes!(people::appointments, people::ask))
         .routes(routes!(people::change))
-        .routes(routes!(log::checkpoint))
+}
+
+/// The institution's log and a patient's trail.
+fn with_log(api: OpenApiRouter<App>) -> OpenApiRouter<App> {
+    use handlers::log;
+    api.routes(routes!(log::checkpoint))
         .routes(routes!(log::tile))
         .routes(routes!(log::consistency))
         .routes(routes!(log::anchor))
         .routes(routes!(log::trail))
-        .routes(routes!(peers::person))
+}
+
+/// What other institutions' nodes ask.
+fn with_peers(api: OpenApiRouter<App>) -> OpenApiRouter<App> {
+    use handlers::peers;
+    api.routes(routes!(peers::person))
         .routes(routes!(peers::staff))
         .routes(routes!(peers::request))
         .routes(routes!(peers::grant))

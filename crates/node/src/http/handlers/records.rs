@@ -360,10 +360,16 @@ pub(crate) async fn evidence(
 pub(crate) async fn erase(
     State(app): State<App>,
     Extension(caller): Extension<Caller>,
-    At(_record): At<B256>,
+    At(record): At<B256>,
     Body(order): Body<EraseOrder>,
 ) -> Answer<ErasureView> {
-    Ok(Json(app.hospital().erase(&caller, order).await?.into()))
+    let hospital = app.hospital();
+    let versions = hospital.versions(patient(&caller)?, None).await?;
+    let ordered = |v: &Version| v.record == record && v.controller == Some(order.controller);
+    if !versions.iter().any(ordered) {
+        return Err(custody::model::error::Error::NotFound("record").into());
+    }
+    Ok(Json(hospital.erase(&caller, order).await?.into()))
 }
 
 /// The caller's sealed index.
