@@ -66,6 +66,7 @@ fn the_demo_tells_the_truth() {
     assert_eq!(report["ok"], true, "{report:#}");
     assert!(run.status.success());
     steps_are_all_there(&report);
+    the_radiograph_was_read(&report);
     artifacts_are_what_they_say(&report, &xray);
     no_plaintext_on_disk(&dir, &xray);
 }
@@ -100,6 +101,29 @@ fn steps_are_all_there(report: &Value) {
     for (name, most) in ceilings {
         let gas = named(name).and_then(|step| step["gas"].as_u64()).unwrap();
         assert!((21_000..=most).contains(&gas), "{name}: {gas}");
+    }
+}
+
+/// The step `read` names the model by its weights and, where it drew one, the heatmap; a model that
+/// abstains has no verdict and says so.
+fn the_radiograph_was_read(report: &Value) {
+    let steps = report["steps"].as_array().unwrap();
+    let read = steps.iter().find(|step| step["step"] == "read").unwrap();
+    assert_eq!(read["ok"], true, "{read}");
+    if !cfg!(feature = "reader") {
+        assert!(read.get("model_sha256").is_none(), "{read}");
+        return;
+    }
+    assert_eq!(read["model_sha256"].as_str().unwrap().len(), 64, "{read}");
+    match read["verdict"].as_str() {
+        Some(verdict) => {
+            let p = read["probability"].as_f64().unwrap();
+            assert!(!verdict.is_empty() && (0.0..=1.0).contains(&p), "{read}");
+        }
+        None => assert!(read["note"].as_str().unwrap().contains("no reliable reading")),
+    }
+    if let Some(heatmap) = read["heatmap"].as_str() {
+        assert!(std::fs::read(heatmap).unwrap().starts_with(b"\x89PNG"));
     }
 }
 

@@ -198,9 +198,34 @@ fn report(
         args.dir.display()
     );
     if report.ok && !args.once {
-        println!("\nEverything stays up until Ctrl-C.");
+        println!("{}", next_steps(running));
     }
     Ok(())
+}
+
+/// Which page to open, as whom, and what to try.
+fn next_steps(running: &Running) -> String {
+    let url = |number: usize| running.hospitals.get(number).map_or("", |h| h.url.as_str());
+    let key = |who: &str| {
+        let path = running.people.get(who);
+        path.map_or_else(String::new, |path| path.display().to_string())
+    };
+    format!(
+        "\nEverything stays up until Ctrl-C. Now try it yourself, with the passphrase `{}`:\n\
+         \n  {}  with the key file {}\n    \
+         as the patient: open \"My X-ray\", see the image, the reading and its heatmap, share it\n\
+         \n  {}  with the key file {}\n    \
+         as the doctor: write a report, have a radiograph read, look for a patient\n\
+         \n  {}  with the key file {}\n    \
+         as the specialist elsewhere: ask for access; the patient above answers",
+        crate::stage::PASSPHRASE,
+        url(0),
+        key("patient"),
+        url(0),
+        key("doctor"),
+        url(1),
+        key("specialist"),
+    )
 }
 
 fn node_report(hospital: &Hospital) -> NodeReport {

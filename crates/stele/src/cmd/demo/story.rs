@@ -1,5 +1,7 @@
 //! The story: a hospital takes a radiograph, three hospitals keep it, the patient decides.
 
+mod reading;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -7,12 +9,13 @@ use std::time::Duration;
 
 use alloy_primitives::{Address, B256};
 use api::acts::Progress;
+use api::readings::ReadingView;
 use api::records::VersionView;
 use client::session::{Client, Session};
 use client::verify::{ChainWitness, verify};
 use clinical::{PatientDemographics, Sex};
 use custody::model::keys::KeyRing;
-use custody::model::upload::{DOCUMENT, IMAGE, NewUpload};
+use custody::model::upload::{DOCUMENT, IMAGE};
 use record::grant::{NewGrant, NewRequest};
 use record::{Purpose, Recipient, Role};
 use serde::Serialize;
@@ -24,7 +27,7 @@ use super::teller::{Done, Teller};
 use crate::cmd::person::refused;
 use crate::cmd::{Failure, key};
 use crate::stage;
-use crate::stage::Chain;
+use crate::stage::{Chain, Hospital};
 
 /// How long an act may take to be included.
 const SETTLE: Duration = Duration::from_secs(60);
@@ -342,7 +345,8 @@ pub(super) async fn play(
         return Err(Failure::work("the story needs three hospitals"));
     };
     teller.chapter("The record: sealed at one hospital, kept by three, committed by the patient");
-    let version = upload(teller, &home.url, cast, xray).await?;
+    let reading = reading::read(teller, home, cast, folder, xray).await?;
+    let version = upload(teller, home, cast, xray, reading).await?;
     let (version, controller) = commit(teller, &home.url, cast, &version, xray).await?;
     teller.chapter("The consent: one part, one purpose, one week");
     let request = ask(teller, &away.url, home.keys.address(), cast).await?;
@@ -358,31 +362,28 @@ pub(super) async fn play(
 
 async fn upload(
     teller: &mut Teller,
-    url: &str,
+    home: &Hospital,
     cast: &Cast,
     xray: &Xray,
+    reading: Option<ReadingView>,
 ) -> Result<VersionView, Failure> {
     let name = xray
         .path
         .file_name()
         .map(|name| name.to_string_lossy().into_owned());
     let saying = format!(
-        "The technician uploads {} ({} kB); the node compares, seals, replicates",
+        "The technician's machine compares and seals {} ({} kB); three hospitals keep it",
         name.unwrap_or_default(),
         xray.bytes.len() / 1000
     );
     teller
         .step("upload", &saying, async {
-            let technician = session(url, &cast.technician).await?;
-            let new = NewUpload {
-                patient: cast.commitment,
-                title: "Radiograph".into(),
-                report: "Radiograph taken as ordered; image quality sufficient.".into(),
-                file: client::session::file("DX", "", xray.bytes.clone()),
-                corrects: None,
-            };
+            let technician = session(&home.url, &cast.technician).await?;
+            let parts = reading::parts(home, cast, xray, reading)?;
+            let sealed = technician.seal_upload(cast.commitment, None, &parts).await;
             let key = format!("demo-{}", hex::encode(&cast.commitment[..8]));
-            let draft = technician.upload(&new, &key).await.map_err(refused)?;
+            let draft = technician.upload_sealed(&sealed.map_err(refused)?, &key);
+            let draft = draft.await.map_err(refused)?;
             let version = technician
                 .sign_upload(&draft, cast.commitment)
                 .await
@@ -427,6 +428,7 @@ async fn commit(
                         "the image that the patient opened is another one",
                     ));
                 }
+                reading::seen(&patient, &mine, &opened).await?;
                 let approved = patient
                     .approve(&mine, &opened, "My X-ray")
                     .await

@@ -1,6 +1,7 @@
 //! Tells the story: a line per step for people while it happens, one JSON document for programs
 //! at the end.
 
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use comfy_table::{CellAlignment, Table, presets};
@@ -33,8 +34,24 @@ pub(crate) struct Step {
     /// The grant it is about.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) grant: Option<String>,
+    /// What a model read in the radiograph.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub(crate) reading: Option<Reading>,
     /// In words: what happened, or why it failed.
     pub(crate) note: String,
+}
+
+/// What a model read in the radiograph.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Reading {
+    /// The class; nothing if the model abstained.
+    pub(crate) verdict: Option<String>,
+    /// Calibrated probability of the finding, 0 to 1.
+    pub(crate) probability: Option<f32>,
+    /// SHA-256 of the model's weights.
+    pub(crate) model_sha256: String,
+    /// Where the heatmap lies, a PNG; nothing if the model drew none.
+    pub(crate) heatmap: Option<PathBuf>,
 }
 
 /// What a step reports when it worked.
@@ -46,6 +63,7 @@ pub(crate) struct Done {
     cid: Option<String>,
     commitment: Option<String>,
     grant: Option<String>,
+    reading: Option<Reading>,
 }
 
 impl Done {
@@ -73,6 +91,12 @@ impl Done {
     /// What stands on chain.
     pub(crate) fn commitment(mut self, commitment: impl ToString) -> Self {
         self.commitment = Some(commitment.to_string());
+        self
+    }
+
+    /// What a model read.
+    pub(crate) fn reading(mut self, reading: Reading) -> Self {
+        self.reading = Some(reading);
         self
     }
 
@@ -126,6 +150,7 @@ impl Teller {
                     cid,
                     commitment,
                     grant,
+                    reading,
                 } = done;
                 (
                     Ok(value),
@@ -138,6 +163,7 @@ impl Teller {
                         cid,
                         commitment,
                         grant,
+                        reading,
                         note,
                     },
                 )
