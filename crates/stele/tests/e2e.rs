@@ -120,7 +120,12 @@ fn the_radiograph_was_read(report: &Value) {
             let p = read["probability"].as_f64().unwrap();
             assert!(!verdict.is_empty() && (0.0..=1.0).contains(&p), "{read}");
         }
-        None => assert!(read["note"].as_str().unwrap().contains("no reliable reading")),
+        None => assert!(
+            read["note"]
+                .as_str()
+                .unwrap()
+                .contains("no reliable reading")
+        ),
     }
     if let Some(heatmap) = read["heatmap"].as_str() {
         assert!(std::fs::read(heatmap).unwrap().starts_with(b"\x89PNG"));
