@@ -6,7 +6,7 @@ mod postgres;
 
 use alloy_primitives::{Address, B256, Bytes};
 use api::consent::GrantStage;
-use api::records::{EraseOrder, Stage};
+use api::records::{EraseOrder, Stage, VersionView};
 use client::session::Session;
 use common::{WAIT, World, approve, grant_of, picture, ring, until, upload};
 use postgres::Postgres;
@@ -41,8 +41,40 @@ async fn a_record_is_corrected_refused_shared_and_erased() {
     let home = &world.places[0];
     let (doctor, patient) = (home.sign_in(&doctor).await, home.sign_in(&patient).await);
 
-    // Refused: the author alone learns why.
-    let made = upload(&doctor, &picture(commitment), "refused").await;
+    the_author_alone_learns_why_it_was_refused(&doctor, &patient, commitment).await;
+    let second = a_correction_is_version_two(&doctor, &patient, commitment).await;
+
+    // Shared, then erased everywhere, and every holder signs that it deleted.
+    let new = grant_of(&second, elsewhere.address(), &["image"]);
+    let grant = patient.grant(new).await.unwrap();
+    patient.settle(grant.act.unwrap(), WAIT).await.unwrap();
+    let specialist = world.places[2].sign_in(&elsewhere).await;
+    let grant = grant.grant;
+    opened_once_it_is_there(&specialist, grant).await;
+    let controller = second.controller.unwrap();
+    let answer = erase_at(&patient, made.record, controller).await;
+    assert_eq!(answer, StatusCode::NOT_FOUND, "the address is another's");
+    every_holder_deletes_and_signs(&world, &patient, second.controller.unwrap()).await;
+    an_erased_grant_opens_nothing(&specialist, grant).await;
+    let records = patient.records().await.unwrap();
+    assert!(records[0].erased && records[0].versions == 0);
+    // Ordering it again changes nothing.
+    assert!(
+        patient
+            .versions()
+            .await
+            .unwrap()
+            .iter()
+            .all(|v| v.envelope.is_none() || v.series != second.series)
+    );
+}
+
+async fn the_author_alone_learns_why_it_was_refused(
+    doctor: &Session,
+    patient: &Session,
+    commitment: B256,
+) {
+    let made = upload(doctor, &picture(commitment), "refused").await;
     let waiting = patient.pending().await.unwrap();
     patient
         .refuse(&waiting[0], "This is not my chest")
@@ -54,15 +86,21 @@ async fn a_record_is_corrected_refused_shared_and_erased() {
     let at = doctor.card().deployment;
     let why = client::person::approval::read_refusal(doctor.keys(), &at, view).unwrap();
     assert_eq!(why, "This is not my chest");
+}
 
-    // Corrected: version 2 of the same record, under the same controller.
-    upload(&doctor, &picture(commitment), "first").await;
-    let first = approve(&patient).await;
+/// Corrected: version 2 of the same record, under the same controller.
+async fn a_correction_is_version_two(
+    doctor: &Session,
+    patient: &Session,
+    commitment: B256,
+) -> VersionView {
+    upload(doctor, &picture(commitment), "first").await;
+    let first = approve(patient).await;
     let mut correction = picture(commitment);
     correction.report = "On a second look: a hairline fracture.".into();
     correction.corrects = Some(first.record);
-    upload(&doctor, &correction, "second").await;
-    let second = approve(&patient).await;
+    upload(doctor, &correction, "second").await;
+    let second = approve(patient).await;
     assert_eq!((second.version, second.controller), (2, first.controller));
     let records = patient.records().await.unwrap();
     assert_eq!((records.len(), records[0].versions), (1, 2));
@@ -72,30 +110,26 @@ async fn a_record_is_corrected_refused_shared_and_erased() {
         .await
         .unwrap();
     assert!(String::from_utf8_lossy(&document).contains("hairline fracture"));
+    second
+}
 
-    // Shared, then erased everywhere, and every holder signs that it deleted.
-    let grant = patient
-        .grant(grant_of(&second, elsewhere.address(), &["image"]))
-        .await
-        .unwrap();
-    patient.settle(grant.act.unwrap(), WAIT).await.unwrap();
-    let specialist = world.places[2].sign_in(&elsewhere).await;
+async fn opened_once_it_is_there(specialist: &Session, grant: B256) {
     until("the grant reaches the specialist's node", async || {
         specialist
             .grants()
             .await
             .unwrap()
             .iter()
-            .any(|g| g.grant == grant.grant)
+            .any(|g| g.grant == grant)
     })
     .await;
-    specialist.open(grant.grant).await.unwrap();
-    let controller = second.controller.unwrap();
-    let answer = erase_at(&patient, made.record, controller).await;
-    assert_eq!(answer, StatusCode::NOT_FOUND, "the address is another's");
+    specialist.open(grant).await.unwrap();
+}
+
+async fn every_holder_deletes_and_signs(world: &World, patient: &Session, controller: Address) {
     let erasure = patient.erase(controller).await.unwrap();
     patient.settle(erasure.act, WAIT).await.unwrap();
-    let hospital = home.node().hospital();
+    let hospital = world.places[0].node().hospital();
     until("every copy is deleted", async || {
         hospital.erasure(controller).await.unwrap().unwrap().done
     })
@@ -112,7 +146,10 @@ async fn a_record_is_corrected_refused_shared_and_erased() {
             assert!(!place.node().hospital().vault.has(&cid).await.unwrap());
         }
     }
-    let refused = specialist.open(grant.grant).await.err().unwrap();
+}
+
+async fn an_erased_grant_opens_nothing(specialist: &Session, grant: B256) {
+    let refused = specialist.open(grant).await.err().unwrap();
     assert_eq!(
         (refused.status(), refused.code()),
         (Some(410), Some("erased"))
@@ -122,21 +159,10 @@ async fn a_record_is_corrected_refused_shared_and_erased() {
         async || {
             let held = specialist.grants().await.unwrap();
             held.iter()
-                .any(|g| g.grant == grant.grant && g.stage == GrantStage::Erased)
+                .any(|g| g.grant == grant && g.stage == GrantStage::Erased)
         },
     )
     .await;
-    let records = patient.records().await.unwrap();
-    assert!(records[0].erased && records[0].versions == 0);
-    // Ordering it again changes nothing.
-    assert!(
-        patient
-            .versions()
-            .await
-            .unwrap()
-            .iter()
-            .all(|v| v.envelope.is_none() || v.series != second.series)
-    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -184,23 +184,18 @@ fn hour_as_text(at: u64) -> String {
     at.strftime("%Y-%m-%dT%H:00:00Z").to_string()
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_history_is_kept_current_and_the_last_good_forecast_outlives_the_endpoint() {
-    let Some(chain) = chain_with_fees("fee history", 130).await else {
-        return;
-    };
-    let dir = tempfile::tempdir().unwrap();
-    let deployment = dir.path().join(ledger::FILE_NAME);
+/// A rollup's node: a model of its own, and an oracle that wants a thousand wei for each byte.
+async fn rollups_node(chain: &TestChain, dir: &Path) -> Config {
+    let deployment = dir.join(ledger::FILE_NAME);
     chain.deployment.save(&deployment).unwrap();
-    // A rollup's node: a model of its own, and an oracle that wants a thousand wei for each byte.
-    let model = dir.path().join("model.json");
+    let model = dir.join("model.json");
     let trained = forecast::trained::Trained::shipped().unwrap();
     std::fs::write(&model, trained.to_json().unwrap()).unwrap();
     let oracle = json!([ledger::l1_fee::GAS_PRICE_ORACLE, "0x366103e8025f5260205ff3"]);
     chain.rpc.other("anvil_setCode", oracle).await.unwrap();
-    let config = Config {
+    Config {
         listen: "127.0.0.1:0".parse().unwrap(),
-        data_dir: dir.path().join("data"),
+        data_dir: dir.join("data"),
         rpc: chain.anvil.url(),
         deployment,
         replicas: 1,
@@ -213,7 +208,51 @@ async fn the_history_is_kept_current_and_the_last_good_forecast_outlives_the_end
             ..FeesConfig::default()
         },
         ..Config::default()
+    }
+}
+
+/// Days with a band around each price, and what the rollup charges for acts; the forecast.
+async fn a_week_is_forecast(node: &Node) -> Value {
+    let forecast = get(&format!("{}/api/forecast", node.url())).await;
+    let days = forecast["days"].as_array().unwrap();
+    assert_eq!(days.len(), 7);
+    for day in days {
+        let wei = |name: &str| day[name].as_f64().unwrap();
+        assert!(wei("low_wei") < wei("price_wei") && wei("price_wei") < wei("high_wei"));
+        assert!((1e8..1e11).contains(&wei("price_wei")), "{day}");
+    }
+    assert!(forecast["age_s"].as_u64().unwrap() < 60, "{forecast}");
+    let costs = get(&format!("{}/api/v1/costs", node.url())).await;
+    let l1 = |act: &str| costs["l1_data_fee_wei"][act].as_u64().unwrap();
+    assert!(
+        l1("commit") > 500_000 && l1("commit") > l1("revoke"),
+        "{costs}"
+    );
+    forecast
+}
+
+async fn the_last_good_forecast_is_called_stale(node: &Node) {
+    let url = format!("{}/api/forecast", node.url());
+    until("the forecast is stale", || {
+        let url = url.clone();
+        async move { get(&url).await["state"] == "stale" }
+    })
+    .await;
+    let stale = get(&url).await;
+    assert_eq!(stale["days"].as_array().unwrap().len(), 7);
+    let reason = stale["reason"].as_str().unwrap();
+    assert!(reason.contains("does not answer"), "{reason}");
+    assert!(!reason.contains("127.0.0.1"), "{reason}");
+    assert!(stale["age_s"].as_u64().is_some());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_history_is_kept_current_and_the_last_good_forecast_outlives_the_endpoint() {
+    let Some(chain) = chain_with_fees("fee history", 130).await else {
+        return;
     };
+    let dir = tempfile::tempdir().unwrap();
+    let config = rollups_node(&chain, dir.path()).await;
     let keys = ring("fee history hospital");
     if let Ok(filter) = std::env::var("STELE_TEST_LOG") {
         node::init_logging(&filter);
@@ -229,21 +268,7 @@ async fn the_history_is_kept_current_and_the_last_good_forecast_outlives_the_end
         }
     };
     until("there is a forecast", state("current")).await;
-    let forecast = get(&url).await;
-    let days = forecast["days"].as_array().unwrap();
-    assert_eq!(days.len(), 7);
-    for day in days {
-        let wei = |name: &str| day[name].as_f64().unwrap();
-        assert!(wei("low_wei") < wei("price_wei") && wei("price_wei") < wei("high_wei"));
-        assert!((1e8..1e11).contains(&wei("price_wei")), "{day}");
-    }
-    assert!(forecast["age_s"].as_u64().unwrap() < 60, "{forecast}");
-    let costs = get(&format!("{}/api/v1/costs", node.url())).await;
-    let l1 = |act: &str| costs["l1_data_fee_wei"][act].as_u64().unwrap();
-    assert!(
-        l1("commit") > 500_000 && l1("commit") > l1("revoke"),
-        "{costs}"
-    );
+    let forecast = a_week_is_forecast(&node).await;
     let known = forecast["as_of"].as_str().unwrap().to_owned();
     // Another day on the chain is another day in the history, without anybody asking.
     chain
@@ -264,16 +289,6 @@ async fn the_history_is_kept_current_and_the_last_good_forecast_outlives_the_end
     let kept = get(&url).await;
     assert_eq!(kept["days"].as_array().unwrap().len(), 7, "{kept}");
     drop(chain);
-    until("the forecast is stale", || {
-        let url = url.clone();
-        async move { get(&url).await["state"] == "stale" }
-    })
-    .await;
-    let stale = get(&url).await;
-    assert_eq!(stale["days"].as_array().unwrap().len(), 7);
-    let reason = stale["reason"].as_str().unwrap();
-    assert!(reason.contains("does not answer"), "{reason}");
-    assert!(!reason.contains("127.0.0.1"), "{reason}");
-    assert!(stale["age_s"].as_u64().is_some());
+    the_last_good_forecast_is_called_stale(&node).await;
     node.stop().await.unwrap();
 }

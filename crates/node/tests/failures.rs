@@ -10,6 +10,7 @@ use api::session::{Challenge, SignIn, SignedIn};
 use client::session::Session;
 use common::{WAIT, World, approve, file_with, grant_of, picture, ring, until, upload};
 use custody::model::document::{Kind, Query};
+use custody::model::keys::KeyRing;
 use custody::model::log_entry::{Entry, Touch};
 use custody::ports::store::Store;
 use ledger::testing::TestChain;
@@ -100,6 +101,27 @@ fn message(challenge: &Challenge, wallet: &str, change: impl Fn(String) -> Strin
     ))
 }
 
+async fn try_it(
+    http: &reqwest::Client,
+    url: &str,
+    text: String,
+    signer: &KeyRing,
+) -> (StatusCode, Value) {
+    let digest = custody::model::keys::personal_digest(text.as_bytes());
+    let signature = Bytes::copy_from_slice(&signer.wallet().sign(digest));
+    let body = SignIn {
+        message: text,
+        signature,
+    };
+    let answer = http
+        .post(format!("{url}/api/v1/session"))
+        .json(&body)
+        .send()
+        .await
+        .unwrap();
+    (answer.status(), answer.json::<Value>().await.unwrap())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sign_in_is_good_once_here_now_and_for_its_wallet_alone() {
     let Some(world) = World::new("sign-in", 1).await else {
@@ -109,34 +131,39 @@ async fn a_sign_in_is_good_once_here_now_and_for_its_wallet_alone() {
     let http = reqwest::Client::new();
     let keys = ring("sign-in guest");
     let wallet = keys.address().to_checksum(None);
-    let try_it = async |text: String, signer: &custody::model::keys::KeyRing| {
-        let digest = custody::model::keys::personal_digest(text.as_bytes());
-        let signature = Bytes::copy_from_slice(&signer.wallet().sign(digest));
-        let body = SignIn {
-            message: text,
-            signature,
-        };
-        let answer = http
-            .post(format!("{url}/api/v1/session"))
-            .json(&body)
-            .send()
-            .await
-            .unwrap();
-        (answer.status(), answer.json::<Value>().await.unwrap())
-    };
 
     let first = challenge(&http, url).await;
     let good = message(&first, &wallet, |m| m);
-    let (status, body) = try_it(good.clone(), &keys).await;
+    let (status, body) = try_it(&http, url, good.clone(), &keys).await;
     assert_eq!(status, StatusCode::OK, "{body}");
     let session: SignedIn = serde_json::from_value(body).unwrap();
-    let (status, body) = try_it(good, &keys).await;
+    let (status, body) = try_it(&http, url, good, &keys).await;
     assert_eq!(status, StatusCode::UNAUTHORIZED);
     assert!(
         body["message"].as_str().unwrap().contains("used before"),
         "{body}"
     );
 
+    a_changed_message_is_refused(&http, url, &keys).await;
+    let fresh = challenge(&http, url).await;
+    let (status, body) = try_it(
+        &http,
+        url,
+        message(&fresh, &wallet, |m| m),
+        &ring("a thief"),
+    )
+    .await;
+    assert_eq!(status, StatusCode::UNAUTHORIZED);
+    assert!(
+        body["message"].as_str().unwrap().contains("not signed by"),
+        "{body}"
+    );
+
+    a_session_serves_until_it_is_ended(&http, url, &session.token).await;
+}
+
+async fn a_changed_message_is_refused(http: &reqwest::Client, url: &str, keys: &KeyRing) {
+    let wallet = keys.address().to_checksum(None);
     type Change = (&'static str, fn(String) -> String);
     let changes: [Change; 6] = [
         ("another domain", |m| {
@@ -161,25 +188,20 @@ async fn a_sign_in_is_good_once_here_now_and_for_its_wallet_alone() {
         }),
     ];
     for (why, change) in changes {
-        let fresh = challenge(&http, url).await;
-        let (status, body) = try_it(message(&fresh, &wallet, change), &keys).await;
+        let fresh = challenge(http, url).await;
+        let (status, body) = try_it(http, url, message(&fresh, &wallet, change), keys).await;
         assert_eq!(status, StatusCode::UNAUTHORIZED, "{why}: {body}");
         assert!(
             body["message"].as_str().unwrap().contains(why),
             "{why}: {body}"
         );
     }
-    let fresh = challenge(&http, url).await;
-    let (status, body) = try_it(message(&fresh, &wallet, |m| m), &ring("a thief")).await;
-    assert_eq!(status, StatusCode::UNAUTHORIZED);
-    assert!(
-        body["message"].as_str().unwrap().contains("not signed by"),
-        "{body}"
-    );
+}
 
-    // The session serves until it is ended; as a cookie as well.
+/// As a bearer token, and as a cookie as well.
+async fn a_session_serves_until_it_is_ended(http: &reqwest::Client, url: &str, token: &str) {
     let who = format!("{url}/api/v1/session");
-    let cookie = format!("other=1; stele_session={}", session.token);
+    let cookie = format!("other=1; stele_session={token}");
     let answer = http
         .get(&who)
         .header("cookie", cookie)
@@ -187,17 +209,8 @@ async fn a_sign_in_is_good_once_here_now_and_for_its_wallet_alone() {
         .await
         .unwrap();
     assert_eq!(answer.status(), StatusCode::OK);
-    http.delete(&who)
-        .bearer_auth(&session.token)
-        .send()
-        .await
-        .unwrap();
-    let answer = http
-        .get(&who)
-        .bearer_auth(&session.token)
-        .send()
-        .await
-        .unwrap();
+    http.delete(&who).bearer_auth(token).send().await.unwrap();
+    let answer = http.get(&who).bearer_auth(token).send().await.unwrap();
     assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
 }
 

@@ -5,6 +5,7 @@ mod common;
 
 use std::sync::Arc;
 
+use alloy_primitives::B256;
 use common::{PNG, Place, WAIT, World, approve, file_with, grant_of, picture, ring, until, upload};
 use custody::model::keys::KeyRing;
 use record::Role;
@@ -70,7 +71,25 @@ async fn a_hospital_sees_what_it_holds_and_what_was_unusual() {
     let other = reqwest::Client::builder().user_agent("Another browser");
     sign_in_with(other.build().unwrap(), here, &doctor).await;
 
-    for who in [&here.keys, &auditor] {
+    records_and_health_are_shown(here, &auditor).await;
+    the_unusual_is_noticed(here, &auditor, &doctor, &elsewhere, patient).await;
+    figures_count_what_was_done(here).await;
+    a_mended_block_is_told(here, &version.parts[1]).await;
+
+    // What is erased has nothing left to check.
+    let owner = here.sign_in(&patient_keys).await;
+    let erased = owner.erase(version.controller.unwrap()).await.unwrap();
+    owner.settle(erased.act, WAIT).await.unwrap();
+    until("the record is erased", || async {
+        let page = seen(here, &here.keys, "/api/v1/hospital/records").await;
+        let record = &page["records"][0];
+        record["signature"] == "erased" && record["on_chain"] == "erased"
+    })
+    .await;
+}
+
+async fn records_and_health_are_shown(here: &Place, auditor: &Arc<KeyRing>) {
+    for who in [&here.keys, auditor] {
         let page = seen(here, who, "/api/v1/hospital/records").await;
         let record = &page["records"][0];
         assert_eq!(record["signature"], "holds", "{record}");
@@ -91,8 +110,17 @@ async fn a_hospital_sees_what_it_holds_and_what_was_unusual() {
     assert_eq!(health["holders"].as_array().unwrap().len(), 1);
     assert_eq!(health["acts_failed"], 0);
     assert_eq!(health["log_anchored"], 0);
+}
 
-    let notices = seen(here, &auditor, "/api/v1/hospital/intrusions").await;
+/// The outsider was refused, the doctor came at an unusual hour and with another device.
+async fn the_unusual_is_noticed(
+    here: &Place,
+    auditor: &Arc<KeyRing>,
+    doctor: &KeyRing,
+    outsider: &KeyRing,
+    patient: B256,
+) {
+    let notices = seen(here, auditor, "/api/v1/hospital/intrusions").await;
     let of = |kind: &str| {
         let all = notices.as_array().unwrap();
         let found = all.iter().find(|notice| notice["kind"] == kind);
@@ -103,11 +131,13 @@ async fn a_hospital_sees_what_it_holds_and_what_was_unusual() {
         (&refusals["level"], &refusals["count"]),
         (&json!("warn"), &json!(3))
     );
-    assert_eq!(refusals["who"], json!(elsewhere.address()));
+    assert_eq!(refusals["who"], json!(outsider.address()));
     assert_eq!(refusals["subject"], json!(patient));
     assert_eq!(of("off_hours")["name"], "management doctor");
     assert_eq!(of("unknown_device")["who"], json!(doctor.address()));
+}
 
+async fn figures_count_what_was_done(here: &Place) {
     let figures = seen(here, &here.keys, "/api/v1/hospital/figures?days=7").await;
     let days = figures["days"].as_array().unwrap();
     assert_eq!(days.len(), 7);
@@ -119,9 +149,11 @@ async fn a_hospital_sees_what_it_holds_and_what_was_unusual() {
         (&figures["patients"], &figures["records"]["committed"]),
         (&json!(1), &json!(1))
     );
+}
 
-    // A block that is altered, found and mended is told.
-    let cid = version.parts[1].parse().unwrap();
+/// A block that is altered, found and mended is told.
+async fn a_mended_block_is_told(here: &Place, part: &str) {
+    let cid = part.parse().unwrap();
     let stored = here.node().hospital().vault.get_file(&cid);
     let mut bytes = vault::collect(stored, 1 << 20).await.unwrap();
     let file = file_with(&here.dir.path().join("blocks"), &bytes).expect("the block's file");
@@ -131,21 +163,10 @@ async fn a_hospital_sees_what_it_holds_and_what_was_unusual() {
     let health = seen(here, &here.keys, "/api/v1/hospital/health").await;
     let events = health["events"].as_array().unwrap();
     for mended in [true, false] {
-        let about = |e: &&Value| e["text"].as_str().unwrap().contains(&version.parts[1]);
+        let about = |e: &&Value| e["text"].as_str().unwrap().contains(part);
         let found = events.iter().filter(about).any(|e| e["mended"] == mended);
         assert!(found, "{mended}: {health}");
     }
-
-    // What is erased has nothing left to check.
-    let owner = here.sign_in(&patient_keys).await;
-    let erased = owner.erase(version.controller.unwrap()).await.unwrap();
-    owner.settle(erased.act, WAIT).await.unwrap();
-    until("the record is erased", || async {
-        let page = seen(here, &here.keys, "/api/v1/hospital/records").await;
-        let record = &page["records"][0];
-        record["signature"] == "erased" && record["on_chain"] == "erased"
-    })
-    .await;
 }
 
 /// Sign in with a client of one's own.
@@ -179,6 +200,36 @@ async fn sign_in_with(http: reqwest::Client, place: &Place, keys: &Arc<KeyRing>)
     assert_eq!(answer.status(), StatusCode::OK, "{:?}", answer.text().await);
 }
 
+const APPLICATIONS: &str = "/api/v1/applications";
+
+fn document_of(application: &str) -> String {
+    format!("{APPLICATIONS}/{application}/documents/0")
+}
+
+fn form(applicant: &KeyRing, name: &str, bytes: &[u8]) -> Value {
+    use base64::Engine as _;
+
+    let content = base64::engine::general_purpose::STANDARD.encode(bytes);
+    json!({
+        "institution": applicant.address(), "name": name, "url": "https://hospital.example",
+        "documents": [{"name": "licence.png", "content": content}]
+    })
+}
+
+async fn apply(place: &Place, who: &Arc<KeyRing>, form: Value) -> (StatusCode, Value) {
+    ask(place, who, Method::POST, APPLICATIONS, Some(form)).await
+}
+
+async fn decide(
+    place: &Place,
+    who: &Arc<KeyRing>,
+    id: &str,
+    decision: Value,
+) -> (StatusCode, Value) {
+    let path = format!("{APPLICATIONS}/{id}/decision");
+    ask(place, who, Method::POST, &path, Some(decision)).await
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hospital_applies_and_the_registrar_decides() {
     let Some(world) = World::new("applications", 1).await else {
@@ -187,53 +238,75 @@ async fn a_hospital_applies_and_the_registrar_decides() {
     world.admit_hospitals().await;
     let here = &world.places[0];
     let (applicant, stranger) = (ring("applying hospital"), ring("applying stranger"));
-    let base64 = |bytes: &[u8]| {
-        use base64::Engine as _;
-
-        base64::engine::general_purpose::STANDARD.encode(bytes)
-    };
     let png = hex::decode(PNG).unwrap();
-    let form = |name: &str, bytes: &[u8]| {
-        json!({
-            "institution": applicant.address(), "name": name, "url": "https://hospital.example",
-            "documents": [{"name": "licence.png", "content": base64(bytes)}]
-        })
-    };
-    let send = |who: &Arc<KeyRing>, form: Value| {
-        let who = who.clone();
-        async move { ask(here, &who, Method::POST, "/api/v1/applications", Some(form)).await }
-    };
-    // What is not allowed.
-    let svg = b"<svg xmlns='http://www.w3.org/2000/svg' onload='alert(1)'/>";
-    for wrong in [
-        form("Hospital", svg),
-        form("", &png),
-        form("Hospital\u{7}", &png),
-        form("Hospital", &[]),
-    ] {
-        let (status, body) = send(&applicant, wrong).await;
-        assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{body}");
-    }
-    let (status, _) = send(&stranger, form("Not its own", &png)).await;
-    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
-    let mut large = png.clone();
-    large.resize((5 << 20) + 1, 0);
-    let (status, _) = send(&applicant, form("Hospital", &large)).await;
-    assert_eq!(status, StatusCode::PAYLOAD_TOO_LARGE);
+    what_is_not_allowed_is_refused(here, &applicant, &stranger, &png).await;
 
-    let (status, sent) = send(&applicant, form("St. Elsewhere", &png)).await;
+    let (status, sent) = apply(here, &applicant, form(&applicant, "St. Elsewhere", &png)).await;
     assert_eq!(status, StatusCode::OK, "{sent}");
     assert_eq!(
         (&sent["stage"], &sent["active"]),
         (&json!("open"), &json!(false))
     );
-    let (status, _) = send(&applicant, form("Again", &png)).await;
+    let (status, _) = apply(here, &applicant, form(&applicant, "Again", &png)).await;
     assert_eq!(status, StatusCode::CONFLICT);
 
-    // The registrar sees it, the applicant sees it, others do not.
-    let path = "/api/v1/applications";
+    let id = sent["id"].as_str().unwrap();
+    the_registrar_and_the_applicant_see_it(here, &world.registrar, &applicant, &stranger, id).await;
+    the_registrar_downloads_the_document(here, &world.registrar, id, &png).await;
+    a_refusal_says_why_and_is_final(here, &world.registrar, &applicant, id).await;
+
+    // A refused hospital may apply again.
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    let (status, second) = apply(here, &applicant, form(&applicant, "St. Elsewhere", &png)).await;
+    assert_eq!(status, StatusCode::OK, "{second}");
+    let registrar = here.sign_in(&world.registrar).await;
+    let act = registrar
+        .set_institution(applicant.address(), true)
+        .await
+        .unwrap();
+    registrar.settle(act.act, WAIT).await.unwrap();
+    let id = second["id"].as_str().unwrap();
+    let (_, admitted) = decide(here, &world.registrar, id, json!({"admit": true})).await;
     assert_eq!(
-        seen(here, &world.registrar, path)
+        (&admitted["stage"], &admitted["active"]),
+        (&json!("admitted"), &json!(true))
+    );
+}
+
+async fn what_is_not_allowed_is_refused(
+    here: &Place,
+    applicant: &Arc<KeyRing>,
+    stranger: &Arc<KeyRing>,
+    png: &[u8],
+) {
+    let svg = b"<svg xmlns='http://www.w3.org/2000/svg' onload='alert(1)'/>";
+    for wrong in [
+        form(applicant, "Hospital", svg),
+        form(applicant, "", png),
+        form(applicant, "Hospital\u{7}", png),
+        form(applicant, "Hospital", &[]),
+    ] {
+        let (status, body) = apply(here, applicant, wrong).await;
+        assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{body}");
+    }
+    let (status, _) = apply(here, stranger, form(applicant, "Not its own", png)).await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
+    let mut large = png.to_vec();
+    large.resize((5 << 20) + 1, 0);
+    let (status, _) = apply(here, applicant, form(applicant, "Hospital", &large)).await;
+    assert_eq!(status, StatusCode::PAYLOAD_TOO_LARGE);
+}
+
+/// The registrar sees it, the applicant sees it, others do not.
+async fn the_registrar_and_the_applicant_see_it(
+    here: &Place,
+    registrar: &Arc<KeyRing>,
+    applicant: &Arc<KeyRing>,
+    stranger: &Arc<KeyRing>,
+    id: &str,
+) {
+    assert_eq!(
+        seen(here, registrar, APPLICATIONS)
             .await
             .as_array()
             .unwrap()
@@ -241,15 +314,27 @@ async fn a_hospital_applies_and_the_registrar_decides() {
         1
     );
     assert_eq!(
-        seen(here, &applicant, path).await.as_array().unwrap().len(),
+        seen(here, applicant, APPLICATIONS)
+            .await
+            .as_array()
+            .unwrap()
+            .len(),
         1
     );
-    assert_eq!(seen(here, &stranger, path).await, json!([]));
-    let id = sent["id"].as_str().unwrap();
-    let document = format!("{path}/{id}/documents/0");
-    let (status, _) = ask(here, &stranger, Method::GET, &document, None).await;
+    assert_eq!(seen(here, stranger, APPLICATIONS).await, json!([]));
+    let document = document_of(id);
+    let (status, _) = ask(here, stranger, Method::GET, &document, None).await;
     assert_eq!(status, StatusCode::NOT_FOUND);
-    let token = here.sign_in(&world.registrar).await;
+}
+
+async fn the_registrar_downloads_the_document(
+    here: &Place,
+    registrar: &Arc<KeyRing>,
+    id: &str,
+    png: &[u8],
+) {
+    let document = document_of(id);
+    let token = here.sign_in(registrar).await;
     let response = reqwest::Client::new()
         .get(format!("{}{document}", here.url()))
         .bearer_auth(token.token())
@@ -259,48 +344,34 @@ async fn a_hospital_applies_and_the_registrar_decides() {
     assert_eq!(response.headers()["content-type"], "image/png");
     assert_eq!(response.headers()["content-disposition"], "attachment");
     assert_eq!(response.headers()["content-security-policy"], "sandbox");
-    assert_eq!(response.bytes().await.unwrap(), png);
+    assert_eq!(response.bytes().await.unwrap(), *png);
+}
 
-    // A refusal says why; a decision is made once; a refused hospital may apply again.
-    let by = &world.registrar;
-    let decide = |body: Value, id: String| async move {
-        let path = format!("/api/v1/applications/{id}/decision");
-        ask(here, by, Method::POST, &path, Some(body)).await
-    };
-    let (status, _) = decide(json!({"admit": false}), id.to_owned()).await;
+/// A refusal says why; a decision is made once.
+async fn a_refusal_says_why_and_is_final(
+    here: &Place,
+    registrar: &Arc<KeyRing>,
+    applicant: &Arc<KeyRing>,
+    id: &str,
+) {
+    let (status, _) = decide(here, registrar, id, json!({"admit": false})).await;
     assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
     let no = json!({"admit": false, "reason": "the licence has expired"});
-    let (status, refused) = decide(no, id.to_owned()).await;
+    let (status, refused) = decide(here, registrar, id, no).await;
     assert_eq!(
         (status, &refused["stage"]),
         (StatusCode::OK, &json!("refused"))
     );
-    let (status, _) = decide(json!({"admit": true}), id.to_owned()).await;
+    let (status, _) = decide(here, registrar, id, json!({"admit": true})).await;
     assert_eq!(status, StatusCode::CONFLICT);
-    let (status, _) = ask(here, by, Method::GET, &document, None).await;
+    let (status, _) = ask(here, registrar, Method::GET, &document_of(id), None).await;
     assert_eq!(
         status,
         StatusCode::NOT_FOUND,
         "documents go with the decision"
     );
     assert_eq!(refused["documents"][0]["name"], "licence.png");
-    let own = seen(here, &applicant, path).await;
+    let own = seen(here, applicant, APPLICATIONS).await;
     let decision = json!({"admit": false, "reason": "the licence has expired"});
     assert_eq!(own[0]["decision"], decision);
-
-    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
-    let (status, second) = send(&applicant, form("St. Elsewhere", &png)).await;
-    assert_eq!(status, StatusCode::OK, "{second}");
-    let registrar = here.sign_in(&world.registrar).await;
-    let act = registrar
-        .set_institution(applicant.address(), true)
-        .await
-        .unwrap();
-    registrar.settle(act.act, WAIT).await.unwrap();
-    let id = second["id"].as_str().unwrap().to_owned();
-    let (_, admitted) = decide(json!({"admit": true}), id).await;
-    assert_eq!(
-        (&admitted["stage"], &admitted["active"]),
-        (&json!("admitted"), &json!(true))
-    );
 }

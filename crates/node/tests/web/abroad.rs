@@ -1,8 +1,12 @@
-use alloy_primitives::Address;
-use api::log::Deed;
+use std::sync::Arc;
+
+use alloy_primitives::{Address, B256};
+use api::log::{Deed, ProvenEntry};
+use client::session::Session;
+use custody::model::keys::KeyRing;
 use record::Role;
 
-use crate::common::{WAIT, World, approve, grant_of, picture, until, upload};
+use crate::common::{Place, WAIT, World, approve, grant_of, picture, until, upload};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_recipient_does_elsewhere_is_in_the_patients_trail_and_proven() {
@@ -20,22 +24,7 @@ async fn what_a_recipient_does_elsewhere_is_in_the_patients_trail_and_proven() {
     let new = grant_of(&version, specialist.address(), &["image"]);
     let grant = patient.grant(new).await.unwrap();
     patient.settle(grant.act.unwrap(), WAIT).await.unwrap();
-    let asking = there.sign_in(&specialist).await;
-    until("the grant is there", async || {
-        let known = asking.grants().await.unwrap();
-        known.iter().any(|g| g.grant == grant.grant)
-    })
-    .await;
-    let opened = asking.open(grant.grant).await.unwrap();
-    asking
-        .read_granted(grant.grant, &opened, "image")
-        .await
-        .unwrap();
-    patient.revoke(grant.grant).await.unwrap();
-    until("the other hospital knows that it is revoked", async || {
-        asking.open(grant.grant).await.is_err()
-    })
-    .await;
+    opened_there_until_it_is_revoked(&patient, grant.grant, there, &specialist).await;
 
     // The patient is told at home, by whom and where, and has the entries.
     let abroad = async || {
@@ -50,11 +39,7 @@ async fn what_a_recipient_does_elsewhere_is_in_the_patients_trail_and_proven() {
             .all(|deed| deeds.contains(deed))
     })
     .await;
-    let notices = patient.notices("", 0).await.unwrap();
-    let notice = notices.iter().find(|n| n.kind == "opened").unwrap();
-    assert_eq!(notice.params["at"], there.address().to_string());
-    assert_eq!(notice.params["by"], specialist.address().to_string());
-    assert!(notices.iter().any(|n| n.kind == "refused"));
+    who_opened_it_is_said(&patient, there.address(), specialist.address()).await;
     assert!(abroad().await.iter().all(|(proven, _)| proven.size == 0));
 
     // Once the other hospital has a checkpoint on chain, each of them is proven by it.
@@ -82,9 +67,45 @@ async fn what_a_recipient_does_elsewhere_is_in_the_patients_trail_and_proven() {
         .filter(|e| e.institution == there.address());
     assert_eq!(from_there.count(), proven.len());
 
-    // Nobody else can put an entry there, and nobody else is given proofs.
+    nobody_else_adds_entries_or_is_given_proofs(home, there, &proven[0].0).await;
+}
+
+async fn opened_there_until_it_is_revoked(
+    patient: &Session,
+    grant: B256,
+    there: &Place,
+    specialist: &Arc<KeyRing>,
+) {
+    let asking = there.sign_in(specialist).await;
+    until("the grant is there", async || {
+        let known = asking.grants().await.unwrap();
+        known.iter().any(|g| g.grant == grant)
+    })
+    .await;
+    let opened = asking.open(grant).await.unwrap();
+    asking.read_granted(grant, &opened, "image").await.unwrap();
+    patient.revoke(grant).await.unwrap();
+    until("the other hospital knows that it is revoked", async || {
+        asking.open(grant).await.is_err()
+    })
+    .await;
+}
+
+async fn who_opened_it_is_said(patient: &Session, at: Address, by: Address) {
+    let notices = patient.notices("", 0).await.unwrap();
+    let notice = notices.iter().find(|n| n.kind == "opened").unwrap();
+    assert_eq!(notice.params["at"], at.to_string());
+    assert_eq!(notice.params["by"], by.to_string());
+    assert!(notices.iter().any(|n| n.kind == "refused"));
+}
+
+async fn nobody_else_adds_entries_or_is_given_proofs(
+    home: &Place,
+    there: &Place,
+    proven: &ProvenEntry,
+) {
     let hospital = home.node().hospital();
-    let mut forged = proven[0].0.clone();
+    let mut forged = proven.clone();
     forged.leaf += 1000;
     let stranger = Address::repeat_byte(7);
     let refused = hospital.receive_touch(stranger, forged.clone()).await;
@@ -92,7 +113,7 @@ async fn what_a_recipient_does_elsewhere_is_in_the_patients_trail_and_proven() {
     forged.institution = stranger;
     let refused = hospital.receive_touch(stranger, forged).await;
     assert_eq!(refused.unwrap_err().code(), "not_found");
-    let leaves = vec![proven[0].0.leaf];
+    let leaves = vec![proven.leaf];
     let query = api::log::ProofQuery { leaves };
     let asked = there.node().hospital();
     let mine = asked.prove_for(home.address(), query.clone()).await;

@@ -1,8 +1,10 @@
 use std::time::{Duration, Instant};
 
-use alloy_primitives::B256;
-use api::appointments::{AppointmentAction, AppointmentChange, AppointmentState, NewSlot};
-use api::letters::LetterKind;
+use alloy_primitives::{Address, B256};
+use api::appointments::{
+    AppointmentAction, AppointmentChange, AppointmentState, AppointmentView, NewSlot,
+};
+use api::letters::{LetterKind, LetterView};
 use api::notices::NoticeView;
 use api::people::ProfileView;
 use client::session::{ClientError, Session};
@@ -10,7 +12,7 @@ use custody::model::appointment::Slot;
 use node::now;
 use record::{Recipient, Role};
 
-use crate::common::{PNG, WAIT, World, approve, grant_of, picture, ring, until, upload};
+use crate::common::{PNG, Place, WAIT, World, approve, grant_of, picture, ring, until, upload};
 
 fn code(result: Result<impl Sized, ClientError>) -> (u16, String) {
     let error = result.err().unwrap();
@@ -82,12 +84,24 @@ async fn two_people_write_to_each_other_and_the_node_reads_nothing() {
     let notices = patient.notices("", 0).await.unwrap();
     assert_eq!(last(&notices, "letter").params["letter_kind"], "advice");
 
-    // A letter opens at its own place only, and is in nobody else's mailbox.
-    let mut moved = thread[1].clone();
+    a_letter_is_in_no_other_place(home, &patient, &other, &thread[1], answer.id).await;
+    no_stranger_writes_or_is_written_to(home, &patient, doctor.address()).await;
+    nothing_can_be_read_in_the_database(home).await;
+}
+
+/// A letter opens at its own place only, and is in nobody else's mailbox.
+async fn a_letter_is_in_no_other_place(
+    home: &Place,
+    patient: &Session,
+    other: &Session,
+    letter: &LetterView,
+    answer: B256,
+) {
+    let mut moved = letter.clone();
     moved.thread = B256::repeat_byte(9);
     assert!(patient.read_letter(&moved).await.is_err());
-    assert!(other.letters(Some(sent.thread)).await.unwrap().is_empty());
-    let seen = format!("{}/api/v1/letters/{}/seen", home.url(), answer.id);
+    assert!(other.letters(Some(letter.thread)).await.unwrap().is_empty());
+    let seen = format!("{}/api/v1/letters/{}/seen", home.url(), answer);
     let http = reqwest::Client::new();
     let seen = http
         .post(seen)
@@ -96,15 +110,12 @@ async fn two_people_write_to_each_other_and_the_node_reads_nothing() {
         .await
         .unwrap();
     assert_eq!(seen.status(), 404);
+}
+
+async fn no_stranger_writes_or_is_written_to(home: &Place, patient: &Session, doctor: Address) {
     let stranger = with_key(home.sign_in(&crate::common::ring("letters stranger")).await).await;
     let attempt = stranger
-        .write(
-            doctor.address(),
-            LetterKind::Question,
-            None,
-            "Hello",
-            vec![],
-        )
+        .write(doctor, LetterKind::Question, None, "Hello", vec![])
         .await;
     assert_eq!(code(attempt), (403, "forbidden".into()));
     let attempt = patient
@@ -117,7 +128,9 @@ async fn two_people_write_to_each_other_and_the_node_reads_nothing() {
         )
         .await;
     assert_eq!(code(attempt), (403, "forbidden".into()));
-    // Nothing of it can be read in the database.
+}
+
+async fn nothing_can_be_read_in_the_database(home: &Place) {
     let store = &home.node().hospital().store;
     let rows = custody::model::document::Query::of(custody::model::document::Kind::Letter);
     for row in custody::ports::store::Store::list(store.as_ref(), &rows, u32::MAX)
@@ -223,16 +236,7 @@ async fn an_appointment_is_asked_for_moved_accepted_and_called_off() {
     let rival = home.sign_in(&rival).await;
     let me = doctor.keys().address();
     let slots = offer(&doctor, &[24, 25, 26]).await;
-    let overlap = [NewSlot {
-        from: slots[0].from + 60,
-        until: slots[0].until,
-    }];
-    assert_eq!(code(doctor.offer_slots(&overlap).await).0, 422);
-    let past = [NewSlot {
-        from: now() - 60,
-        until: now() + 60,
-    }];
-    assert_eq!(code(doctor.offer_slots(&past).await).0, 422);
+    overlapping_and_past_times_are_refused(&doctor, &slots[0]).await;
     assert_eq!(patient.slots(me).await.unwrap().len(), 3);
 
     // Two want the same time: one gets it.
@@ -255,49 +259,13 @@ async fn an_appointment_is_asked_for_moved_accepted_and_called_off() {
     let read = doctor.appointment_reason(&seen).unwrap();
     assert_eq!(read, by.appointment_reason(&asked).unwrap());
 
-    use AppointmentAction as A;
-
-    let id = asked.id;
-    let wrong = by.change_appointment(id, &change(A::Accept, None)).await;
-    assert_eq!(
-        code(wrong),
-        (409, "wrong_state".into()),
-        "the doctor accepts"
-    );
-    let wrong = other.change_appointment(id, &change(A::Cancel, None)).await;
-    assert_eq!(code(wrong).0, 404, "not theirs");
-    let moved = doctor
-        .change_appointment(id, &change(A::Move, Some(slots[1].slot)))
-        .await
-        .unwrap();
-    assert_eq!(
-        (moved.state, moved.from),
-        (AppointmentState::Proposed, slots[1].from)
-    );
-    assert_eq!(
-        doctor.appointment_reason(&moved).unwrap(),
-        read,
-        "it still opens"
-    );
-    let notices = by.notices("", 0).await.unwrap();
-    assert_eq!(last(&notices, "appointment").params["state"], "proposed");
-    let accepted = by
-        .change_appointment(id, &change(A::Accept, None))
-        .await
-        .unwrap();
-    assert_eq!(accepted.state, AppointmentState::Accepted);
+    moved_and_accepted(&doctor, by, other, &seen, &slots[1]).await;
     // The first time is free again, and can be taken back for good.
     assert_eq!(patient.slots(me).await.unwrap().len(), 2);
     doctor.withdraw_slot(slots[0].slot).await.unwrap();
     let gone = other.ask_appointment(&slots[0], "Too late").await;
     assert_eq!(code(gone).0, 404);
-    let off = doctor
-        .change_appointment(id, &change(A::Cancel, None))
-        .await
-        .unwrap();
-    assert_eq!(off.state, AppointmentState::Cancelled);
-    let again = by.change_appointment(id, &change(A::Cancel, None)).await;
-    assert_eq!(code(again).0, 409);
+    called_off_once(&doctor, by, asked.id).await;
     assert_eq!(patient.slots(me).await.unwrap().len(), 2);
     // Only doctors offer times.
     let offered = patient
@@ -307,6 +275,75 @@ async fn an_appointment_is_asked_for_moved_accepted_and_called_off() {
         }])
         .await;
     assert_eq!(code(offered), (403, "forbidden".into()));
+}
+
+async fn overlapping_and_past_times_are_refused(doctor: &Session, offered: &Slot) {
+    let overlap = [NewSlot {
+        from: offered.from + 60,
+        until: offered.until,
+    }];
+    assert_eq!(code(doctor.offer_slots(&overlap).await).0, 422);
+    let past = [NewSlot {
+        from: now() - 60,
+        until: now() + 60,
+    }];
+    assert_eq!(code(doctor.offer_slots(&past).await).0, 422);
+}
+
+/// The doctor proposes a later time, with which the reason still opens; the patient accepts it.
+async fn moved_and_accepted(
+    doctor: &Session,
+    by: &Session,
+    other: &Session,
+    asked: &AppointmentView,
+    later: &Slot,
+) {
+    let id = asked.id;
+    let read = doctor.appointment_reason(asked).unwrap();
+    let wrong = by
+        .change_appointment(id, &change(AppointmentAction::Accept, None))
+        .await;
+    assert_eq!(
+        code(wrong),
+        (409, "wrong_state".into()),
+        "the doctor accepts"
+    );
+    let wrong = other
+        .change_appointment(id, &change(AppointmentAction::Cancel, None))
+        .await;
+    assert_eq!(code(wrong).0, 404, "not theirs");
+    let moved = doctor
+        .change_appointment(id, &change(AppointmentAction::Move, Some(later.slot)))
+        .await
+        .unwrap();
+    assert_eq!(
+        (moved.state, moved.from),
+        (AppointmentState::Proposed, later.from)
+    );
+    assert_eq!(
+        doctor.appointment_reason(&moved).unwrap(),
+        read,
+        "it still opens"
+    );
+    let notices = by.notices("", 0).await.unwrap();
+    assert_eq!(last(&notices, "appointment").params["state"], "proposed");
+    let accepted = by
+        .change_appointment(id, &change(AppointmentAction::Accept, None))
+        .await
+        .unwrap();
+    assert_eq!(accepted.state, AppointmentState::Accepted);
+}
+
+async fn called_off_once(doctor: &Session, by: &Session, id: B256) {
+    let off = doctor
+        .change_appointment(id, &change(AppointmentAction::Cancel, None))
+        .await
+        .unwrap();
+    assert_eq!(off.state, AppointmentState::Cancelled);
+    let again = by
+        .change_appointment(id, &change(AppointmentAction::Cancel, None))
+        .await;
+    assert_eq!(code(again).0, 409);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,12 +1,16 @@
+use std::sync::Arc;
+
+use alloy_primitives::B256;
 use api::records::Stage;
 use client::person::sealed_upload::{PlainPart, SealedUpload};
 use client::session::{ClientError, Session};
+use custody::model::keys::KeyRing;
 use custody::uses::lifecycle::Runner;
 use custody::uses::records::upload::DraftExpiry;
 use node::now;
 use record::Role;
 
-use crate::common::{PNG, WAIT, World, approve, grant_of, until};
+use crate::common::{PNG, Place, WAIT, World, approve, grant_of, until};
 
 const DOCUMENT: &str = r#"{"resourceType":"Bundle","type":"document","entry":[]}"#;
 
@@ -121,85 +125,22 @@ async fn a_sealed_upload_that_does_not_hold_is_refused_and_leaves_nothing() {
     let home = &world.places[0];
     let author = home.sign_in(&doctor).await;
     let pins = async || home.node().hospital().vault.pins().await.unwrap().len();
-    let seal =
-        async |parts: &[PlainPart]| author.seal_upload(commitment, None, parts).await.unwrap();
-    let good = seal(&parts()).await;
+    let good = author
+        .seal_upload(commitment, None, &parts())
+        .await
+        .unwrap();
     let before = pins().await;
 
-    let invalid = (422, "invalid".to_owned());
-    let mut wrong = good.clone();
-    wrong.draft.patient = stranger;
-    assert_eq!(
-        refused(&author, &wrong, "a").await,
-        invalid,
-        "another patient"
-    );
-    let mut wrong = good.clone();
-    wrong.draft.commitment.0[0] ^= 1;
-    let sealed_bytes = (422, "sealed_bytes".to_owned());
-    assert_eq!(
-        refused(&author, &wrong, "b").await,
-        sealed_bytes,
-        "another commitment"
-    );
-    let mut wrong = good.clone();
-    wrong.draft.to_patient = vec![1; 3].into();
-    assert_eq!(refused(&author, &wrong, "c").await, invalid, "no envelope");
-    let mut wrong = good.clone();
-    wrong.manifest[100] ^= 1;
-    assert_eq!(
-        refused(&author, &wrong, "d").await,
-        invalid,
-        "another manifest"
-    );
-    let technician = home.sign_in(&other).await;
-    assert_eq!(
-        refused(&technician, &good, "e").await,
-        invalid,
-        "another author"
-    );
-    let wrong = seal(&parts()[1..]).await;
-    assert_eq!(refused(&author, &wrong, "f").await, invalid, "no document");
-    let mut wrong = good.clone();
-    wrong.draft.corrects = Some(stranger);
-    let missing = (404, "not_found".to_owned());
-    assert_eq!(
-        refused(&author, &wrong, "g").await,
-        missing,
-        "corrects nothing"
-    );
+    a_wrong_announcement_is_refused(home, &author, &other, &good, (commitment, stranger)).await;
     assert_eq!(pins().await, before, "nothing was stored");
 
-    // Parts that are missing, swapped or altered: nothing to sign, and the right ones go on.
-    let mut wrong = good.clone();
-    wrong.parts.pop();
-    assert_eq!(
-        refused(&author, &wrong, "h").await,
-        invalid,
-        "a part is missing"
-    );
-    wrong.parts.swap(0, 1);
-    assert_eq!(
-        refused(&author, &wrong, "h").await,
-        invalid,
-        "another order"
-    );
-    let mut wrong = good.clone();
-    wrong.parts[1][70] ^= 1;
-    assert_eq!(
-        refused(&author, &wrong, "h").await,
-        invalid,
-        "an altered part"
-    );
-    assert!(author.drafts().await.unwrap().is_empty());
-    let mut reused = good.clone();
-    reused.draft.to_patient = seal(&parts()).await.draft.to_patient;
-    let conflict = (409, "idempotency_key_reused".to_owned());
-    assert_eq!(refused(&author, &reused, "h").await, conflict);
+    wrong_parts_leave_nothing_to_sign(&author, &good, commitment).await;
+    // The right ones go on.
     let draft = author.upload_sealed(&good, "h").await.unwrap();
     assert_eq!(author.drafts().await.unwrap(), std::slice::from_ref(&draft));
 
     // The same sealed bytes under another key could be deleted with that draft: refused.
+    let invalid = (422, "invalid".to_owned());
     assert_eq!(
         refused(&author, &good, "i").await,
         invalid,
@@ -215,6 +156,96 @@ async fn a_sealed_upload_that_does_not_hold_is_refused_and_leaves_nothing() {
         code(author.upload_sealed(&good, "h").await).1,
         "wrong_state"
     );
+}
+
+/// What the client says of it is wrong: for another patient, by another author and so on.
+async fn a_wrong_announcement_is_refused(
+    home: &Place,
+    author: &Session,
+    other: &Arc<KeyRing>,
+    good: &SealedUpload,
+    (commitment, stranger): (B256, B256),
+) {
+    let invalid = (422, "invalid".to_owned());
+    let mut wrong = good.clone();
+    wrong.draft.patient = stranger;
+    assert_eq!(
+        refused(author, &wrong, "a").await,
+        invalid,
+        "another patient"
+    );
+    let mut wrong = good.clone();
+    wrong.draft.commitment.0[0] ^= 1;
+    let sealed_bytes = (422, "sealed_bytes".to_owned());
+    assert_eq!(
+        refused(author, &wrong, "b").await,
+        sealed_bytes,
+        "another commitment"
+    );
+    let mut wrong = good.clone();
+    wrong.draft.to_patient = vec![1; 3].into();
+    assert_eq!(refused(author, &wrong, "c").await, invalid, "no envelope");
+    let mut wrong = good.clone();
+    wrong.manifest[100] ^= 1;
+    assert_eq!(
+        refused(author, &wrong, "d").await,
+        invalid,
+        "another manifest"
+    );
+    let technician = home.sign_in(other).await;
+    assert_eq!(
+        refused(&technician, good, "e").await,
+        invalid,
+        "another author"
+    );
+    let wrong = author
+        .seal_upload(commitment, None, &parts()[1..])
+        .await
+        .unwrap();
+    assert_eq!(refused(author, &wrong, "f").await, invalid, "no document");
+    let mut wrong = good.clone();
+    wrong.draft.corrects = Some(stranger);
+    let missing = (404, "not_found".to_owned());
+    assert_eq!(
+        refused(author, &wrong, "g").await,
+        missing,
+        "corrects nothing"
+    );
+}
+
+/// Parts that are missing, swapped or altered.
+async fn wrong_parts_leave_nothing_to_sign(
+    author: &Session,
+    good: &SealedUpload,
+    commitment: B256,
+) {
+    let invalid = (422, "invalid".to_owned());
+    let mut wrong = good.clone();
+    wrong.parts.pop();
+    assert_eq!(
+        refused(author, &wrong, "h").await,
+        invalid,
+        "a part is missing"
+    );
+    wrong.parts.swap(0, 1);
+    assert_eq!(refused(author, &wrong, "h").await, invalid, "another order");
+    let mut wrong = good.clone();
+    wrong.parts[1][70] ^= 1;
+    assert_eq!(
+        refused(author, &wrong, "h").await,
+        invalid,
+        "an altered part"
+    );
+    assert!(author.drafts().await.unwrap().is_empty());
+    let mut reused = good.clone();
+    reused.draft.to_patient = author
+        .seal_upload(commitment, None, &parts())
+        .await
+        .unwrap()
+        .draft
+        .to_patient;
+    let conflict = (409, "idempotency_key_reused".to_owned());
+    assert_eq!(refused(author, &reused, "h").await, conflict);
 }
 
 #[tokio::test(flavor = "multi_thread")]
