@@ -41,7 +41,7 @@ async fn a_record_is_corrected_refused_shared_and_erased() {
     let home = &world.places[0];
     let (doctor, patient) = (home.sign_in(&doctor).await, home.sign_in(&patient).await);
 
-    the_author_alone_learns_why_it_was_refused(&doctor, &patient, commitment).await;
+    let refused = the_author_alone_learns_why_it_was_refused(&doctor, &patient, commitment).await;
     let second = a_correction_is_version_two(&doctor, &patient, commitment).await;
 
     // Shared, then erased everywhere, and every holder signs that it deleted.
@@ -52,7 +52,7 @@ async fn a_record_is_corrected_refused_shared_and_erased() {
     let grant = grant.grant;
     opened_once_it_is_there(&specialist, grant).await;
     let controller = second.controller.unwrap();
-    let answer = erase_at(&patient, made.record, controller).await;
+    let answer = erase_at(&patient, refused, controller).await;
     assert_eq!(answer, StatusCode::NOT_FOUND, "the address is another's");
     every_holder_deletes_and_signs(&world, &patient, second.controller.unwrap()).await;
     an_erased_grant_opens_nothing(&specialist, grant).await;
@@ -73,7 +73,7 @@ async fn the_author_alone_learns_why_it_was_refused(
     doctor: &Session,
     patient: &Session,
     commitment: B256,
-) {
+) -> B256 {
     let made = upload(doctor, &picture(commitment), "refused").await;
     let waiting = patient.pending().await.unwrap();
     patient
@@ -86,6 +86,7 @@ async fn the_author_alone_learns_why_it_was_refused(
     let at = doctor.card().deployment;
     let why = client::person::approval::read_refusal(doctor.keys(), &at, view).unwrap();
     assert_eq!(why, "This is not my chest");
+    made.record
 }
 
 /// Corrected: version 2 of the same record, under the same controller.
