@@ -2,7 +2,7 @@
 //!
 //! - [`model`]: the documents that a hospital keeps and their state machines, without any I/O.
 //! - [`ports`]: what the use cases need of the world as traits (chain, peers, store, postman,
-//!   clock), each with a twin in memory.
+//!   search, clock), with twins in memory for tests.
 //! - [`uses`]: the use cases as a hospital's node sees them. The node checks, writes the log, keeps
 //!   state, and never sees a plaintext except that of a record being made.
 //!

@@ -1,8 +1,8 @@
 //! The hospital's server: HTTP API, sign-in, jobs, database.
 //!
 //! [`run`] is the whole program: it reads nothing but its [`Config`] and the institution's keys,
-//! and stops within five seconds of SIGTERM with nothing lost. [`client`] is the other side of the
-//! same API.
+//! and stops within five seconds of SIGTERM with nothing lost. The crate `client` is the other
+//! side of the same API.
 
 mod app;
 pub mod chain;
