@@ -382,7 +382,8 @@ async fn upload(
             let parts = reading::parts(home, cast, xray, reading)?;
             let sealed = technician.seal_upload(cast.commitment, None, &parts).await;
             let key = format!("demo-{}", hex::encode(&cast.commitment[..8]));
-            let draft = technician.upload_sealed(&sealed.map_err(refused)?, &key);
+            let sealed = sealed.map_err(refused)?;
+            let draft = technician.upload_sealed(&sealed, &key);
             let draft = draft.await.map_err(refused)?;
             let version = technician
                 .sign_upload(&draft, cast.commitment)
