@@ -8,9 +8,8 @@ import type {
   ActView, Deployment, DirectoryLine, Erasure, GrantLine, Hex, Invitation, NodeCard, PatientLine, RequestLine, Role,
   VersionView, Who,
 } from "../types";
-import type { components } from "./schema";
+import type { Schemas } from "./wire";
 
-type Schemas = components["schemas"];
 type Optional = string | null | undefined;
 
 const maybe = (read: (text: unknown, what: string) => Hex, value: Optional, what: string): Hex | null =>

@@ -1,7 +1,7 @@
 /** The trail: who touched the records, each entry provable against the chain. */
 
 import { ok } from "../api/http";
-import type { components } from "../api/schema";
+import type { Schemas } from "../api/wire";
 import { Wrong } from "../errors";
 import { address20, fromHex, hash32, hexOf, toHex, ZERO20 } from "../formats/bytes";
 import { decodeAny } from "../formats/cbor";
@@ -15,7 +15,7 @@ import type { EntryCheck, Hex, TrailEntry } from "../types";
 import { at } from "./context";
 import type { Context } from "./context";
 
-type Raw = components["schemas"]["ProvenEntry"];
+type Raw = Schemas["ProvenEntry"];
 
 /** An entry as it travels in proof bundles. */
 export function logProofOf(raw: Raw): LogProof {
