@@ -110,7 +110,7 @@ export async function checkGrowth(context: Context, a: Point, b: Point): Promise
   const [from, to] = a.size <= b.size ? [a, b] : [b, a];
   let path: readonly Hex[] = [];
   if (from.size > 0 && from.size < to.size) {
-    const view = await context.http.json<{ path: string[] }>(
+    const view = await context.http.json<Schemas["ConsistencyView"]>(
       "GET", `/api/v1/log/consistency?from=${from.size}&to=${to.size}`,
     );
     path = view.path.slice(0, PATH_HASHES + 1).map((hash) => hash32(hash, "path"));

@@ -6,12 +6,11 @@ import { useSession } from "./session";
 import { useOffers } from "./features";
 
 export type GasAct = keyof Wire<"Gas">;
-/** What acts cost; a node may know the price of some alone. */
-export type Costs = Omit<Wire<"CostsView">, "gas" | "l1_data_fee_wei"> & {
-  readonly gas: Partial<Wire<"Gas">>;
-  /** What a rollup charges on top for an act's bytes; it does not follow the rollup's price. */
-  readonly l1_data_fee_wei?: Partial<Record<GasAct, number>> | null;
-};
+/** Figures by act, of which a node may know some alone. */
+type ByAct<T> = T extends object ? Readonly<Partial<Record<GasAct, number>>> : T;
+type View = Wire<"CostsView">;
+/** What acts cost. What a rollup charges on top for an act's bytes does not follow the rollup's price. */
+export type Costs = { readonly [Field in keyof View]: Field extends "gas" | "l1_data_fee_wei" ? ByAct<View[Field]> : View[Field] };
 export type Ahead = Wire<"DayView">;
 export type Forecast = Wire<"ForecastView">;
 
