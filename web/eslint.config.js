@@ -16,6 +16,15 @@ export default ts.config(
   },
   { files: ["**/*.tsx"], plugins: { "react-hooks": hooks }, rules: hooks.configs.recommended.rules },
   {
+    files: ["src/ui/**"],
+    rules: {
+      "no-restricted-syntax": ["error", {
+        selector: "TSPropertySignature > Identifier.key[name=/_/]",
+        message: "The node's shapes come from the API's document: name them by Wire<…>.",
+      }],
+    },
+  },
+  {
     files: ["**/*.js", "**/*.mjs"],
     extends: [ts.configs.disableTypeChecked],
     languageOptions: { globals: { console: "readonly", process: "readonly", URL: "readonly" } },

@@ -11,10 +11,10 @@ const COSTS: Costs = { gas: { commit: 90_000 }, base_fee_wei: 1000, priority_fee
 
 function forecast(prices: readonly number[], advice: Forecast["advice"] = null): Forecast {
   const days = prices.map((price, i) => ({
-    date: new Date((NOW + (i + 1) * 86_400) * 1000).toISOString().slice(0, 10), price_wei: price, low_wei: null, high_wei: null,
+    date: new Date((NOW + (i + 1) * 86_400) * 1000).toISOString().slice(0, 10), horizon: i + 1, price_wei: price, low_wei: null, high_wei: null,
   }));
   return {
-    state: "current", reason: "", now_wei: 2000, made_at: NOW, as_of: "2026-05-04", as_of_wei: 2000, model: "m", days, advice, notes: [],
+    chain_id: 1, flat: false, state: "current", reason: "", now_wei: 2000, made_at: NOW, as_of: "2026-05-04", as_of_wei: 2000, model: "m", days, advice, notes: [],
   };
 }
 

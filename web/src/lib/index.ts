@@ -7,6 +7,7 @@ export * from "./errors";
 export * from "./surface";
 export * from "./types";
 export { SENTENCES } from "./acts/statements";
+export type { Wire } from "./api/wire";
 export { accounts } from "./keys/accounts";
 export type { ConnectedWallet } from "./keys/outside";
 export { openLink, signIn } from "./session";

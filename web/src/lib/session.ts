@@ -4,8 +4,8 @@ import { getAddress } from "viem/utils";
 
 import { Http, ok } from "./api/http";
 import type { Method } from "./api/http";
-import type { components } from "./api/schema";
 import { actOf, cardOf, directoryOf, whoOf } from "./api/views";
+import type { Schemas } from "./api/wire";
 import * as audit from "./custody/audit";
 import type { Context } from "./custody/context";
 import { directory } from "./custody/context";
@@ -48,7 +48,7 @@ function hostOf(base: string): string {
 
 /** The message of EIP-4361. The domain is this page's own idea of whom it talks to, so that a node
  * cannot have a message signed that another node would take. */
-export function signInMessage(host: string, challenge: components["schemas"]["Challenge"], wallet: Hex): string {
+export function signInMessage(host: string, challenge: Schemas["Challenge"], wallet: Hex): string {
   if (challenge.domain !== host) {
     throw new Wrong("sign-in", `the server calls itself ${challenge.domain}, which is not ${host}`, "other_domain");
   }

@@ -4,6 +4,7 @@
  */
 
 import type { Contract, FieldValue, Role, StatementKind } from "./acts/statements";
+import type { Schemas } from "./api/wire";
 
 export { ROLES } from "./acts/statements";
 export type { Role } from "./acts/statements";
@@ -49,7 +50,7 @@ export interface Who {
 
 // ---- acts ----
 
-export type ActProgress = "waiting" | "own_wallet" | "pending" | "included" | "final" | "failed" | "withdrawn";
+export type ActProgress = Schemas["Progress"];
 
 /** An act on its way to the chain. */
 export interface ActView {
@@ -85,7 +86,7 @@ export interface OwnWalletCall {
 /** When an approval is carried to the chain, and who pays. At once and by the hospital, if nothing is said. */
 export interface ApprovalTerms {
   readonly when?: LowFee;
-  readonly payer?: "self" | "hospital";
+  readonly payer?: Schemas["Payer"];
 }
 
 /** What is about to be signed, so that a page can say it in plain words first. */
@@ -142,7 +143,7 @@ export interface RecoveryKit {
 
 // ---- records ----
 
-export type Stage = "signed" | "pending" | "committing" | "committed" | "refused" | "erased";
+export type Stage = Schemas["Stage"];
 
 /** A record version as its patient or author sees it before opening it. */
 export interface VersionView {
@@ -224,7 +225,7 @@ export type Recipient = { readonly person: Hex } | { readonly role: RoleAt };
 export interface GrantLine {
   readonly grant: Hex;
   readonly home: Hex;
-  readonly stage: "given" | "revoked" | "erased";
+  readonly stage: Schemas["GrantStage"];
   readonly act: Hex | null;
   readonly revocation: Hex | null;
   readonly recipient: Recipient;

@@ -8,9 +8,8 @@ import type {
   ActView, Deployment, DirectoryLine, Erasure, GrantLine, Hex, Invitation, NodeCard, PatientLine, RequestLine, Role,
   VersionView, Who,
 } from "../types";
-import type { components } from "./schema";
+import type { Schemas } from "./wire";
 
-type Schemas = components["schemas"];
 type Optional = string | null | undefined;
 
 const maybe = (read: (text: unknown, what: string) => Hex, value: Optional, what: string): Hex | null =>
@@ -39,14 +38,8 @@ export function cardOf(raw: Schemas["NodeCard"]): NodeCard {
 
 export const roleOf = (value: unknown): Role | null => ROLES.find((role) => role === value) ?? null;
 
-interface RawStaff {
-  readonly institution: string;
-  readonly role?: unknown;
-  readonly active?: boolean;
-}
-
 export function whoOf(raw: Schemas["Who"]): Who {
-  const staff = (raw.staff ?? null) as RawStaff | null;
+  const staff = (raw.staff ?? null) as Pick<Schemas["Standing"], "institution" | "role"> | null;
   return {
     wallet: address20(raw.wallet, "wallet"),
     registrar: raw.registrar,

@@ -8,6 +8,7 @@ import {
   consentsAbi, consentsEvents, logAbi, logEvents, recordsAbi, recordsEvents, registryAbi, registryEvents,
 } from "../acts/abi";
 import type { Http } from "../api/http";
+import type { Schemas } from "../api/wire";
 import { SteleError } from "../errors";
 import { hash32 } from "../formats/bytes";
 import { grantId } from "../formats/consent";
@@ -28,10 +29,8 @@ export interface Anchored {
   readonly tx: Hex;
 }
 
-interface Reply {
-  readonly result?: unknown;
-  readonly error?: { readonly code: number; readonly message: string } | null;
-}
+/** A JSON-RPC answer; what it says is looked at by who asked. */
+type Reply = Pick<Schemas["Reply"], "error"> & { readonly result?: unknown };
 
 /** What the contracts say. */
 export class ChainReader {

@@ -2,7 +2,7 @@
 
 import { ok } from "../api/http";
 import type { Http } from "../api/http";
-import type { components } from "../api/schema";
+import type { Schemas } from "../api/wire";
 import { address20, fromHex } from "../formats/bytes";
 import { saltedDigest, sealingKeyOf, keyStatementCodec } from "../formats/key-statement";
 import { NodeError, Wrong } from "../errors";
@@ -25,7 +25,7 @@ export const at = (context: Context): Deployment => context.card.deployment;
 export const now = (): number => Math.floor(Date.now() / 1000);
 export const deadline = (): number => now() + DEADLINE;
 
-type Directory = components["schemas"]["DirectoryView"];
+type Directory = Schemas["DirectoryView"];
 
 export const directory = (context: Context, wallet: Hex): Promise<Directory> =>
   ok(context.http.api.GET("/api/v1/directory/{wallet}", { params: { path: { wallet } } }));

@@ -3,7 +3,7 @@
 import { Zip, ZipPassThrough } from "fflate";
 
 import { ok } from "../api/http";
-import type { components } from "../api/schema";
+import type { Schemas } from "../api/wire";
 import { fromHex, hash32, utf8 } from "../formats/bytes";
 import { grantCodec } from "../formats/consent";
 import { disclose } from "../formats/disclosure";
@@ -16,7 +16,7 @@ import { OwnRecord } from "./opened";
 import { current, records } from "./patient";
 import { logProofOf, trail } from "./trail";
 
-type Evidence = components["schemas"]["Evidence"];
+type Evidence = Schemas["Evidence"];
 
 /** A bundle of what a node handed over about a version, showing `parts`; verified before it is given. */
 function bundleOf(context: Context, record: OwnRecord, controller: RecordLine["controller"], evidence: Evidence, parts: readonly string[]): ProofBundle {

@@ -3,6 +3,7 @@
 import { base64urlnopad } from "@scure/base";
 
 import { Http } from "../api/http";
+import type { Schemas } from "../api/wire";
 import { BadInput, WalletError } from "../errors";
 import { address20, concat, fromHex, hash32, toHex, utf8 } from "../formats/bytes";
 import { sha256 } from "@noble/hashes/sha2.js";
@@ -16,30 +17,11 @@ import { open } from "./staff";
 const FORMAT = 1;
 const CHECK = 4;
 
-interface RawLink {
-  readonly link: string;
-  readonly grant: string;
-  readonly guest: string;
-  readonly email?: string | null;
-  readonly views: number;
-  readonly used: number;
-  readonly last_view?: number | null;
-  readonly expires_at: number;
-  readonly revoked: boolean;
-}
-
-interface RawGuestLink {
-  readonly home: string;
-  readonly hospital: string;
-  readonly views_left: number;
-  readonly expires_at: number;
-}
-
-const linkOf = (raw: RawLink): LinkLine => ({
+const linkOf = (raw: Schemas["LinkView"]): LinkLine => ({
   id: hash32(raw.link, "link"),
   grant: hash32(raw.grant, "grant"),
   guest: address20(raw.guest, "guest"),
-  email: raw.email ?? "",
+  email: raw.email,
   views: raw.views,
   viewsUsed: raw.used,
   lastView: raw.last_view ?? null,
@@ -123,7 +105,7 @@ function checkEmail(email: string): void {
 async function linkTo(context: Context, granted: GrantLine, wanted: Share): Promise<LinkLine> {
   const body = { grant: granted.grant, email: wanted.email, views: wanted.views, expires_at: wanted.until };
   try {
-    return linkOf(await context.http.json<RawLink>("POST", "/api/v1/links", body));
+    return linkOf(await context.http.json<Schemas["LinkView"]>("POST", "/api/v1/links", body));
   } catch (error) {
     await revoke(context, granted.grant);
     throw error;
@@ -131,7 +113,7 @@ async function linkTo(context: Context, granted: GrantLine, wanted: Share): Prom
 }
 
 export async function links(context: Context): Promise<LinkLine[]> {
-  return (await context.http.json<RawLink[]>("GET", "/api/v1/links")).map(linkOf);
+  return (await context.http.json<readonly Schemas["LinkView"][]>("GET", "/api/v1/links")).map(linkOf);
 }
 
 /** Revoke a link and its grant. The grant goes first: it is what the contract decides by. */
@@ -157,7 +139,7 @@ export function guestOf(
     async confirm(code) {
       context ??= await connect(http, ring);
       const path = `/api/v1/links/${link}/confirm`;
-      const raw = await http.json<RawGuestLink>("POST", path, { code: code.trim() });
+      const raw = await http.json<Schemas["GuestLink"]>("POST", path, { code: code.trim() });
       return { hospital: raw.hospital, home: address20(raw.home, "home"), viewsLeft: raw.views_left, expiresAt: raw.expires_at };
     },
     open() {

@@ -13,7 +13,7 @@ import type { Manifest, Part } from "../formats/manifest";
 import { openFile } from "../formats/sealed-file";
 import type { Deployment, GrantLine, GrantStanding, Hex, OnProgress, OpenedGrant, OpenedRecord, PartInfo, VersionView } from "../types";
 import { engineOf } from "../worker";
-import type { components } from "../api/schema";
+import type { Schemas } from "../api/wire";
 import { at } from "./context";
 import type { Context } from "./context";
 import { readDocument } from "./document";
@@ -128,7 +128,7 @@ export class GrantedRecord extends Parts implements OpenedGrant {
   }
 
   /** Open what a node served for a grant. */
-  static async open(context: Context, grant: Hex, served: components["schemas"]["Served"]): Promise<GrantedRecord> {
+  static async open(context: Context, grant: Hex, served: Schemas["Served"]): Promise<GrantedRecord> {
     const document = grantCodec.decode(fromHex(served.document, "grant"));
     if (served.grant.toLowerCase() !== grant || grantId(document) !== grant) {
       throw new Wrong("grant", "its document is not the one that its id names");

@@ -1,8 +1,8 @@
 /** What a patient does: `crates/custody`'s client side, in the browser. */
 
 import { ok } from "../api/http";
-import type { components } from "../api/schema";
 import { erasureOf, grantOf, requestOf, versionOf } from "../api/views";
+import type { Schemas } from "../api/wire";
 import { BadInput, NodeError, Wrong } from "../errors";
 import { address20, fromHex, randomHex, toHex, utf8 } from "../formats/bytes";
 import { grantCodec, grantId, sortedParts } from "../formats/consent";
@@ -26,7 +26,6 @@ import type { Context } from "./context";
 import { OwnRecord } from "./opened";
 import { toGrantee, toOwner } from "./secrets";
 
-type Schemas = components["schemas"];
 /** A flow that turns the index is tried again when another tab or device turned it first. */
 const TRIES = 3;
 /** What is left of a signature when the wait for a low fee ends, seconds. */

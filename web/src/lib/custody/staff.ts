@@ -1,8 +1,8 @@
 /** What doctors, technicians and other staff do. */
 
 import { ok } from "../api/http";
-import type { components } from "../api/schema";
 import { actOf, grantOf, invitationOf, patientOf, requestOf, versionOf } from "../api/views";
+import type { Schemas } from "../api/wire";
 import { BadInput, NodeError, Wrong } from "../errors";
 import { address20, fromHex, hash32, hexOf, randomHex, toHex } from "../formats/bytes";
 import { requestCodec, requestId, sortedParts } from "../formats/consent";
@@ -26,8 +26,6 @@ import { at, deadline, directory, now } from "./context";
 import type { Context } from "./context";
 import { DOCUMENT, GrantedRecord } from "./opened";
 import { manifestKey, sealSecrets, toOwner } from "./secrets";
-
-type Schemas = components["schemas"];
 
 // ---- admission ----
 

@@ -1,7 +1,7 @@
 /** The trail: who touched the records, each entry provable against the chain. */
 
 import { ok } from "../api/http";
-import type { components } from "../api/schema";
+import type { Schemas } from "../api/wire";
 import { Wrong } from "../errors";
 import { address20, fromHex, hash32, hexOf, toHex, ZERO20 } from "../formats/bytes";
 import { decodeAny } from "../formats/cbor";
@@ -15,7 +15,7 @@ import type { EntryCheck, Hex, TrailEntry } from "../types";
 import { at } from "./context";
 import type { Context } from "./context";
 
-type Raw = components["schemas"]["ProvenEntry"];
+type Raw = Schemas["ProvenEntry"];
 
 /** An entry as it travels in proof bundles. */
 export function logProofOf(raw: Raw): LogProof {
@@ -110,7 +110,7 @@ export async function checkGrowth(context: Context, a: Point, b: Point): Promise
   const [from, to] = a.size <= b.size ? [a, b] : [b, a];
   let path: readonly Hex[] = [];
   if (from.size > 0 && from.size < to.size) {
-    const view = await context.http.json<{ path: string[] }>(
+    const view = await context.http.json<Schemas["ConsistencyView"]>(
       "GET", `/api/v1/log/consistency?from=${from.size}&to=${to.size}`,
     );
     path = view.path.slice(0, PATH_HASHES + 1).map((hash) => hash32(hash, "path"));

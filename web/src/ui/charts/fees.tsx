@@ -11,7 +11,7 @@ import { axes, Plot, token } from "./plot";
 export default function FeeChart({ forecast, price }: { forecast: Forecast; price: (wei: number) => string }) {
   const t = useT();
   const { data, options } = useMemo(() => {
-    const known = forecast.as_of !== null && forecast.as_of_wei !== null ? [{ date: forecast.as_of, price_wei: forecast.as_of_wei, low_wei: forecast.as_of_wei, high_wei: forecast.as_of_wei }] : [];
+    const known = typeof forecast.as_of === "string" && typeof forecast.as_of_wei === "number" ? [{ date: forecast.as_of, price_wei: forecast.as_of_wei, low_wei: forecast.as_of_wei, high_wei: forecast.as_of_wei }] : [];
     const points = [...known, ...forecast.days];
     const times = points.map((point) => Date.parse(`${point.date}T00:00:00Z`) / 1000);
     const middle = points.map((point) => point.price_wei);
@@ -54,7 +54,7 @@ export default function FeeChart({ forecast, price }: { forecast: Forecast; pric
                   <th scope="row">{day(ahead.date)}</th>
                   <td className="end">{price(ahead.price_wei)}</td>
                   <td className="end">
-                    {ahead.low_wei === null || ahead.high_wei === null ? "–" : `${price(ahead.low_wei)} – ${price(ahead.high_wei)}`}
+                    {typeof ahead.low_wei === "number" && typeof ahead.high_wei === "number" ? `${price(ahead.low_wei)} – ${price(ahead.high_wei)}` : "–"}
                   </td>
                 </tr>
               ))}

@@ -49,6 +49,6 @@ export function lowFee(costs: Costs, forecast: Forecast | undefined, days: Wait,
 export function waitFor(forecast: Forecast | undefined): Wait {
   const advice = forecast?.advice;
   const days = advice?.do === "wait" ? advice.days : null;
-  if (days === null) return 3;
+  if (typeof days !== "number") return 3;
   return WAITS.find((wait) => wait > days) ?? 7;
 }

@@ -1,41 +1,18 @@
 /** What acts cost now and in the next days, where the node knows. */
 import { useQuery } from "@tanstack/react-query";
 
+import type { Wire } from "../../lib";
 import { useSession } from "./session";
 import { useOffers } from "./features";
 
-export type GasAct = "commit" | "grant" | "revoke" | "request" | "checkpoint" | "erase";
-
-export interface Costs {
-  gas: Partial<Record<GasAct, number>>;
-  base_fee_wei: number;
-  priority_fee_wei: number;
-  /** What a rollup charges on top for an act's bytes; it does not follow the rollup's price. */
-  l1_data_fee_wei?: Partial<Record<GasAct, number>> | null;
-  fiat?: { currency: string; per_ether: number } | null;
-}
-
-export interface Ahead {
-  date: string;
-  price_wei: number;
-  low_wei: number | null;
-  high_wei: number | null;
-}
-
-export interface Forecast {
-  state: "current" | "stale" | "learning" | "flat" | "off";
-  /** The state in words. */
-  reason: string;
-  now_wei: number | null;
-  /** Null, like the model and the day, while there is no forecast. */
-  made_at: number | null;
-  as_of: string | null;
-  as_of_wei: number | null;
-  model: string | null;
-  days: readonly Ahead[];
-  advice: { do: "send_now" | "wait" | "flat"; days: number | null; saves: number | null } | null;
-  notes: readonly string[];
-}
+export type GasAct = keyof Wire<"Gas">;
+/** Figures by act, of which a node may know some alone. */
+type ByAct<T> = T extends object ? Readonly<Partial<Record<GasAct, number>>> : T;
+type View = Wire<"CostsView">;
+/** What acts cost. What a rollup charges on top for an act's bytes does not follow the rollup's price. */
+export type Costs = { readonly [Field in keyof View]: Field extends "gas" | "l1_data_fee_wei" ? ByAct<View[Field]> : View[Field] };
+export type Ahead = Wire<"DayView">;
+export type Forecast = Wire<"ForecastView">;
 
 const MINUTE_MS = 60_000;
 

@@ -1,25 +1,14 @@
 /** Sealed messages between two people. The node sees who, to whom, what kind and when. */
 import { useQuery } from "@tanstack/react-query";
 
-import type { Hex, Session } from "../../lib";
+import type { Hex, Session, Wire } from "../../lib";
 import { useOffers } from "./features";
 import { CALM_MS } from "./hooks";
 import { useSession } from "./session";
 
-export type LetterKind = "consultation" | "answer" | "question" | "invitation" | "advice" | "prescription";
-
-export interface Letter {
-  readonly id: Hex;
-  readonly thread: Hex;
-  readonly from: Hex;
-  readonly to: Hex;
-  readonly kind: LetterKind;
-  readonly at: number;
-  /** The envelope of whoever asks. */
-  readonly sealed: Hex;
-  readonly grants: readonly Hex[];
-  readonly seen_at: number | null;
-}
+export type LetterKind = Wire<"LetterView">["kind"];
+/** A letter; `sealed` is the envelope of whoever asks. */
+export type Letter = Wire<"LetterView", "id" | "thread" | "from" | "to" | "sealed" | "grants">;
 
 export function randomId(): Hex {
   const bytes = crypto.getRandomValues(new Uint8Array(32));

@@ -2,19 +2,13 @@
 import { useQuery } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
 
+import type { Wire } from "../../lib";
 import { useOffers } from "./features";
 import { useRefresh } from "./hooks";
 import { useSession } from "./session";
 
-export interface NewsItem {
-  /** Ids sort by time. */
-  readonly id: string;
-  readonly at: number;
-  readonly kind: string;
-  readonly params: Readonly<Record<string, unknown>>;
-  readonly link: string | null;
-  readonly seen: boolean;
-}
+/** A notice; ids sort by time. */
+export type NewsItem = Wire<"NoticeView">;
 
 const PATH = "/api/v1/notifications";
 const WAIT_S = 25;

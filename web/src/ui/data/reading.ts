@@ -1,26 +1,9 @@
 /** The computer's reading of a radiograph, by the hospital's own node. */
+import type { Wire } from "../../lib";
 import { useSession } from "./session";
 
-export interface Reading {
-  task: string;
-  engine: string;
-  model: string;
-  model_sha256: string;
-  /** SHA-256 of the image as it was read; nodes of an older release do not give it. */
-  input_sha256?: string | null;
-  probabilities: readonly { label: string; p: number }[];
-  threshold: number | null;
-  /** Null when the model abstains; then it says why. */
-  verdict: string | null;
-  abstained: string | null;
-  certainty: string;
-  warnings: readonly string[];
-  /** The overlay, base64. */
-  heatmap_png: string | null;
-  width: number | null;
-  height: number | null;
-  milliseconds: number;
-}
+/** A reading. The digest of the image as it was read is not given by nodes of an older release. */
+export type Reading = Omit<Wire<"ReadingView">, "input_sha256"> & Partial<Pick<Wire<"ReadingView">, "input_sha256">>;
 
 export function heatmapBytes(reading: Reading | null | undefined): Uint8Array | undefined {
   const text = reading?.heatmap_png;

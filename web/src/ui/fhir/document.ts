@@ -48,7 +48,7 @@ function narrative(paragraphs: readonly string[]): Record<string, string> {
 function readingLines(reading: Reading): string[] {
   const shares = reading.probabilities.map((one) => `${one.label}: ${(one.p * 100).toFixed(1)} %`);
   const input = reading.input_sha256 ? [`Image read: SHA-256 ${reading.input_sha256}`] : [];
-  const threshold = reading.threshold === null ? [] : [`Threshold of the verdict: ${(reading.threshold * 100).toFixed(1)} %`];
+  const threshold = typeof reading.threshold === "number" ? [`Threshold of the verdict: ${(reading.threshold * 100).toFixed(1)} %`] : [];
   return [`${reading.model} (${reading.engine}), SHA-256 ${reading.model_sha256}`, ...input, ...threshold, reading.verdict ?? reading.abstained ?? "No reading", reading.certainty, ...shares, ...reading.warnings, "Decision support by a computer, not a diagnosis."];
 }
 

@@ -1,5 +1,5 @@
 /** A prescription is a report; the doctor's own list of them is kept in letters, which both can read. */
-import type { Hex, PatientLine, Session } from "../../../lib";
+import type { PatientLine, Session, Wire } from "../../../lib";
 import { sendLetter } from "../../data/letters";
 import { type Report, sections } from "../../fhir/document";
 
@@ -12,9 +12,8 @@ export interface PrescriptionNote {
   at: number;
 }
 
-interface PatientKeys {
-  patient: { wallet: Hex };
-}
+/** To whom a record that is made for a patient is sealed. */
+type Keys = Readonly<Record<keyof Wire<"UploadKeys">, Wire<"Person", "wallet">>>;
 
 export function isPrescription(report: Report): boolean {
   return report.template !== null && /prescription/i.test(`${report.template.id} ${report.template.title}`);
@@ -22,7 +21,7 @@ export function isPrescription(report: Report): boolean {
 
 export async function sendPrescriptionNote(session: Session, report: Report, line: PatientLine): Promise<void> {
   if (!isPrescription(report)) return;
-  const keys = await session.json<PatientKeys>("GET", `/api/v1/patients/${line.patient}/keys`);
+  const keys = await session.json<Keys>("GET", `/api/v1/patients/${line.patient}/keys`);
   const to = keys.patient.wallet;
   const note: PrescriptionNote = {
     v: 1,

@@ -413,7 +413,7 @@ export function ReadingWords({ reading }: { reading: Reading }) {
           rows={[
             [t("Model, SHA-256"), <span key="m" className="mono">{reading.model_sha256}</span>],
             reading.input_sha256 ? [t("Image, SHA-256"), <span key="i" className="mono">{reading.input_sha256}</span>] : null,
-            [t("Threshold of the verdict"), reading.threshold === null ? t("None: the most likely class counts") : percent(reading.threshold)],
+            [t("Threshold of the verdict"), typeof reading.threshold === "number" ? percent(reading.threshold) : t("None: the most likely class counts")],
           ]}
         />
       </Fold>

@@ -53,7 +53,7 @@ function State() {
         <Kpi label={t("Size")} value={bytes(data.bytes)} />
         <Kpi label={t("Transactions waiting")} value={number(data.acts_waiting + data.acts_pending)} />
         <Kpi label={t("Entries of the log")} value={number(data.log_size)} />
-        <Kpi label={t("of them sealed on chain")} value={data.log_anchored === null ? "–" : number(data.log_anchored)} />
+        <Kpi label={t("of them sealed on chain")} value={typeof data.log_anchored === "number" ? number(data.log_anchored) : "–"} />
       </div>
       <section className="stack tight" aria-labelledby="holders">
         <h2 id="holders">{t("Who holds our copies")}</h2>

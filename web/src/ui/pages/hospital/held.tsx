@@ -36,7 +36,7 @@ function Row({ record, wanted }: { record: HeldRecord; wanted: number | null }) 
       <td>
         <Time at={record.created_at} />
       </td>
-      <td className="end">{record.size === null ? "–" : bytes(record.size)}</td>
+      <td className="end">{typeof record.size === "number" ? bytes(record.size) : "–"}</td>
       <td>
         <Badge tone={record.signature === "holds" ? "good" : record.signature === "fails" ? "bad" : "plain"}>{signed}</Badge>
       </td>

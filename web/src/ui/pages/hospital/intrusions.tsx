@@ -20,7 +20,6 @@ function Row({ one }: { one: Intrusion }) {
     off_hours: t("At an unusual hour"),
     bulk: t("Many records at once"),
     unknown_device: t("A kind of browser not seen before"),
-    break_glass: t("Emergency access"),
   };
   const [tone, words] = levels[one.level];
   return (

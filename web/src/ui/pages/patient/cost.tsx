@@ -39,7 +39,7 @@ export function useOutlook(act: GasAct): Outlook {
   const t = useT();
   const { data } = useForecast();
   const advice = data?.advice;
-  const chosen = advice?.do === "wait" && advice.days !== null ? (data?.days[advice.days - 1] ?? null) : null;
+  const chosen = advice?.do === "wait" && typeof advice.days === "number" ? (data?.days[advice.days - 1] ?? null) : null;
   return {
     act,
     best: chosen !== null,

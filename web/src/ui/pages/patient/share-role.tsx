@@ -2,7 +2,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 
-import { type Hex, type Purpose, type Role, ROLES } from "../../../lib";
+import { type Hex, type Purpose, type Role, ROLES, type Wire } from "../../../lib";
 import { Skeleton } from "../../components/basics";
 import { Field, Select } from "../../components/form";
 import { Problem } from "../../components/problem";
@@ -19,10 +19,7 @@ import { isAddress, PartChoice, type Span, SpanChoice, SPANS, type Way } from ".
 const USUAL: Partial<Record<Role, Purpose>> = { researcher: "HRESCH", insurer: "COVERAGE" };
 const PURPOSES = ["TREAT", "CAREMGT", "COC", "HRESCH", "CLINTRCH", "COVERAGE", "HPAYMT", "PUBHLTH"] as const satisfies readonly Purpose[];
 
-interface Holder {
-  wallet: Hex;
-  name: string;
-}
+type Holder = Wire<"StaffView", "wallet">;
 
 function useHolders(institution: Hex | null, role: Role) {
   const session = useSession();

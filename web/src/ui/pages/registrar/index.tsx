@@ -3,7 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { Building2, FileText } from "lucide-react";
 import { useState } from "react";
 
-import type { Hex } from "../../../lib";
+import type { Hex, Wire } from "../../../lib";
 import { Badge, Button, Empty, Facts, Fold, Notice, PageHead, Said, Skeleton, Time, type Tone } from "../../components/basics";
 import { Field, TextArea } from "../../components/form";
 import { Problem } from "../../components/problem";
@@ -17,18 +17,7 @@ import { useT } from "../../i18n";
 import { saveBlob } from "../../save";
 import { isAddress } from "../patient/share";
 
-interface Application {
-  readonly id: string;
-  readonly institution: Hex;
-  readonly name: string;
-  readonly url: string;
-  readonly stage: "open" | "admitted" | "refused";
-  readonly reason: string | null;
-  readonly at: number;
-  readonly documents: readonly { readonly name: string; readonly media_type: string; readonly size: number }[];
-  /** Whether the hospital is admitted on chain and not suspended. */
-  readonly active: boolean;
-}
+type Application = Wire<"ApplicationView", "institution">;
 
 const PATH = "/api/v1/applications";
 

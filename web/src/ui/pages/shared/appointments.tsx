@@ -3,7 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { CalendarDays, CalendarPlus } from "lucide-react";
 import { useState } from "react";
 
-import type { Hex } from "../../../lib";
+import type { Hex, Wire } from "../../../lib";
 import { Badge, Button, Empty, PageHead, Said, Skeleton, type Tone } from "../../components/basics";
 import { Field, Select, TextArea } from "../../components/form";
 import { Problem } from "../../components/problem";
@@ -17,29 +17,10 @@ import { now, shortTime, weekdayTime } from "../../format";
 import { useT } from "../../i18n";
 import { isAddress } from "../patient/share";
 
-interface Slot {
-  readonly slot: Hex;
-  readonly doctor: Hex;
-  readonly from: number;
-  readonly until: number;
-  readonly taken: boolean;
-}
-
-type State = "asked" | "proposed" | "accepted" | "declined" | "cancelled";
-
-interface Appointment {
-  readonly id: Hex;
-  readonly slot: Hex;
-  /** The time that was asked for first; the reason is bound to it and stays so when the time moves. */
-  readonly first_slot: Hex;
-  readonly doctor: Hex;
-  readonly patient: Hex;
-  readonly from: number;
-  readonly until: number;
-  readonly state: State;
-  /** The envelope of whoever asks. */
-  readonly reason: Hex;
-}
+type Slot = Wire<"Slot", "slot" | "doctor">;
+/** An appointment. Its reason is the envelope of whoever asks; it is bound to `first_slot` and stays so when the time moves. */
+type Appointment = Wire<"AppointmentView", "id" | "slot" | "first_slot" | "doctor" | "patient" | "reason">;
+type State = Appointment["state"];
 
 const MINUTE = 60;
 

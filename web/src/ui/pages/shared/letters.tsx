@@ -80,7 +80,7 @@ function ThreadRow({ group }: { group: readonly Letter[] }) {
   const other = last.from === session.address ? last.to : last.from;
   const name = useName(other);
   const text = useLetterText(last);
-  const fresh = last.to === session.address && last.seen_at === null;
+  const fresh = last.to === session.address && !last.seen_at;
   return (
     <li>
       <Link href={`/letters/${last.thread}`} className="item">
@@ -131,7 +131,7 @@ function Thread({ id }: { id: string }) {
   const last = group.at(-1);
   const other = last ? (last.from === session.address ? last.to : last.from) : null;
   const name = useName(other);
-  const unseen = last && last.to === session.address && last.seen_at === null ? last.id : null;
+  const unseen = last && last.to === session.address && !last.seen_at ? last.id : null;
   useEffect(() => {
     if (unseen) void session.json("POST", `/api/v1/letters/${unseen}/seen`).then(refresh, () => undefined);
   }, [unseen, session, refresh]);

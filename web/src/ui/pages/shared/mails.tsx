@@ -2,18 +2,13 @@
 import { useQuery } from "@tanstack/react-query";
 import { Mail } from "lucide-react";
 
+import type { Wire } from "../../../lib";
 import { Empty, Notice, PageHead, Said, Skeleton, Time } from "../../components/basics";
 import { Problem } from "../../components/problem";
 import { FRESH_MS } from "../../data/hooks";
 import { useT } from "../../i18n";
 
-interface DemoMail {
-  id: string | number;
-  to: string;
-  subject: string;
-  text: string;
-  created_at: number;
-}
+type DemoMail = Wire<"Mail">;
 
 export function useMails() {
   return useQuery({

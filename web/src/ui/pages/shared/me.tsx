@@ -3,7 +3,7 @@ import { useMutation, useQuery } from "@tanstack/react-query";
 import { Download, Printer } from "lucide-react";
 import { useState } from "react";
 
-import type { Progress, RecoveryKit } from "../../../lib";
+import type { Progress, RecoveryKit, Wire } from "../../../lib";
 import { Button, Facts, Fold, Notice, PageHead, Said, Skeleton } from "../../components/basics";
 import { Check, Choices, Field } from "../../components/form";
 import { Dialog } from "../../components/overlay";
@@ -112,12 +112,7 @@ function KeyName() {
   );
 }
 
-interface ProfileView {
-  name: string;
-  department: string;
-  email: string;
-  mail: boolean;
-}
+type ProfileView = Wire<"ProfileView">;
 
 function Profile() {
   const t = useT();

@@ -4,6 +4,7 @@ import { Copy } from "lucide-react";
 import { lazy, Suspense, useEffect, useState } from "react";
 import { useLocation } from "wouter";
 
+import type { Wire } from "../../../lib";
 import { Button, Fold, Notice, PageHead, Said, Skeleton, Time } from "../../components/basics";
 import { Field, FileDrop } from "../../components/form";
 import { Problem } from "../../components/problem";
@@ -139,12 +140,7 @@ function Accept({ role, deadline }: { role: string; deadline: number }) {
   );
 }
 
-interface Applied {
-  readonly id: string;
-  readonly name: string;
-  readonly stage: "open" | "admitted" | "refused";
-  readonly reason: string | null;
-}
+type Applied = Wire<"ApplicationView">;
 
 const MOST = 5_000_000;
 const TYPES = new Set(["application/pdf", "image/png", "image/jpeg"]);
