@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::picture::Image;
+use super::resize::Frame;
 use super::resize::{letterbox, letterbox_frame, resized};
-use super::{Frame, Image};
 use crate::rng::Rng;
 
 /// How far [`augment`] may go. Every value is drawn evenly from its range.

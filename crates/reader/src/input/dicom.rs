@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use clinical::dicom::{DataSet, DicomFile, DicomLimits, Fragments, PixelData, Tag, tags};
 
 use super::jpeg::{self, Samples};
-use super::{Format, Image, Limits, Meta, gather, luma, orient};
+use super::picture::{Format, Image, Limits, Meta, gather, luma, orient};
 use crate::Error;
 
 mod rle;
@@ -85,7 +85,7 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Parts, Error> {
     let mut meta = Meta::plain(Format::Dicom, layout.columns, layout.rows, layout.stored);
     if samples.channels == 3 && samples.bits == 8 {
         let rgb: Vec<u8> = samples.values.iter().map(|v| *v as u8).collect();
-        (meta.coloured, meta.vivid) = super::colourfulness(&rgb);
+        (meta.coloured, meta.vivid) = super::picture::colourfulness(&rgb);
     }
     meta.frames = layout.frames;
     meta.photometric = Some(layout.photometric.clone());

@@ -7,7 +7,7 @@ use zune_jpeg::zune_core::bytestream::ZCursor;
 use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
-use super::{Format, Image, Limits, Meta, colourfulness, gather, luma, orient};
+use super::picture::{Format, Image, Limits, Meta, colourfulness, gather, luma, orient};
 use crate::Error;
 
 type Parts = (Image, Meta, Vec<String>);

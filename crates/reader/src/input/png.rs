@@ -4,7 +4,7 @@ use std::io::Cursor;
 
 use png::{ColorType, Decoder, Transformations};
 
-use super::{Format, Image, Limits, Meta, colourfulness, gather, luma};
+use super::picture::{Format, Image, Limits, Meta, colourfulness, gather, luma};
 use crate::Error;
 
 type Parts = (Image, Meta, Vec<String>);

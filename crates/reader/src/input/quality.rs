@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Decoded, Image};
+use super::Decoded;
+use super::picture::Image;
 
 /// Something about a picture that its reader must know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

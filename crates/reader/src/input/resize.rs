@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use fast_image_resize as fir;
 use serde::{Deserialize, Serialize};
 
-use super::Image;
+use super::picture::Image;
 
 /// How a network wants its grey values: `(value - mean) / std` with values in 0..=1, the same in
 /// all three channels.

@@ -5,7 +5,7 @@ use futures_util::StreamExt;
 use futures_util::stream::{TryStreamExt, try_unfold};
 use sha2::{Digest, Sha256};
 
-use super::SignatureError;
+use super::error::SignatureError;
 use crate::file::ByteStream;
 use crate::{Error, Result};
 

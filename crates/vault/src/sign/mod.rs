@@ -11,6 +11,8 @@
 //! [`Caller::body`] checks the body while it is read, under a [`crate::budget::ByteBudget`].
 
 mod caller;
+mod error;
+mod label;
 mod replay;
 mod verify;
 pub mod wallet;
@@ -26,16 +28,15 @@ use http::{HeaderMap, HeaderValue, Method, Uri};
 use sfv::{BareItem, InnerList, Item, Key, KeyRef, ListSerializer, Parameters, StringRef};
 use sha2::{Digest, Sha256};
 
+use label::{LABEL, TAG};
+
 pub use caller::Caller;
+pub use error::SignatureError;
 pub use replay::{FileReplays, MemoryReplays, ReplayStore};
-pub use verify::{RequestVerifier, SignatureError};
+pub use verify::RequestVerifier;
 
 /// Longest time between `created` and `expires`, and the clock difference allowed, in seconds.
 pub const MAX_LIFETIME: u64 = 300;
-/// Label of the signature in its two fields.
-const LABEL: &str = "stele";
-/// The `tag` parameter: what the signature is for.
-const TAG: &str = "stele-vault";
 /// What every signature covers.
 const COVERED: [&str; 4] = ["@method", "@authority", "@path", "@query"];
 const CONTENT_DIGEST: HeaderName = HeaderName::from_static("content-digest");

@@ -10,7 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use async_trait::async_trait;
 use sha2::{Digest, Sha256};
 
-use super::SignatureError;
+use super::error::SignatureError;
 use crate::{Error, Result};
 
 /// Most nonces of one key that are remembered at a time: some 100 requests a second.
