@@ -81,7 +81,7 @@ test-contracts: setup-chain ## Solidity: unit, fuzz, invariant, gas table, artif
 	@contracts/scripts/test.sh
 	contracts/scripts/gas.sh --check
 
-test-rust: setup-chain setup-dicom ## Rust: unit, property, crash and end-to-end tests
+test-rust: setup-chain setup-dicom web ## Rust: unit, property, crash and end-to-end tests
 	@$(CARGO) test --workspace
 
 test-reader: setup-dicom ## The reader's own tests alone: decoding, networks, training
@@ -128,7 +128,7 @@ screens: setup-chain setup-dicom web ## Pictures of every page, made by the brow
 	    cd web && SCREENS=$(CURDIR)/docs/screens npx playwright test
 	fi
 
-e2e: setup-chain setup-dicom ## The tests with real processes alone
+e2e: setup-chain setup-dicom web ## The tests with real processes alone
 	@$(CARGO) test -p stele --test e2e -- --nocapture
 
 # --- quality -----------------------------------------------------------------------------------
