@@ -118,6 +118,13 @@ contract ConsentsActor is Actor {
     function signerOf(uint256 who, uint256 by) private pure returns (uint256) {
         return by % 3 == 0 ? controllerKey(who % 3 + 1) : controllerKey(who);
     }
+
+    function sendSure() internal override {
+        IConsents.Revoke memory act = revokeOf(0, 0);
+        bytes memory data = abi.encodeCall(Consents.revoke, (act, sign(controllerKey(0), act)));
+        send(address(consents), data, true);
+        _model[controllerKey(0)][0].revoked = true;
+    }
 }
 
 contract ConsentsInvariants is Play {

@@ -150,6 +150,16 @@ contract RegistryActor is Actor {
         if (choice % 8 == 1 && number > 0) return number - 1;
         return number;
     }
+
+    function sendSure() internal override {
+        IRegistry.SetInstitution memory act;
+        act.institution = CHEATS.addr(HOSPITAL);
+        act.status = SUSPENDED;
+        (, act.nonce) = registry.institution(act.institution);
+        act.deadline = uint64(clock());
+        bytes memory data = abi.encodeCall(Registry.setInstitution, (act, sign(REGISTRAR, act)));
+        send(address(registry), data, true);
+    }
 }
 
 contract RegistryInvariants is Play {
